@@ -1,0 +1,104 @@
+"""Runs one command: settings, logging, signals, and every ending as one line and one exit code."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from argparse import Namespace
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from typing import cast
+
+from console.actions.permissions import PermissionDenied
+from console.actions.pipelines import NoSuchRun
+from console.cli.exits import Exit, UsageError, exit_of
+from console.cli.logs import set_up_logging, wants_colour
+from console.cli.output import say
+from console.cli.parser import build_parser
+from console.cli.signals import EndedBySignal, end_on_signals
+from console.config_errors import ConfigError, WorkspaceError
+from console.settings import Settings, home_of, load_settings
+from etl.errors import EtlError
+from etl.run import Stopped
+from security.errors import SecurityError
+
+log = logging.getLogger(__name__)
+
+EXPECTED = (
+    ConfigError, EtlError, NoSuchRun, PermissionDenied, SecurityError, Stopped, UsageError, WorkspaceError, OSError,
+)  # fmt: skip
+
+
+def run(argv: Sequence[str], environ: Mapping[str, str]) -> int:
+    """Run the command of `argv` and return its exit code. Never raises, never shows a traceback."""
+    end_on_signals()
+    try:
+        arguments = build_parser().parse_args(argv)
+        _check(arguments)
+        return int(_carry_out(arguments, environ))
+    except EndedBySignal as ended:
+        return ended.exit_code
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return int(Exit.IO)
+    except EXPECTED as error:
+        for line in str(error).splitlines() or [type(error).__name__]:
+            say(line)
+        return int(exit_of(error))
+    except Exception as error:
+        log.exception("unexpected")
+        say(f"internal error: {type(error).__name__}: {error}; the log file in the workspace has the details")
+        return int(Exit.INTERNAL)
+
+
+def start_console(environ: Mapping[str, str]) -> int:
+    """Open the console on this terminal and return its exit code. Never raises, never shows a traceback."""
+    try:
+        settings = open_workspace(environ)
+    except EXPECTED as error:
+        for line in str(error).splitlines():
+            say(line)
+        return int(exit_of(error))
+    set_up_logging(level=settings.logging.level, log_file=settings.log_file, to_stderr=False, verbose=False)
+    from console.tui.app import run_console
+
+    return run_console(settings, environ)
+
+
+def open_workspace(environ: Mapping[str, str]) -> Settings:
+    """The settings of the workspace, made as a practice workspace on first use. Raises `ConfigError`."""
+    home = home_of(environ)
+    if not (home / "config.toml").exists():
+        from console.config_file import create_workspace
+
+        create_workspace(home, production=False)
+    return load_settings(environ, home)
+
+
+def _check(arguments: Namespace) -> None:
+    asked = [f"--{name}" for name in ("city", "at", "now", "force") if getattr(arguments, name)]
+    if asked and not arguments.run_once:
+        raise UsageError(f"{', '.join(asked)} belongs to --run-once")
+    if arguments.run_once and arguments.command:
+        raise UsageError(f"--run-once takes no command, found {arguments.command}")
+    if not arguments.run_once and not arguments.handler:
+        raise UsageError("no command; see `lakewarden --help`")
+
+
+def _carry_out(arguments: Namespace, environ: Mapping[str, str]) -> int:
+    if arguments.handler == "init:init":
+        from console.cli.init import init
+
+        return int(init(arguments, environ))
+    settings = open_workspace(environ)
+    set_up_logging(
+        level=settings.logging.level,
+        log_file=settings.log_file,
+        to_stderr=True,
+        verbose=arguments.verbose,
+        colour=wants_colour(sys.stderr, environ),
+    )
+    module, _, function = (arguments.handler or "run_once:run_once").partition(":")
+    handler = getattr(import_module(f"console.cli.{module}"), function)
+    return cast(int, handler(arguments, settings, environ))

@@ -1,0 +1,52 @@
+"""`lakewarden secrets`: set, list and remove what must never stand in a file or a command line."""
+
+from __future__ import annotations
+
+import getpass
+import sys
+from argparse import Namespace
+from collections.abc import Mapping
+
+from console.cli.exits import Exit, UsageError
+from console.cli.output import print_json, say
+from console.settings import Settings
+from console.wiring.pipelines import pipelines
+from console.wiring.secrets import secret_store
+
+MOST_BYTES = 8193
+
+
+def set_secret(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> Exit:
+    """Read a secret from standard input, or ask for it on a terminal, and seal it. Raises a `VaultError`."""
+    pipelines(settings, environ).require_schedule_management()
+    if sys.stdin.isatty():
+        value = getpass.getpass(f"{arguments.name}: ")
+    else:
+        try:
+            value = sys.stdin.buffer.read(MOST_BYTES).decode().rstrip("\r\n")
+        except UnicodeDecodeError as error:
+            raise UsageError("the secret on standard input must be UTF-8 text") from error
+    secret_store(settings).set(arguments.name, value)
+    say(f"{arguments.name} is set, sealed with AES-256-GCM in {settings.secrets_file}")
+    return Exit.DONE
+
+
+def list_secrets(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> Exit:
+    """The names of the secrets that are set; never a value."""
+    pipelines(settings, environ).require_schedule_management()
+    names = secret_store(settings).names()
+    if arguments.json:
+        print_json([{"name": name, "set": True} for name in names])
+    else:
+        for name in names:
+            print(name)
+    return Exit.DONE
+
+
+def remove_secret(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> Exit:
+    """Forget a secret. Raises `UsageError` if it is not set."""
+    pipelines(settings, environ).require_schedule_management()
+    if not secret_store(settings).remove(arguments.name):
+        raise UsageError(f"the secret {arguments.name} is not set")
+    say(f"{arguments.name} is removed")
+    return Exit.DONE

@@ -1,0 +1,32 @@
+"""Builds the hourly loop over the pipeline's actions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from console.actions.background import Background
+from console.actions.pipelines import Pipelines
+from console.settings import Settings
+from console.wiring.clock import SystemClock
+from etl.history.database import Database
+from etl.scheduler import Scheduler
+
+
+def scheduler(
+    settings: Settings, actions: Pipelines, *, on_problem: Callable[[str], None] = lambda _message: None
+) -> Scheduler:
+    """The hourly loop of the workspace; it reads the configured source and cities anew for every hour."""
+    clock = SystemClock()
+    return Scheduler(
+        run=actions.run_scheduled,
+        database=Database(settings.etl_db, lock_file=settings.locks_dir / "etl.db.lock", now=clock.now),
+        source_name=lambda: actions.setup().source_name,
+        cities=lambda: actions.setup().cities,
+        clock=clock,
+        on_problem=on_problem,
+    )
+
+
+def background(settings: Settings, actions: Pipelines, *, on_problem: Callable[[str], None]) -> Background:
+    """What works behind the console's screens."""
+    return Background(actions, scheduler(settings, actions, on_problem=on_problem))

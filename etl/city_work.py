@@ -1,0 +1,132 @@
+"""One city's tasks, carried out in a worker thread: extract, transform and load, each recorded after it is done."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from dataclasses import dataclass
+from datetime import datetime
+
+from etl import tasks
+from etl.errors import Cancelled, DataRejected, EtlError
+from etl.history.claims import ClaimedCity
+from etl.history.recorder import Recorder
+from etl.models import CITY_TASKS, CityState, Reading, Staged, Task, TaskState, Units, ts_of
+from etl.ports import Clock, Lake, Source
+from etl.task_log import attempt_log
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class CityWork:
+    """A city on its way: `attempts` per city task; `retries_left` counts down over the task at hand."""
+
+    claimed: ClaimedCity
+    staged: Staged
+    attempts: dict[Task, int]
+    forced: bool
+    failed_task: Task | None = None
+    retries_used: int = 0
+    error: EtlError | None = None
+
+    @property
+    def slug(self) -> str:
+        return self.claimed.city.slug
+
+    def needs_source(self) -> bool:
+        return not self.staged.raw.exists() and (self.forced or not self.staged.transformed.exists())
+
+
+class CityWorker:
+    """Carries out the tasks that are left of a city. One instance serves every worker thread of a run."""
+
+    def __init__(
+        self,
+        *,
+        recorder: Recorder,
+        clock: Clock,
+        source_name: str,
+        logical_time: datetime,
+        units: Units,
+        lake: Lake,
+        source: Source | None,
+        cancelled: threading.Event,
+    ) -> None:
+        self._recorder = recorder
+        self._clock = clock
+        self._source_name = source_name
+        self._logical_time = logical_time
+        self._units = units
+        self._lake = lake
+        self._source = source
+        self._cancelled = cancelled
+
+    def work(self, item: CityWork) -> EtlError | None:
+        """Carry out what is left; returns what stopped it (`item.failed_task` says where), or None."""
+        try:
+            for task in CITY_TASKS:
+                if self._cancelled.is_set():
+                    raise Cancelled("cancelled by the operator")
+                item.failed_task = task
+                self._attempt(item, task)
+        except EtlError as found:
+            return found
+        except Exception as found:  # a fault of ours must fail this city alone
+            log.exception("%s: %s failed unexpectedly", item.slug, item.failed_task)
+            return EtlError(f"unexpected {type(found).__name__}; the log file has the details")
+        return None
+
+    def _attempt(self, item: CityWork, task: Task) -> None:
+        if self._is_done(item, task):
+            if not item.attempts.get(task):
+                self._recorder.attempt(item.slug, task, 0, TaskState.SKIPPED)
+            return
+        number = item.attempts[task] = item.attempts.get(task, 0) + 1
+        started = self._clock.now()
+        self._recorder.attempt(item.slug, task, number, TaskState.RUNNING, started=started)
+        with attempt_log(self._recorder, item.slug, task, number):
+            if task is Task.EXTRACT:
+                assert self._source is not None
+                tasks.extract(self._source, item.claimed.city, item.staged)
+            elif task is Task.TRANSFORM:
+                tasks.transform(item.staged.raw, item.staged, units=self._units)
+            else:
+                self._load(item)
+        self._recorder.attempt(item.slug, task, number, TaskState.SUCCESS, started=started, ended=self._clock.now())
+        item.retries_used = 0
+        item.error = None
+
+    def _is_done(self, item: CityWork, task: Task) -> bool:
+        if task is Task.EXTRACT:
+            return not item.needs_source()
+        return task is Task.TRANSFORM and not item.forced and item.staged.transformed.exists()
+
+    def _load(self, item: CityWork) -> None:
+        key = tasks.object_key(self._source_name, item.slug, ts_of(self._logical_time))
+        try:
+            self._record_reading(item)
+            stored = tasks.load(self._lake, item.staged.transformed, key)
+        except DataRejected:
+            item.staged.transformed.unlink(missing_ok=True)  # ours, and not whole: the next attempt writes it again
+            raise
+        self._recorder.city(item.slug, CityState.SUCCESS, object_key=stored.key)
+
+    def _record_reading(self, item: CityWork) -> None:
+        document = tasks.read_transformed(item.staged.transformed)
+        city = item.claimed.city
+        self._recorder.reading(
+            Reading(
+                source=self._source_name,
+                city=city.name,
+                slug=city.slug,
+                reported_city=document["city"],
+                logical_time=self._logical_time,
+                captured_at=tasks.captured_at(document),
+                temperature=document["temperature"],
+                humidity=document["humidity"],
+                weather=document["weather"],
+                wind_speed=document["wind_speed"],
+                units=self._units,
+            )
+        )

@@ -1,0 +1,1 @@
+"""Everything that protects what the house holds. It knows neither the pipeline nor the console."""

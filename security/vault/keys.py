@@ -1,0 +1,117 @@
+"""Key-encryption keys as files: the ring makes the first, finds the current one and refuses exposed ones.
+
+A key is `kek-<number>-<8 hex digits>.key` in the workspace's key folder: 32 random bytes, mode 0600. The
+highest number is current; the digits keep two keys apart even if a lost folder starts again at one.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import stat
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from security.errors import KeyFileRefused, KeyUnknown
+from security.ports import WriteWhole
+from security.vault.locking import locked
+
+KEY_BYTES = 32
+ID = re.compile(r"[0-9]{4}-[0-9a-f]{8}")
+
+_FILE = re.compile(rf"kek-({ID.pattern})\.key")
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key-encryption key. `id` goes beside what it seals; `material` is never shown."""
+
+    id: str
+    material: bytes = field(repr=False)
+
+
+class KeyRing:
+    """The keys in `folder`. Safe between threads and processes."""
+
+    def __init__(self, folder: Path, write_whole: WriteWhole) -> None:
+        self._folder = folder
+        self._write_whole = write_whole
+
+    def current(self) -> Key:
+        """The key to seal with; the first is made here if there is none. Raises KeyFileRefused, OSError."""
+        ids = self.ids()
+        if ids:
+            return self.get(ids[-1])
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._check_folder()
+        with locked(self._folder / ".lock"):
+            ids = self.ids()
+            return self.get(ids[-1] if ids else self._make(number=1))
+
+    def get(self, key_id: str) -> Key:
+        """The key `key_id`. Raises KeyUnknown, KeyFileRefused, OSError."""
+        path = self._folder / f"kek-{key_id}.key"
+        if not ID.fullmatch(key_id):
+            raise KeyUnknown(f"expected a key id such as 0001-9f3a2c44, found {key_id[:40]!r}")
+        try:
+            handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        except FileNotFoundError as error:
+            raise KeyUnknown(
+                f"{path}: expected the key that sealed this, found no such file; restore it from a backup"
+            ) from error
+        except OSError as error:
+            if error.errno == errno.ELOOP:
+                raise _refused(path, "a file", "a symbolic link", "put the key file itself there") from error
+            raise
+        try:
+            self._check_folder()
+            _check_file(path, os.fstat(handle))
+            return Key(key_id, os.read(handle, KEY_BYTES))
+        finally:
+            os.close(handle)
+
+    def ids(self) -> list[str]:
+        """The ids of all keys, oldest first. Raises OSError."""
+        try:
+            names = [path.name for path in self._folder.iterdir()]
+        except FileNotFoundError:
+            return []
+        return sorted(match[1] for match in map(_FILE.fullmatch, names) if match)
+
+    def _make(self, *, number: int) -> str:
+        key_id = f"{number:04d}-{os.urandom(4).hex()}"
+        self._write_whole(self._folder / f"kek-{key_id}.key", os.urandom(KEY_BYTES))
+        return key_id
+
+    def _check_folder(self) -> None:
+        status = self._folder.stat()
+        if status.st_uid != os.geteuid():
+            _refuse_owner(self._folder, status.st_uid)
+        if stat.S_IMODE(status.st_mode) & 0o022:
+            found = f"mode {stat.S_IMODE(status.st_mode):04o}"
+            raise _refused(self._folder, "a folder only its owner can write", found, f"chmod 700 {self._folder}")
+
+
+def _check_file(path: Path, status: os.stat_result) -> None:
+    """Refuse what is not a private file of one key. Raises KeyFileRefused."""
+    if not stat.S_ISREG(status.st_mode):
+        raise _refused(path, "a file", "something else of that name", "put the key file there")
+    if status.st_uid != os.geteuid():
+        _refuse_owner(path, status.st_uid)
+    mode = stat.S_IMODE(status.st_mode)
+    if mode & 0o077:
+        fix = f"chmod 600 {path}, and rotate the key if others could read it"
+        raise _refused(path, "mode 0600", f"mode {mode:04o}", fix)
+    if status.st_size != KEY_BYTES:
+        fix = "restore it from a backup"
+        raise _refused(path, f"{KEY_BYTES} bytes", f"{status.st_size} bytes", fix)
+
+
+def _refuse_owner(path: Path, owner: int) -> None:
+    user = os.geteuid()
+    raise _refused(path, f"the owner {user}", f"the owner {owner}", f"chown {user} {path}, if you trust it")
+
+
+def _refused(path: Path, expected: str, found: str, fix: str) -> KeyFileRefused:
+    return KeyFileRefused(f"{path}: expected {expected}, found {found}; {fix}")
