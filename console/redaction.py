@@ -1,6 +1,6 @@
 """What makes a text fit to leave the process: secrets become `***`, control characters are escaped.
 
-The registry of secrets is process-wide on purpose: a log line may come from any library, which knows nothing of our settings.
+The registry of secrets is process-wide on purpose: a log line may come from any library.
 """
 
 from __future__ import annotations

@@ -25,6 +25,7 @@ from etl.errors import (
 )
 from etl.errors import DeadlineExceeded as Late
 from etl.run import RunOutcome
+from security.errors import SecretRefused, SecurityError
 
 
 class Exit(IntEnum):
@@ -53,7 +54,9 @@ class UsageError(Exception):
 def exit_of(error: BaseException) -> Exit:
     """The exit code of an error that ended a command."""
     match error:
-        case HistoryNewer() | InvalidKey() | ConfigError():
+        case SecretRefused():
+            return Exit.USAGE
+        case HistoryNewer() | InvalidKey() | ConfigError() | SecurityError():
             return Exit.CONFIG
         case UsageError() | NoSuchRun():
             return Exit.USAGE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import sys
@@ -33,6 +34,9 @@ EXPECTED = (
 def run(argv: Sequence[str], environ: Mapping[str, str]) -> int:
     """Run the command of `argv` and return its exit code. Never raises, never shows a traceback."""
     end_on_signals()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a city's name must not end a run in a C locale
     try:
         arguments = build_parser().parse_args(argv)
         _check(arguments)

@@ -7,17 +7,23 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from console.cli.logs import one_line
-from console.redaction import redact
+from console.redaction import one_line, redact
 
 
 def print_json(document: Any) -> None:
     """One JSON document on stdout, without any secret."""
-    print(redact(json.dumps(document, indent=2, ensure_ascii=False)))
+    encoding = (sys.stdout.encoding or "").lower().replace("-", "")
+    print(redact(json.dumps(document, indent=2, ensure_ascii=encoding != "utf8")))
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Aligned columns on stdout: as wide as they need to be where nobody looks, fitted on a terminal."""
+    """Aligned columns on stdout: fitted to a terminal, else a line a row, as wide as it needs to be."""
+    cells = [[safe(cell) for cell in row] for row in rows]
+    if not sys.stdout.isatty():
+        widths = [max(map(len, column)) for column in zip(columns, *cells, strict=True)]
+        for row in [list(columns), *cells]:
+            print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        return
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -26,10 +32,9 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
     for column in columns:
         table.add_column(column, overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(safe(cell)) for cell in row))
-    terminal = sys.stdout.isatty()
-    Console(file=sys.stdout, width=None if terminal else 400, highlight=False).print(table)
+    for row in cells:
+        table.add_row(*map(Text, row))
+    Console(file=sys.stdout, highlight=False).print(table)
 
 
 def say(message: str) -> None:

@@ -48,6 +48,7 @@ def build_parser() -> Parser:
     _json(doctor)
     init = _command(commands, "init", "init:init", "make the workspace")
     init.add_argument("--production", action="store_true", help="for real data: no practice source, no practice data")
+    _cities(commands)
     _secrets(commands)
     return parser
 
@@ -60,6 +61,21 @@ def _runs(commands: argparse._SubParsersAction[Parser]) -> None:
     show = _command(more, "show", "runs:show_run", "one run with its attempts and their logs")
     show.add_argument("run_id", metavar="RUN_ID", help="as `lakewarden runs` prints it, or `latest`")
     _json(show)
+
+
+def _cities(commands: argparse._SubParsersAction[Parser]) -> None:
+    cities = _command(commands, "cities", "cities:list_cities", "the configured cities with their newest readings")
+    _json(cities)
+    more = cities.add_subparsers(metavar="add|remove|test", dest="subcommand", parser_class=Parser)
+    for name, text in (
+        ("add", "load this city from the next run on"),
+        ("remove", "load this city no more"),
+        ("test", "ask the API for a city and store nothing"),
+    ):
+        command = _command(more, name, f"cities:{name}_city", text)
+        command.add_argument("name", metavar="CITY", help="a name, LAT,LON or an id of the weather API")
+        if name == "test":
+            _json(command)
 
 
 def _secrets(commands: argparse._SubParsersAction[Parser]) -> None:
