@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,9 +15,10 @@ from etl.history.claims import ClaimedCity
 from etl.history.recorder import Recorder
 from etl.models import CITY_TASKS, CityState, Reading, Staged, Task, TaskState, Units, ts_of
 from etl.ports import Clock, Lake, Source
-from etl.task_log import attempt_log
+from etl.task_log import LOGGER, attempt_log
 
 log = logging.getLogger(__name__)
+task_log = logging.getLogger(LOGGER)
 
 
 @dataclass(slots=True)
@@ -85,7 +88,7 @@ class CityWorker:
         number = item.attempts[task] = item.attempts.get(task, 0) + 1
         started = self._clock.now()
         self._recorder.attempt(item.slug, task, number, TaskState.RUNNING, started=started)
-        with attempt_log(self._recorder, item.slug, task, number):
+        with attempt_log(self._recorder, item.slug, task, number), _problems_logged():
             if task is Task.EXTRACT:
                 assert self._source is not None
                 tasks.extract(self._source, item.claimed.city, item.staged)
@@ -130,3 +133,13 @@ class CityWorker:
                 units=self._units,
             )
         )
+
+
+@contextmanager
+def _problems_logged() -> Iterator[None]:
+    """Let the attempt's own log end with what went wrong."""
+    try:
+        yield
+    except EtlError as error:
+        task_log.error("%s", error)
+        raise

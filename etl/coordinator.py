@@ -222,6 +222,8 @@ class Coordinator:
             self._fail(item, Task.EXTRACT, item.error or error)
 
     def _start(self, worker: CityWorker, item: CityWork) -> None:
+        if item.error is not None:
+            self._recorder.city(item.slug, CityState.RUNNING)
         self._workers.submit(lambda: self._results.put((item, worker.work(item))))
 
     def _take_results(self) -> None:
@@ -244,8 +246,7 @@ class Coordinator:
         if error is None:
             self._outcome.loaded += 1
             return
-        task = item.failed_task
-        assert task is not None
+        task = item.failed_task or Task.EXTRACT
         if isinstance(error, Cancelled):
             self._skip(item, error)
         elif isinstance(error, QuotaExceeded) and task is Task.EXTRACT:
@@ -290,7 +291,6 @@ class Coordinator:
             self._wake(heapq.heappop(self._retries)[2])
 
     def _wake(self, item: CityWork) -> None:
-        self._recorder.city(item.slug, CityState.RUNNING)
         (self._remote if item.needs_source() else self._local).append(item)
 
     def _end_if_overdue(self) -> None:
@@ -328,17 +328,22 @@ class Coordinator:
             self._heed(slug, request)
 
     def _heed(self, slug: str, request: str) -> None:
-        for entry in self._retries:
-            if entry[2].slug == slug:
-                self._retries.remove(entry)
-                heapq.heapify(self._retries)
-                if request == "hurry":
-                    self._wake(entry[2])
-                else:
-                    assert entry[2].failed_task is not None
-                    assert entry[2].error is not None
-                    self._fail(entry[2], entry[2].failed_task, entry[2].error)
+        """Do what the operator asks of a waiting retry. A pause after a 429 cannot be hurried, only cancelled."""
+        item = next((entry[2] for entry in self._retries if entry[2].slug == slug), None)
+        if item is not None:
+            self._retries = [entry for entry in self._retries if entry[2] is not item]
+            heapq.heapify(self._retries)
+            if request == "hurry":
+                self._wake(item)
                 return
+        elif request == "cancel":
+            item = next((waiting for waiting in self._remote if waiting.slug == slug and waiting.error), None)
+            if item is not None:
+                self._remote.remove(item)
+        if item is None or item.failed_task is None or item.error is None:
+            self._recorder.heeded(slug)
+        else:
+            self._fail(item, item.failed_task, item.error)
 
     # ---- endings ------------------------------------------------------------
 

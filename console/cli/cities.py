@@ -83,4 +83,4 @@ def test_city(arguments: Namespace, settings: Settings, environ: Mapping[str, st
 
 
 def _shown(value: object) -> str:
-    return "–" if value is None else str(value)
+    return "–" if value is None else f"{value:g}" if isinstance(value, float) else str(value)

@@ -88,6 +88,10 @@ class Recorder:
             slug,
         )
 
+    def heeded(self, slug: str) -> None:
+        """What the operator asked of the city is done, or cannot be."""
+        self._add("UPDATE run_city SET request = NULL WHERE (run_id, slug) = (?, ?)", self._run_id, slug)
+
     def log(self, slug: str, task: Task, number: int, line: int, level: str, text: str) -> None:
         self._add(
             "INSERT OR REPLACE INTO task_log VALUES (?, ?, ?, ?, ?, ?, ?, ?)",

@@ -186,9 +186,7 @@ def _lock(path: Path) -> Iterator[None]:
         give_up = time.monotonic() + LOCK_TIMEOUT_S
         while not _locked(handle):
             if time.monotonic() > give_up:
-                raise LakeUnavailable(
-                    f"the lock {path} was not free within {LOCK_TIMEOUT_S:g} s: find what holds it"
-                )
+                raise LakeUnavailable(f"the lock {path} was not free within {LOCK_TIMEOUT_S:g} s: find what holds it")
             time.sleep(LOCK_POLL_S)
         yield
     finally:
@@ -210,9 +208,7 @@ def _compare(target: Path, body: bytes) -> None:
     with os.fdopen(handle, "rb") as file:
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode):
-            raise LakeRefused(
-                f"{target} is not a regular file, so no object can be stored there: move it away"
-            )
+            raise LakeRefused(f"{target} is not a regular file, so no object can be stored there: move it away")
         if status.st_size != len(body):
             raise conflict(str(target), body, None, status.st_size)
         found = file.read(len(body) + 1)

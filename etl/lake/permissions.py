@@ -118,9 +118,7 @@ def _bucket(lake: S3Lake, client: S3Client) -> PermissionCheck:
                 # HeadBucket needs s3:ListBucket, which loading does not: the put will tell.
                 if status_and_code(error)[0] != 403:
                     raise
-                return PermissionCheck(
-                    name, True, f"{lake.place()} answers; s3:ListBucket is not granted or needed"
-                )
+                return PermissionCheck(name, True, f"{lake.place()} answers; s3:ListBucket is not granted or needed")
     except LakeError as error:
         return PermissionCheck(name, False, str(error), remedy)
     return PermissionCheck(name, True, f"{lake.place()} is there")
@@ -228,9 +226,7 @@ def _folder_checked(root: Path) -> Iterator[PermissionCheck]:
         existed = root.is_dir()
         make_folder(root)
     except OSError as error:
-        yield PermissionCheck(
-            "folder", False, str(folder_error(root, error)), "choose another folder in [lake] url"
-        )
+        yield PermissionCheck("folder", False, str(folder_error(root, error)), "choose another folder in [lake] url")
         return
     yield PermissionCheck("folder", True, f"{root} {'is there' if existed else 'was made'}")
     try:
@@ -254,9 +250,7 @@ def _hard_links(file: Path) -> PermissionCheck:
         os.link(file, second)
     except OSError as error:
         if error.errno in NO_HARD_LINKS:
-            return PermissionCheck(
-                name, True, "this file system has no hard links; a lock file is used instead"
-            )
+            return PermissionCheck(name, True, "this file system has no hard links; a lock file is used instead")
         return PermissionCheck(
             name, False, str(folder_error(file.parent, error)), "choose another folder in [lake] url"
         )

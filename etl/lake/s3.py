@@ -36,9 +36,7 @@ _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 
 _CREDENTIALS = "check the AWS credentials and settings of this user (environment, profile or role)"
 _PERMISSION = "grant s3:PutObject and s3:GetObject under this prefix (see `lakewarden doctor`)"
-_KMS = (
-    "check [lake] kms_key_id, the state of the key, and that kms:GenerateDataKey and kms:Decrypt are granted"
-)
+_KMS = "check [lake] kms_key_id, the state of the key, and that kms:GenerateDataKey and kms:Decrypt are granted"
 _REGION = "set AWS_REGION to the region of the bucket"
 _REMEDIES = {
     "NoSuchBucket": "create the bucket, or correct [lake] url",
@@ -85,8 +83,7 @@ def bucket_and_prefix(url: str) -> tuple[str, str]:
     bucket, _, prefix = url.removeprefix(SCHEME).partition("/")
     if not _BUCKET.fullmatch(bucket) or ".." in bucket or _is_address(bucket):
         raise ValueError(
-            "a bucket name has 3 to 63 lower-case letters, digits, '-' and '.', and is no IP address; "
-            f"found {bucket!r}"
+            f"a bucket name has 3 to 63 lower-case letters, digits, '-' and '.', and is no IP address; found {bucket!r}"
         )
     prefix = prefix.removesuffix("/")
     if prefix:
@@ -117,9 +114,7 @@ def _is_address(host: str) -> bool:
 
 def _checked_endpoint(url: str) -> str:
     if "@" in url:
-        raise ValueError(
-            "an endpoint URL holds no credentials: write http(s)://host[:port], found an '@' in it"
-        )
+        raise ValueError("an endpoint URL holds no credentials: write http(s)://host[:port], found an '@' in it")
     try:
         parts = urlsplit(url)
         valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
@@ -169,7 +164,7 @@ class S3Lake:
         """Whether the endpoint is on loopback.
 
         Without an endpoint of our own this builds the client, to ask boto3 for the one in the AWS settings;
-        that raises LakeRefused.
+        that may raise LakeRefused.
         """
         return is_loopback(self.endpoint_url or self.client().meta.endpoint_url)
 
@@ -305,9 +300,7 @@ class S3Lake:
             ) from None
         except (OSError, ValueError) as error:
             # Settings that boto3 checks late: a CA bundle that is not there, an endpoint or port of no sense.
-            raise LakeRefused(
-                f"{what}: {type(error).__name__}; check the AWS settings of this user"
-            ) from None
+            raise LakeRefused(f"{what}: {type(error).__name__}; check the AWS settings of this user") from None
 
 
 def _without_expect(params: dict[str, Any], **_: object) -> None:
@@ -331,9 +324,7 @@ def answered(what: str, error: ClientError) -> LakeError:
         if status == 404:
             return LakeUnavailable(f"{found}: the object was there and is gone; retry")
         if status == 403 and not code.startswith("KMS."):
-            return LakeRefused(
-                f"{found}: another object may lie there, and s3:GetObject is needed to compare"
-            )
+            return LakeRefused(f"{found}: another object may lie there, and s3:GetObject is needed to compare")
     if error.operation_name not in _OPERATIONS:
         return LakeRefused(f"{found} to {error.operation_name}; {_CREDENTIALS}")
     remedy = _KMS if code.startswith("KMS.") else _REMEDIES.get(code)

@@ -100,9 +100,7 @@ def test_another_body_is_a_conflict_and_the_first_stays(lake: FolderLake, other:
     lake.put(KEY, b"{}")
     with pytest.raises(ObjectConflict, match="never overwritten") as caught:
         lake.put(KEY, other)
-    assert f"expected {len(other)} bytes, SHA-256 {hashlib.sha256(other).hexdigest()[:16]}" in str(
-        caught.value
-    )
+    assert f"expected {len(other)} bytes, SHA-256 {hashlib.sha256(other).hexdigest()[:16]}" in str(caught.value)
     assert "found 2 bytes" in str(caught.value)
     assert (lake.root / KEY).read_bytes() == b"{}"
     assert names(lake.root) == [KEY]
@@ -146,9 +144,7 @@ def test_without_hard_links_equal_and_other_bodies_are_told_apart(lake: FolderLa
 
 
 @pytest.mark.usefixtures("without_hard_links")
-def test_a_lock_that_is_never_given_back_is_unavailable(
-    lake: FolderLake, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_lock_that_is_never_given_back_is_unavailable(lake: FolderLake, monkeypatch: pytest.MonkeyPatch) -> None:
     lake.put("weather-data/other.json", b"{}")
     monkeypatch.setattr(etl.lake.folder, "LOCK_TIMEOUT_S", 0.05)
     with (lake.root / "weather-data" / ".lock").open("rb") as held:
@@ -218,9 +214,7 @@ def test_a_process_killed_while_putting_leaves_whole_objects_only(lake: FolderLa
     folder = lake.root / "weather-data"
     for turn in range(6):
         first = turn * 1_000_000
-        process = subprocess.Popen(
-            [sys.executable, "-c", PUT_LOOP, str(lake.root), str(first)], cwd=REPOSITORY
-        )
+        process = subprocess.Popen([sys.executable, "-c", PUT_LOOP, str(lake.root), str(first)], cwd=REPOSITORY)
         try:
             wait_until(lambda last=first + 10 + turn: (folder / f"{last}.json").exists())  # type: ignore[misc]
         finally:

@@ -115,9 +115,7 @@ def test_an_equal_object_is_success(lake: S3Lake) -> None:
 
 
 @pytest.mark.parametrize("other", [b"[]", b"longer than before", b""])
-def test_another_body_is_a_conflict_and_the_first_stays(
-    lake: S3Lake, server: str, bucket: str, other: bytes
-) -> None:
+def test_another_body_is_a_conflict_and_the_first_stays(lake: S3Lake, server: str, bucket: str, other: bytes) -> None:
     lake.put(KEY, b"{}")
     with pytest.raises(ObjectConflict, match="never overwritten") as caught:
         lake.put(KEY, other)
@@ -295,10 +293,7 @@ def test_a_409_that_stays_is_tried_five_times_with_growing_jittered_waits(faulty
     with pytest.raises(LakeUnavailable, match="after 5 attempts"):
         S3Lake("s3://lake", endpoint_url=faulty.endpoint, wait=waits.append).put(KEY, b"{}")
     assert len(faulty.seen) == 5
-    assert all(
-        wait_s / 2 <= found <= wait_s * 1.5
-        for wait_s, found in zip((0.05, 0.1, 0.2, 0.4), waits, strict=True)
-    )
+    assert all(wait_s / 2 <= found <= wait_s * 1.5 for wait_s, found in zip((0.05, 0.1, 0.2, 0.4), waits, strict=True))
 
 
 def test_a_writer_that_comes_first_with_other_data_wins(
@@ -339,15 +334,11 @@ def test_a_bucket_that_is_not_there_is_refused(server: str) -> None:
 # Settings
 
 
-def test_without_credentials_a_put_is_refused_with_a_remedy(
-    lake: S3Lake, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_credentials_a_put_is_refused_with_a_remedy(lake: S3Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     lake.warm()
-    with pytest.raises(
-        LakeRefused, match=r"no AWS credentials were found for s3://.*; check the AWS credentials"
-    ):
+    with pytest.raises(LakeRefused, match=r"no AWS credentials were found for s3://.*; check the AWS credentials"):
         lake.put(KEY, b"{}")
 
 
@@ -434,9 +425,7 @@ def test_credentials_in_a_url_are_refused_and_not_repeated(url: str) -> None:
     assert "s3cret" not in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    "endpoint", ["ftp://host", "127.0.0.1:9000", "http://", "http://h:99999", "http://h?a=b"]
-)
+@pytest.mark.parametrize("endpoint", ["ftp://host", "127.0.0.1:9000", "http://", "http://h:99999", "http://h?a=b"])
 def test_an_endpoint_that_cannot_be_right_is_an_error(endpoint: str) -> None:
     with pytest.raises(ValueError, match="endpoint URL is"):
         S3Lake("s3://lake", endpoint_url=endpoint)
@@ -486,9 +475,7 @@ def test_without_an_endpoint_the_lake_is_at_aws() -> None:
 def test_making_a_lake_does_not_load_boto3() -> None:
     code = "import sys; from etl.lake.s3 import S3Lake; S3Lake('s3://lake'); print('botocore' in sys.modules)"
     command = [sys.executable, "-c", code]
-    result = subprocess.run(
-        command, capture_output=True, text=True, timeout=WAIT_S, cwd=Path(__file__).parents[2]
-    )
+    result = subprocess.run(command, capture_output=True, text=True, timeout=WAIT_S, cwd=Path(__file__).parents[2])
     assert result.stdout == "False\n"
 
 
@@ -549,9 +536,7 @@ def test_the_doctor_checks_the_encryption(server: str, bucket: str) -> None:
     assert "found AES256" in check.detail
 
 
-def test_identity_is_the_arn_where_sts_tells(
-    lake: S3Lake, server: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_identity_is_the_arn_where_sts_tells(lake: S3Lake, server: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_STS", server)
     assert identity(lake).startswith("arn:aws:sts::123456789012:")
     assert "found by env" in identity(lake)
@@ -561,13 +546,9 @@ def test_identity_without_sts_says_how_the_credentials_were_found(
     lake: S3Lake, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_STS", unused_endpoint())
-    assert (
-        identity(lake) == "credentials found by env (STS did not say who they are: EndpointConnectionError)"
-    )
+    assert identity(lake) == "credentials found by env (STS did not say who they are: EndpointConnectionError)"
     credentials = tmp_path / "credentials"
-    credentials.write_text(
-        f"[default]\naws_access_key_id = {FAKE_KEY_ID}\naws_secret_access_key = {FAKE_SECRET}\n"
-    )
+    credentials.write_text(f"[default]\naws_access_key_id = {FAKE_KEY_ID}\naws_secret_access_key = {FAKE_SECRET}\n")
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(credentials))
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
@@ -670,9 +651,7 @@ def test_the_policy_lets_a_user_load_here_and_nowhere_else(loader: str) -> None:
         S3Lake("s3://lake/other", endpoint_url=loader).put(KEY, b"{}")
 
 
-def test_wrong_keys_are_refused_by_a_server_that_checks_them(
-    loader: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_wrong_keys_are_refused_by_a_server_that_checks_them(loader: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", FAKE_SECRET)
     with pytest.raises(LakeRefused, match="SignatureDoesNotMatch; check the AWS credentials"):
         S3Lake("s3://lake/raw", endpoint_url=loader).put(KEY, b"{}")

@@ -57,6 +57,9 @@ class _MotoHandler(MotoRequestHandler):
     # Head and body go out in two writes; without this the second waits 40 ms for an acknowledgement.
     disable_nagle_algorithm = True
 
+    def log_request(self, *_: object) -> None:
+        return
+
 
 class MotoS3:
     """A moto server in this process. It answers one request at a time, as S3 decides each put atomically."""
@@ -74,9 +77,7 @@ class MotoS3:
 
         self._server = make_server(LOOPBACK, port, one_at_a_time, threaded=True, request_handler=_MotoHandler)
         self.endpoint = f"http://{LOOPBACK}:{self._server.server_port}"
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, args=(POLL_S,), name="moto", daemon=True
-        )
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(POLL_S,), name="moto", daemon=True)
 
     def __enter__(self) -> MotoS3:
         self._thread.start()
@@ -264,9 +265,7 @@ class FaultyS3:
         self._server.daemon_threads = True
         self._server.handle_error = lambda *_: None  # type: ignore[method-assign]  # cut connections are the point
         self.endpoint = f"http://{LOOPBACK}:{self._server.server_port}"
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, args=(POLL_S,), name="faulty", daemon=True
-        )
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(POLL_S,), name="faulty", daemon=True)
 
     def script(self, *faults: Fault, method: str = "PUT") -> None:
         """The next requests of `method` meet these faults, one each."""
@@ -351,9 +350,7 @@ class _Proxy(BaseHTTPRequestHandler):
         finally:
             connection.close()
 
-    def _reply(
-        self, status: int, headers: list[tuple[str, str]], body: bytes, *, send: int | None = None
-    ) -> None:
+    def _reply(self, status: int, headers: list[tuple[str, str]], body: bytes, *, send: int | None = None) -> None:
         self.send_response_only(status)
         for name, value in headers:
             if name.lower() not in ("content-length", "transfer-encoding", "connection"):
@@ -376,8 +373,7 @@ class _Proxy(BaseHTTPRequestHandler):
 
 def _error_document(code: str, message: str) -> bytes:
     return (
-        '<?xml version="1.0" encoding="UTF-8"?>'
-        f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
+        f'<?xml version="1.0" encoding="UTF-8"?><Error><Code>{code}</Code><Message>{message}</Message></Error>'
     ).encode()
 
 
@@ -392,19 +388,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="An S3 endpoint on loopback for tests.")
     parser.add_argument("--port", type=int, default=0, help="0: chosen by the system")
     options = parser.parse_args()
-    stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    signal.signal(signal.SIGINT, lambda *_: stop.set())
-
-    def until_closed() -> None:
-        while sys.stdin.buffer.readline():
-            pass
-        stop.set()
-
-    threading.Thread(target=until_closed, daemon=True).start()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    signal.signal(signal.SIGINT, lambda *_: sys.exit(0))
     with MotoS3(options.port) as server:
         print(server.endpoint, flush=True)
-        stop.wait()
+        while os.read(sys.stdin.fileno(), 4096):
+            pass
     return 0
 
 
