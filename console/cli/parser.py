@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from importlib.metadata import version
 from typing import NoReturn
 
 from console.cli.exits import UsageError
@@ -18,6 +17,8 @@ class Parser(argparse.ArgumentParser):
 
 class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        from importlib.metadata import version  # slow to import, and only this needs it
+
         print(f"lakewarden {version('lakewarden')}")
         parser.exit()
 
