@@ -76,8 +76,7 @@ class Coordinator:
             if self._local or self._remote:
                 lake = self._parts.open_lake()
                 if self._remote:
-                    self._source = self._parts.open_source(self._units)
-                    self._check_availability(self._source)
+                    self._open_source()
                 self._work_through(self._worker(lake, self._source))
         finally:
             self._workers.close()
@@ -130,6 +129,15 @@ class Coordinator:
 
     # ---- the check ------------------------------------------------------------
 
+    def _open_source(self) -> None:
+        try:
+            self._source = self._parts.open_source(self._units)
+        except EtlError as error:  # such as a key that cannot be sent
+            self._recorder.attempt("", Task.CHECK, self._checks_before + 1, TaskState.FAILED, error=error)
+            self._fail_remote(error)
+        else:
+            self._check_availability(self._source)
+
     def _check_availability(self, source: Source) -> None:
         number = self._checks_before + 1
         started = self._clock.now()
@@ -151,9 +159,12 @@ class Coordinator:
         state = TaskState.FAILED if error else TaskState.SUCCESS
         self._recorder.attempt("", Task.CHECK, number, state, started=started, ended=self._clock.now(), error=error)
         if error is not None:
-            log.error("%s: %s", self._run_id, error)
-            while self._remote:
-                self._fail(self._remote.popleft(), Task.CHECK, error)
+            self._fail_remote(error)
+
+    def _fail_remote(self, error: EtlError) -> None:
+        log.error("%s: %s", self._run_id, error)
+        while self._remote:
+            self._fail(self._remote.popleft(), Task.CHECK, error)
 
     def _take_call(self, left_s: float) -> None:
         """Take one call of the quota within `left_s`. Raises QuotaExceeded if it cannot be had by then."""
@@ -162,7 +173,8 @@ class Coordinator:
             if self._clock.steady_s() + wait_s > end_s:
                 raise QuotaExceeded(
                     f"the API may not be called for another {wait_s:.0f} s "
-                    "(its quota is used up, or it answered 429 before); a later call of the same hour goes on"
+                    "(its quota is used up, or it answered 429 before); a later call of the same hour goes on",
+                    retry_after_s=wait_s,
                 )
             self._wait_in_check(wait_s)
 

@@ -158,12 +158,14 @@ def transformed(body: bytes, units: Units) -> dict[str, Any]:
     """
     report = _json_object(body)
     main = _part(report, "main", required=True)
-    weather = report.get("weather") or [{}]
+    weather = report.get("weather")
+    if weather is None or weather == []:
+        weather = [{}]
     if not isinstance(weather, list) or not isinstance(weather[0], dict):
         raise DataRejected(f"`weather` must be a list of objects, found {_shown(weather)}")
     return {
         "city": _text(report, "name"),
-        "timestamp": _timestamp(report),
+        "timestamp": _timestamp(report, "dt"),
         "temperature": _number(main, "temp", *_TEMPERATURE_RANGE[units]),
         "humidity": _number(main, "humidity", 0, 100),
         "weather": _text(weather[0], "description"),
@@ -185,6 +187,11 @@ def _parse_transformed(body: bytes) -> dict[str, Any]:
     document = _json_object(body)
     if tuple(document) != FIELDS:
         raise DataRejected(f"a transformed file must hold exactly {', '.join(FIELDS)}; found {_shown(list(document))}")
+    for text in ("city", "weather"):
+        _text(document, text)
+    _timestamp(document, "timestamp")
+    for number in ("temperature", "humidity", "wind_speed"):
+        _number(document, number, -1000, 1000)  # its units are not in the file; the exact ranges were checked before
     return document
 
 
@@ -236,10 +243,10 @@ def _part(report: dict[str, Any], key: str, *, required: bool = False) -> dict[s
     return part
 
 
-def _timestamp(report: dict[str, Any]) -> int:
-    dt = report.get("dt")
+def _timestamp(report: dict[str, Any], key: str) -> int:
+    dt = report.get(key)
     if isinstance(dt, bool) or not isinstance(dt, int) or not 0 < dt < LATEST_DT:
-        raise DataRejected(f"`dt` must be whole seconds since 1970, found {_shown(dt)}")
+        raise DataRejected(f"`{key}` must be whole seconds since 1970, found {_shown(dt)}")
     return dt
 
 
