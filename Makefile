@@ -25,7 +25,7 @@ bench: $(VENV)/.test
 	$(BIN)/python -m tests.bench
 
 screenshots: $(VENV)/.test
-	$(BIN)/python -m tests.screenshots
+	$(BIN)/python -m tests.docs
 
 $(BIN)/python:
 	@command -v $(PYTHON) >/dev/null || { echo "Lakewarden needs Python 3.11 or newer: $(PYTHON) is not installed"; exit 1; }

@@ -1,0 +1,1 @@
+"""What keeps the documentation true: the pictures are made from the running program, and the README is checked."""

@@ -1,0 +1,53 @@
+"""`make screenshots`: makes the README's pictures from the running program, in a real terminal over a day of runs."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.docs.picture import draw
+from tests.docs.seed import fill, make, now
+from tests.e2e.terminal import Terminal
+
+PICTURES = Path(__file__).parents[2] / ".pictures"
+CITIES = ("Portland", "Oslo", "São Paulo", "Nairobi", "Tokyo", "Wellington")
+
+
+def main() -> None:
+    PICTURES.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="lakewarden-") as folder:
+        home = Path(folder) / "lakewarden"
+        make(home, CITIES)
+        fill(home, CITIES, missed=(9, 10), now=now())
+        fill(home, (*CITIES, "Nowhere"), hours=4, now=now())
+        for columns, rows in ((80, 24), (120, 40)):
+            take(home, columns, rows)
+
+
+def take(home: Path, columns: int, rows: int) -> None:
+    """Open the console and keep each screen as a picture."""
+    environ = {"LAKEWARDEN_HOME": str(home), "TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8"}
+    with Terminal([sys.executable, "-m", "console"], columns=columns, rows=rows, environ=environ) as terminal:
+        terminal.wait_for("Portland")
+        terminal.wait_until_quiet(2.0)
+        keep(terminal, f"pipelines-{columns}x{rows}")
+        terminal.press("?")
+        terminal.wait_until_quiet(1.0)
+        keep(terminal, f"help-{columns}x{rows}")
+        terminal.press("escape")
+        terminal.wait_until_quiet(1.0)
+        terminal.press("enter")
+        terminal.wait_until_quiet(1.5)
+        keep(terminal, f"tasks-{columns}x{rows}")
+        terminal.press("q")
+
+
+def keep(terminal: Terminal, name: str) -> None:
+    path = PICTURES / f"{name}.svg"
+    path.write_text(draw(terminal.screen()))
+    sys.stdout.write(f"{path.name}\n")
+
+
+if __name__ == "__main__":
+    main()
