@@ -1,15 +1,16 @@
 # make run · make test · make check · make bench: each works alone on a fresh clone with Python 3.11 or newer.
 PYTHON ?= python3
-VENV   := .venv
-BIN    := $(VENV)/bin
-PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c .ci/constraints.txt
+VENV    := .venv
+BIN     := $(VENV)/bin
+AIRFLOW := .venv-airflow
+PIP     := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c .ci/constraints.txt
 
 .PHONY: run test lint check bench screenshots clean
 
 run: $(VENV)/.run
 	@$(BIN)/lakewarden
 
-test: $(VENV)/.test
+test: $(VENV)/.test $(AIRFLOW)/.ready
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 lint: $(VENV)/.test
@@ -44,5 +45,11 @@ $(VENV)/.test: $(BIN)/python pyproject.toml .ci/constraints.txt
 	@$(PIP) -e '.[test]'
 	@touch $@ $(VENV)/.run
 
+$(AIRFLOW)/.ready: $(BIN)/python pyproject.toml .ci/constraints-airflow.txt
+	@echo "Installing Airflow for its tests into $(AIRFLOW) (340 MB) …"
+	@$(PYTHON) -m venv $(AIRFLOW)
+	@$(AIRFLOW)/bin/python -m pip install --quiet --disable-pip-version-check -c .ci/constraints-airflow.txt apache-airflow -e .
+	@touch $@
+
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(AIRFLOW) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

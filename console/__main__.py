@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 
 
 def main() -> int:
     """The `lakewarden` command. Returns its exit code."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # until a front end is there: Python's own shows a traceback
     argv = sys.argv[1:]
     if argv:
         from console.cli.main import run
@@ -23,9 +26,14 @@ def _console() -> int:
     if refusal is not None:
         sys.stderr.write(refusal + "\n")
         return 64
-    from console.cli.main import start_console
+    from console.cli.main import prepare_console
 
-    return start_console(os.environ)
+    settings = prepare_console(os.environ)
+    if isinstance(settings, int):
+        return settings
+    from console.tui.app import run_console
+
+    return run_console(settings, os.environ)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,7 @@
-"""One city's tasks, carried out in a worker thread: extract, transform and load, each recorded after it is done."""
+"""One city's tasks, extract, transform and load: each is carried out and recorded here, how it ended included.
+
+The runner calls `work` in its threads; where something else drives the tasks, it calls `attempt` for each.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +13,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from etl import tasks
-from etl.errors import Cancelled, DataRejected, EtlError
+from etl.errors import Cancelled, DataRejected, EtlError, MissedHour
 from etl.history.claims import ClaimedCity
 from etl.history.recorder import Recorder
-from etl.models import CITY_TASKS, CityState, Reading, Staged, Task, TaskState, Units, ts_of
+from etl.models import CITY_TASKS, CityState, Reading, Staged, Task, TaskState, Units, rfc3339, ts_of
 from etl.ports import Clock, Lake, Source
 from etl.task_log import LOGGER, attempt_log
 
@@ -52,9 +55,9 @@ class CityWorker:
         source_name: str,
         logical_time: datetime,
         units: Units,
-        lake: Lake,
+        lake: Lake | None,
         source: Source | None,
-        cancelled: threading.Event,
+        cancelled: threading.Event | None = None,
     ) -> None:
         self._recorder = recorder
         self._clock = clock
@@ -63,7 +66,7 @@ class CityWorker:
         self._units = units
         self._lake = lake
         self._source = source
-        self._cancelled = cancelled
+        self._cancelled = cancelled or threading.Event()
 
     def work(self, item: CityWork) -> EtlError | None:
         """Carry out what is left; returns what stopped it (`item.failed_task` says where), or None."""
@@ -72,7 +75,7 @@ class CityWorker:
                 if self._cancelled.is_set():
                     raise Cancelled("cancelled by the operator")
                 item.failed_task = task
-                self._attempt(item, task)
+                self.attempt(item, task)
         except EtlError as found:
             return found
         except Exception as found:  # a fault of ours must fail this city alone
@@ -80,7 +83,8 @@ class CityWorker:
             return EtlError(f"unexpected {type(found).__name__}; the log file has the details")
         return None
 
-    def _attempt(self, item: CityWork, task: Task) -> None:
+    def attempt(self, item: CityWork, task: Task) -> None:
+        """Carry out one task unless what it makes is there. Raises the EtlError that stopped it."""
         if self._is_done(item, task):
             if not item.attempts.get(task):
                 self._recorder.attempt(item.slug, task, 0, TaskState.SKIPPED)
@@ -109,6 +113,7 @@ class CityWorker:
         key = tasks.object_key(self._source_name, item.slug, ts_of(self._logical_time))
         try:
             self._record_reading(item)
+            assert self._lake is not None
             stored = tasks.load(self._lake, item.staged.transformed, key)
         except DataRejected:
             item.staged.transformed.unlink(missing_ok=True)  # ours, and not whole: the next attempt writes it again
@@ -133,6 +138,37 @@ class CityWorker:
                 units=self._units,
             )
         )
+
+
+def record_failed(recorder: Recorder, item: CityWork, task: Task, error: EtlError, *, ended: datetime) -> None:
+    """The city failed for good in `task`; the tasks after it never start."""
+    if item.attempts.get(task) and task is not Task.CHECK:
+        recorder.attempt(item.slug, task, item.attempts[task], TaskState.FAILED, ended=ended, error=error)
+    later = CITY_TASKS if task is Task.CHECK else CITY_TASKS[CITY_TASKS.index(task) + 1 :]
+    for never in later:
+        if not item.attempts.get(never):
+            recorder.attempt(item.slug, never, 0, TaskState.UPSTREAM_FAILED)
+    state = CityState.SUCCESS if item.claimed.was_loaded else CityState.FAILED  # its object is in the lake
+    recorder.city(item.slug, state, task=task, error=error)
+
+
+def record_waiting(
+    recorder: Recorder, item: CityWork, task: Task, error: EtlError, *, ended: datetime, until: datetime
+) -> None:
+    """The city failed in `task` and is tried again at `until`."""
+    recorder.attempt(item.slug, task, item.attempts[task], TaskState.UP_FOR_RETRY, ended=ended, error=error)
+    recorder.city(item.slug, CityState.RUNNING, task=task, error=error, retry_at=until)
+
+
+def missed_hour(recorder: Recorder, item: CityWork, source_name: str, logical_time: datetime) -> MissedHour:
+    """Record that the past hour can no longer be fetched; returns the error to end with."""
+    hour = rfc3339(logical_time)
+    if not item.claimed.was_loaded:
+        recorder.missed(source_name, logical_time, "no raw file was kept")
+    return MissedHour(
+        f"{hour} is past, and no raw file of {item.claimed.city.name} was kept for it ({item.staged.raw}). "
+        "The API only tells the current weather, so this hour stays missed."
+    )
 
 
 @contextmanager

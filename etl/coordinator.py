@@ -14,11 +14,11 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from etl import files, tasks
-from etl.city_work import CityWork, CityWorker
-from etl.errors import Cancelled, DeadlineExceeded, EtlError, MissedHour, QuotaExceeded
+from etl.city_work import CityWork, CityWorker, missed_hour, record_failed, record_waiting
+from etl.errors import Cancelled, DeadlineExceeded, EtlError, QuotaExceeded
 from etl.history.claims import Claim, ClaimedCity
 from etl.history.recorder import Recorder
-from etl.models import CITY_TASKS, HOUR_S, CityState, Task, TaskState, rfc3339, ts_of
+from etl.models import HOUR_S, CityState, Task, TaskState, rfc3339, ts_of
 from etl.ports import Lake, Source
 from etl.quota import Quota
 from etl.run import RunnerParts, RunOutcome, RunRequest, Stopped
@@ -114,18 +114,10 @@ class Coordinator:
             elif current:
                 self._remote.append(item)
             else:
-                self._fail(item, Task.EXTRACT, self._missed(item))
+                missed = missed_hour(self._recorder, item, self._parts.source_name, hour)
+                self._fail(item, Task.EXTRACT, missed)
         if not self._remote and not self._checks_before:
             self._recorder.attempt("", Task.CHECK, 0, TaskState.SKIPPED)
-
-    def _missed(self, item: CityWork) -> MissedHour:
-        hour = rfc3339(self._request.logical_time)
-        if not item.claimed.was_loaded:
-            self._recorder.missed(self._parts.source_name, self._request.logical_time, "no raw file was kept")
-        return MissedHour(
-            f"{hour} is past, and no raw file of {item.claimed.city.name} was kept for it ({item.staged.raw}). "
-            "The API only tells the current weather, so this hour stays missed."
-        )
 
     # ---- the check ------------------------------------------------------------
 
@@ -293,10 +285,7 @@ class Coordinator:
         self._mark_waiting(item, task, error, due)
 
     def _mark_waiting(self, item: CityWork, task: Task, error: EtlError, until: datetime) -> None:
-        self._recorder.attempt(
-            item.slug, task, item.attempts[task], TaskState.UP_FOR_RETRY, ended=self._clock.now(), error=error
-        )
-        self._recorder.city(item.slug, CityState.RUNNING, task=task, error=error, retry_at=until)
+        record_waiting(self._recorder, item, task, error, ended=self._clock.now(), until=until)
 
     def _wake_retries(self) -> None:
         while self._retries and self._retries[0][0] <= self._clock.steady_s():
@@ -361,16 +350,7 @@ class Coordinator:
 
     def _fail(self, item: CityWork, task: Task, error: EtlError) -> None:
         self._outcome.failures.append(error)
-        if item.attempts.get(task) and task is not Task.CHECK:
-            self._recorder.attempt(
-                item.slug, task, item.attempts[task], TaskState.FAILED, ended=self._clock.now(), error=error
-            )
-        later = CITY_TASKS if task is Task.CHECK else CITY_TASKS[CITY_TASKS.index(task) + 1 :]
-        for never in later:
-            if not item.attempts.get(never):
-                self._recorder.attempt(item.slug, never, 0, TaskState.UPSTREAM_FAILED)
-        state = CityState.SUCCESS if item.claimed.was_loaded else CityState.FAILED  # its object is in the lake
-        self._recorder.city(item.slug, state, task=task, error=error)
+        record_failed(self._recorder, item, task, error, ended=self._clock.now())
         log.error("%s: %s: %s: %s", self._run_id, item.claimed.city.name, task, error)
 
     def _skip(self, item: CityWork, error: Cancelled) -> None:

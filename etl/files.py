@@ -40,10 +40,11 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def write_whole(path: Path, body: bytes, *, temporary_in: Path | None = None) -> None:
+def write_whole(path: Path, body: bytes, *, temporary_in: Path | None = None, durable_name: bool = True) -> None:
     """Put `body` at `path`, replacing what was there, whole or not at all. Raises OSError.
 
-    `temporary_in` is where it is written first (same file system; default: the folder of `path`).
+    `temporary_in` is where it is written first (same file system; default: the folder of `path`). Without
+    `durable_name` a power failure may take the file away again, whole.
     """
     temporary = write_temporary(temporary_in or path.parent, body)
     try:
@@ -51,7 +52,8 @@ def write_whole(path: Path, body: bytes, *, temporary_in: Path | None = None) ->
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    sync_folder(path.parent)
+    if durable_name:
+        sync_folder(path.parent)
 
 
 def temporaries_of(folder: Path) -> Path:
@@ -61,7 +63,7 @@ def temporaries_of(folder: Path) -> Path:
 
 def sweep_temporaries(folder: Path) -> None:
     """Remove what killed processes left unfinished in `folder` more than `STALE_S` ago."""
-    with contextlib.suppress(FileNotFoundError):
+    with contextlib.suppress(OSError):  # mere tidying: a folder that cannot be read is told by the next write
         for path in temporaries_of(folder).iterdir():
             with contextlib.suppress(OSError):
                 if time.time() - path.stat().st_mtime > STALE_S:

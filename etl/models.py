@@ -139,7 +139,7 @@ class Staged:
 
 def ts_of(logical_time: datetime) -> str:
     """`YYYYMMDDTHHMMSS` in UTC (Airflow's `ts_nodash`), the unique part of every file name and key."""
-    return logical_time.astimezone(UTC).strftime("%Y%m%dT%H%M%S")
+    return rfc3339(logical_time)[:-1].replace("-", "").replace(":", "")
 
 
 def hour_of(instant: datetime) -> datetime:
@@ -149,7 +149,8 @@ def hour_of(instant: datetime) -> datetime:
 
 def rfc3339(instant: datetime) -> str:
     """`instant` in UTC with a `Z`, to the second."""
-    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    # Not strftime: some systems write a year before 1000 with fewer than four digits.
+    return instant.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
 
 
 def parse_rfc3339(text: str) -> datetime:

@@ -41,7 +41,7 @@ class Runner:
                 logical_time=request.logical_time,
                 cities=request.cities,
                 owner=owner.id,
-                is_alive=lambda who: owners.is_alive(parts.locks_dir, who),
+                is_alive=lambda who: owners.is_held(parts.locks_dir, who, now=parts.clock.now()),
                 trigger=request.trigger,
                 units=parts.policy.units,
                 lake=parts.lake_url,
@@ -71,7 +71,7 @@ class Runner:
         locks = self._parts.locks_dir
         settle_interrupted(
             self._parts.database,
-            is_alive=lambda who: owners.is_alive(locks, who),
+            is_alive=lambda who: owners.is_held(locks, who, now=self._parts.clock.now()),
             now=self._parts.clock.now(),
         )
         owners.sweep(locks)

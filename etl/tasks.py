@@ -111,7 +111,8 @@ def extract(source: Source, city: City, staged: Staged) -> Path:
     """
     body = source.fetch(city)
     try:
-        write_whole(staged.raw, body, temporary_in=temporaries_of(staged.raw.parent))
+        # Its name is made durable by `transform`, together with that of the transformed file and before any load.
+        write_whole(staged.raw, body, temporary_in=temporaries_of(staged.raw.parent), durable_name=False)
     except OSError as error:
         raise StagingError(f"the raw file {staged.raw} cannot be written: {error.strerror}. {_ADVICE}") from error
     log.info("saved %d bytes as %s", len(body), staged.raw.name)

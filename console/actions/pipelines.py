@@ -231,6 +231,21 @@ class Pipelines:
         """Carry out a run as the host's own service: cron and the scheduler. Raises `HistoryError`, `Stopped`."""
         return self._runner().run(request, stop=stop)
 
+    def runner_parts(self) -> RunnerParts:
+        """What a run works with, for the host's own service where something else drives the tasks (Airflow)."""
+        setup = self._setup()
+        return RunnerParts(
+            database=self._writer,
+            source_name=setup.source_name,
+            lake_url=setup.lake_url,
+            open_source=setup.open_source,
+            open_lake=setup.open_lake,
+            staging_dir=setup.staging_dir,
+            locks_dir=setup.locks_dir,
+            policy=setup.policy,
+            clock=self._clock,
+        )
+
     def run_manually(self, request: RunRequest, *, stop: threading.Event | None = None) -> RunOutcome:
         """Carry out a run that a person asked for. Raises `HistoryError`, `Stopped`."""
         self._permissions.require(TRIGGER_RUN, WEATHER_PIPELINE)
@@ -320,25 +335,13 @@ class Pipelines:
             return self._databases[purpose]
 
     def _runner(self) -> Runner:
-        setup = self._setup()
-        return Runner(
-            RunnerParts(
-                database=self._writer,
-                source_name=setup.source_name,
-                lake_url=setup.lake_url,
-                open_source=setup.open_source,
-                open_lake=setup.open_lake,
-                staging_dir=setup.staging_dir,
-                locks_dir=setup.locks_dir,
-                policy=setup.policy,
-                clock=self._clock,
-            )
-        )
+        return Runner(self.runner_parts())
 
     def _settle_interrupted(self) -> None:
         self._permissions.require(VIEW_PIPELINES, WEATHER_PIPELINE)
         locks = self._setup().locks_dir
-        settle_interrupted(self._writer, is_alive=lambda who: owner.is_alive(locks, who), now=self._clock.now())
+        now = self._clock.now()
+        settle_interrupted(self._writer, is_alive=lambda who: owner.is_held(locks, who, now=now), now=now)
 
     def _ask(self, run_id: str, slug: str, request: Literal["hurry", "cancel"]) -> None:
         self._permissions.require(TRIGGER_RUN, WEATHER_PIPELINE)

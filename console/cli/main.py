@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import logging
 import os
 import sys
@@ -18,6 +17,7 @@ from console.cli.logs import set_up_logging, wants_colour
 from console.cli.output import say
 from console.cli.parser import build_parser
 from console.cli.signals import EndedBySignal, end_on_signals
+from console.cli.streams import mend_standard_streams
 from console.config_errors import ConfigError, WorkspaceError
 from console.settings import Settings, home_of, load_settings
 from etl.errors import EtlError
@@ -34,9 +34,7 @@ EXPECTED = (
 def run(argv: Sequence[str], environ: Mapping[str, str]) -> int:
     """Run the command of `argv` and return its exit code. Never raises, never shows a traceback."""
     end_on_signals()
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # a city's name must not end a run in a C locale
+    mend_standard_streams()
     try:
         arguments = build_parser().parse_args(argv)
         _check(arguments)
@@ -56,8 +54,8 @@ def run(argv: Sequence[str], environ: Mapping[str, str]) -> int:
         return int(Exit.INTERNAL)
 
 
-def start_console(environ: Mapping[str, str]) -> int:
-    """Open the console on this terminal and return its exit code. Never raises, never shows a traceback."""
+def prepare_console(environ: Mapping[str, str]) -> Settings | int:
+    """The settings for a console on this terminal, its logging set up; an exit code where that is impossible."""
     try:
         settings = open_workspace(environ)
     except EXPECTED as error:
@@ -65,9 +63,7 @@ def start_console(environ: Mapping[str, str]) -> int:
             say(line)
         return int(exit_of(error))
     set_up_logging(level=settings.logging.level, log_file=settings.log_file, to_stderr=False, verbose=False)
-    from console.tui.app import run_console
-
-    return run_console(settings, environ)
+    return settings
 
 
 def open_workspace(environ: Mapping[str, str]) -> Settings:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from typing import NoReturn
 
 from console.cli.exits import UsageError
@@ -12,7 +13,15 @@ class Parser(argparse.ArgumentParser):
     """An argument parser whose errors are raised, since the contract's usage exit code is 64, not 2."""
 
     def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message}; see `{self.prog} --help`")
+        raise UsageError(f"{_without_values(message)}; see `{self.prog} --help`")
+
+
+def _without_values(message: str) -> str:
+    """The message without words that belong nowhere: one of them may be a key, given where none is taken."""
+    kind, colon, words = message.partition("unrecognized arguments:")
+    if colon:
+        return f"{kind}{colon} {' '.join(w.partition('=')[0] if w.startswith('--') else '…' for w in words.split())}"
+    return re.sub(r"invalid choice: .* \(choose", "invalid choice (choose", message, flags=re.DOTALL)
 
 
 class _Version(argparse.Action):
@@ -51,6 +60,7 @@ def build_parser() -> Parser:
     init.add_argument("--production", action="store_true", help="for real data: no practice source, no practice data")
     _cities(commands)
     _secrets(commands)
+    _airflow(commands)
     return parser
 
 
@@ -87,6 +97,12 @@ def _secrets(commands: argparse._SubParsersAction[Parser]) -> None:
     _json(_command(kinds, "list", "secrets:list_secrets", "the names that are set"))
     remove = _command(kinds, "remove", "secrets:remove_secret", "forget a secret")
     remove.add_argument("name", metavar="NAME")
+
+
+def _airflow(commands: argparse._SubParsersAction[Parser]) -> None:
+    airflow = commands.add_parser("airflow", help="the same pipeline under Apache Airflow", allow_abbrev=False)
+    kinds = airflow.add_subparsers(metavar="dags-folder", dest="subcommand", parser_class=Parser, required=True)
+    _command(kinds, "dags-folder", "airflow:dags_folder", "print the folder to give Airflow")
 
 
 def _command(commands: argparse._SubParsersAction[Parser], name: str, handler: str, text: str) -> Parser:

@@ -45,7 +45,7 @@ def parse_time(text: str) -> datetime:
             return datetime(*(int(part or 0) for part in found.groups()), tzinfo=UTC)  # type: ignore[arg-type, misc]
         instant = datetime.fromisoformat(text.strip())
         return (instant if instant.tzinfo else instant.replace(tzinfo=UTC)).astimezone(UTC).replace(microsecond=0)
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise UsageError(f"expected a time such as 2026-11-23T21:00:00Z, found {text!r}") from error
 
 

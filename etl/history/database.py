@@ -28,7 +28,7 @@ DAMAGED = ("malformed", "not a database", "malformed database schema", "disk ima
 
 def stamp(instant: datetime) -> str:
     """`instant` as stored: RFC 3339 UTC to the millisecond, so that text order is time order."""
-    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{instant.microsecond // 1000:03d}Z"
+    return instant.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
 def parse_stamp(text: str) -> datetime:

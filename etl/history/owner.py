@@ -2,6 +2,9 @@
 
 An owner is a file that its process keeps locked. The kernel drops the lock when the process ends, however it ends, so
 a dead owner is known at once, and neither a recycled process id nor a stepping clock can be mistaken for it.
+
+Where each task is a process of its own, as under Airflow, nobody lives between two tasks: such a claim is a lease,
+which names its holder and lasts until an instant.
 """
 
 from __future__ import annotations
@@ -9,9 +12,13 @@ from __future__ import annotations
 import fcntl
 import os
 import uuid
+from datetime import datetime
 from pathlib import Path
 
 from etl.errors import HistoryError
+from etl.models import ts_of
+
+LEASE = "lease-"
 
 
 class Owner:
@@ -51,6 +58,19 @@ def is_alive(folder: Path, owner: str) -> bool:
     finally:
         os.close(handle)
     return False
+
+
+def lease(holder: str, until: datetime) -> str:
+    """A new owner id that holds without a process until `until`; `holder` (no `-`) may take its own leases over."""
+    return f"{LEASE}{ts_of(until)}-{holder}-{uuid.uuid4().hex}"
+
+
+def is_held(folder: Path, owner: str, *, now: datetime, holder: str = "") -> bool:
+    """Whether somebody else than `holder` works on what `owner` claimed: its process lives, or its lease lasts."""
+    if not owner.startswith(LEASE):
+        return is_alive(folder, owner)
+    until, leased_by, _ = owner.removeprefix(LEASE).split("-")
+    return leased_by != holder and ts_of(now) < until
 
 
 def pid_of(folder: Path, owner: str) -> int | None:
