@@ -20,11 +20,13 @@ def main() -> int:
 
 
 def _console() -> int:
+    from console.cli.streams import mend_standard_streams
     from console.cli.terminal_check import why_no_console
 
+    mend_standard_streams()
     refusal = why_no_console(sys.stdin, sys.stdout, sys.stderr, os.environ)
     if refusal is not None:
-        sys.stderr.write(refusal + "\n")
+        sys.stderr.write(f"lakewarden: {refusal}\n")
         return 64
     from console.cli.main import prepare_console
 

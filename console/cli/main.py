@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import sys
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
@@ -17,7 +16,7 @@ from console.cli.logs import set_up_logging, wants_colour
 from console.cli.output import say
 from console.cli.parser import build_parser
 from console.cli.signals import EndedBySignal, end_on_signals
-from console.cli.streams import mend_standard_streams
+from console.cli.streams import drop_output, mend_standard_streams
 from console.config_errors import ConfigError, WorkspaceError
 from console.settings import Settings, home_of, load_settings
 from etl.errors import EtlError
@@ -36,14 +35,28 @@ def run(argv: Sequence[str], environ: Mapping[str, str]) -> int:
     end_on_signals()
     mend_standard_streams()
     try:
+        code = _run(argv, environ)
+        sys.stdout.flush()
+    except EndedBySignal as ended:
+        drop_output()
+        return ended.exit_code
+    except OSError as error:
+        drop_output()
+        if not isinstance(error, BrokenPipeError):  # the reader has left: nobody is there to be told
+            say(f"standard output cannot be written: {error.strerror}")
+        return int(Exit.IO)
+    return code
+
+
+def _run(argv: Sequence[str], environ: Mapping[str, str]) -> int:
+    try:
         arguments = build_parser().parse_args(argv)
         _check(arguments)
         return int(_carry_out(arguments, environ))
-    except EndedBySignal as ended:
-        return ended.exit_code
+    except SystemExit as ended:  # --help and --version
+        return cast(int, ended.code or 0)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return int(Exit.IO)
+        raise
     except EXPECTED as error:
         for line in str(error).splitlines() or [type(error).__name__]:
             say(line)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from argparse import Namespace
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from console.actions.pipelines import NoSuchRun, Pipelines
@@ -25,6 +25,7 @@ def run_once(arguments: Namespace, settings: Settings, environ: Mapping[str, str
     actions = pipelines(settings, environ)
     setup = actions.setup()
     cities = _chosen(arguments.city, setup.cities)
+    _tell_dropped(arguments.city or settings.weather.cities)
     now = datetime.now(UTC)
     logical_time = _logical_time(arguments, now, actions, setup.source_name)
     manual = arguments.now or arguments.at or arguments.force
@@ -58,6 +59,11 @@ def _chosen(names: list[str] | None, configured: tuple[City, ...]) -> tuple[City
         return tuple(known.get(same_city(city.name), city) for city in cities_of(names)[0])
     except ValueError as error:
         raise UsageError(str(error)) from error
+
+
+def _tell_dropped(names: Sequence[str]) -> None:
+    for name in cities_of(names)[1]:
+        say(f"{name!r} is the same city as one before it in the list, so it is loaded once")
 
 
 def _logical_time(arguments: Namespace, now: datetime, actions: Pipelines, source: str) -> datetime:

@@ -1,0 +1,1 @@
+"""The console: screens and widgets over `console.actions`. Nothing here knows how a run is carried out."""

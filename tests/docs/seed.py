@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -11,13 +12,16 @@ from console.config_file import create_workspace
 from console.settings import load_settings
 from console.wiring.pipelines import pipelines
 from etl.cities import cities_of
+from etl.history import requests
+from etl.history.database import Database
 from etl.models import Trigger, hour_of
 from etl.run import RunRequest
+from etl.tasks import PRACTICE
 
 
 @dataclass(slots=True)
 class ToldClock:
-    """A clock that stands where it was told; its seconds go on with it."""
+    """A wall clock that stands where it was told; durations are real."""
 
     instant: datetime
 
@@ -25,7 +29,7 @@ class ToldClock:
         return self.instant
 
     def steady_s(self) -> float:
-        return self.instant.timestamp()
+        return time.monotonic()
 
 
 def fill(home: Path, cities: Sequence[str], *, hours: int = 24, missed: Sequence[int] = (), now: datetime) -> None:
@@ -35,9 +39,12 @@ def fill(home: Path, cities: Sequence[str], *, hours: int = 24, missed: Sequence
     clock = ToldClock(now)
     actions = pipelines(settings, environ, clock=clock)
     for ago in range(hours, 0, -1):
-        if ago in missed:
-            continue
         hour = hour_of(now) - timedelta(hours=ago)
+        if ago in missed:
+            database = Database(settings.etl_db, lock_file=settings.locks_dir / "etl.db.lock", now=clock.now)
+            requests.record_missed(database, PRACTICE, [hour], reason="no scheduler ran", now=hour)
+            database.close()
+            continue
         clock.instant = hour + timedelta(seconds=3)
         actions.run_scheduled(RunRequest(hour, tuple(cities_of(cities)[0]), Trigger.SCHEDULE))
     actions.close()

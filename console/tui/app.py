@@ -1,0 +1,203 @@
+"""The application: opens the workspace behind the first paint, owns tabs, theme and the way out."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, ClassVar
+
+from textual import events
+from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.message_pump import MessagePump
+from textual.screen import Screen
+
+from console.settings import Settings
+from console.tui.feed import Feed, Workspace
+from console.tui.messages import News, Trouble
+from console.tui.off_loop import post
+from console.tui.screens.help import HelpScreen, TooSmall, bindings_of
+from console.tui.screens.pipelines import PipelinesScreen
+from console.tui.shell import Shell
+from console.tui.state import UiState, load_state, save_state
+from console.tui.terminal import guarded_run
+from console.tui.theme import DARK, LIGHT, speaks_unicode, themes, variables
+from console.tui.widgets.line_table import LineTable
+
+LEAST_WIDTH, LEAST_HEIGHT = 60, 16
+
+
+@dataclass(frozen=True, slots=True)
+class Tab:
+    """A screen with a place in the header."""
+
+    name: str
+    title: str
+    screen: Callable[[Shell], Screen[Any]]
+
+
+# One line a screen.
+TABS = (Tab("pipelines", "Pipelines", PipelinesScreen),)
+
+
+class LakewardenApp(App[None]):
+    """`open_workspace` is called in the feed's thread, after the first paint."""
+
+    TITLE = "Lakewarden"
+    CSS_PATH = "app.tcss"
+    ENABLE_COMMAND_PALETTE = True
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("q,ctrl+q,ctrl+c", "quit", "Quit", id="app.quit", tooltip="Leave; what runs is completed later"),
+        Binding("question_mark,f1", "help", "Help", id="app.help", tooltip="Keys and signs of this screen"),
+        Binding("m", "theme", "Theme", id="app.theme", tooltip="Dark or light"),
+        Binding("ctrl+p", "command_palette", "Commands", id="app.commands", tooltip="Find any command by its name"),
+        *[
+            Binding(str(number), f"show_tab('{tab.name}')", tab.title, show=False, id=f"app.tab-{tab.name}",
+                    tooltip=f"The {tab.title} screen")
+            for number, tab in enumerate(TABS, 1)
+        ],
+    ]  # fmt: skip
+
+    def __init__(
+        self,
+        settings: Settings,
+        environ: Mapping[str, str],
+        *,
+        open_workspace: Callable[[Callable[[str], None]], Workspace],
+    ) -> None:
+        self.settings = settings
+        self.unicode = speaks_unicode(environ)
+        self.ui: UiState = load_state(settings.home / "state.json")
+        names = [tab.name for tab in TABS]
+        self.DEFAULT_MODE = self.ui.tab if self.ui.tab in names else names[0]  # type: ignore[misc] # read by App()
+        super().__init__()
+        self.animation_level = "none"
+        self.tabs = tuple((tab.name, tab.title) for tab in TABS)
+        self.practice = settings.practice
+        self.place = _short(settings.home, environ)
+        self._listener: MessagePump = self
+        for tab in TABS:
+            self.add_mode(tab.name, lambda tab=tab: tab.screen(self))  # type: ignore[misc]
+        for theme in themes():
+            self.register_theme(theme)
+        self.theme = self.ui.theme
+        self.set_class(not self.unicode, "-ascii")
+        self.feed = Feed(
+            open_workspace=lambda: open_workspace(self._on_problem),
+            config_mark=lambda: _changed_at(settings.config_file),
+            now=self.now,
+            on_news=lambda snapshot: post(self._listener, News(snapshot)),
+            on_trouble=lambda error: post(self._listener, Trouble(error)),
+        )
+        self._started = False
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        return variables(DARK)
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    # ---- the workspace ----------------------------------------------------------------------------------------------
+
+    def listen(self, screen: MessagePump) -> None:
+        """Send news to `screen` from now on; the first call opens the workspace."""
+        self._listener = screen
+        if not self._started:
+            self._started = True
+            self.feed.start()
+
+    def remember(self, **choices: Any) -> None:
+        """Keep choices of the `UiState` over a restart."""
+        self.ui = dataclasses.replace(self.ui, **choices)
+
+    def _on_problem(self, message: str) -> None:
+        """Called in the scheduler's thread."""
+        self.call_later(self.notify, message, severity="error", timeout=15, markup=False)
+
+    async def action_quit(self) -> None:
+        """Leave at once: what is in flight is told of afterwards."""
+        self.feed.stop()
+        self.exit()
+
+    # ---- the screen -------------------------------------------------------------------------------------------------
+
+    def on_resize(self, event: events.Resize) -> None:
+        small = event.size.width < LEAST_WIDTH or event.size.height < LEAST_HEIGHT
+        if small and not isinstance(self.screen, TooSmall):
+            self.push_screen(TooSmall(LEAST_WIDTH, LEAST_HEIGHT))
+        elif not small and isinstance(self.screen, TooSmall):
+            self.pop_screen()
+
+    def action_show_tab(self, name: str) -> None:
+        """Switch to a tab."""
+        if name != self.current_mode:
+            self.switch_mode(name)
+        self.remember(tab=name)
+
+    def action_theme(self) -> None:
+        """Dark or light."""
+        self.theme = LIGHT if self.theme == DARK else DARK
+        self.remember(theme=self.theme)
+        for screen in self.screen_stack:
+            for table in screen.query(LineTable):
+                table.restyle()
+            screen.refresh(layout=False)
+
+    def action_help(self) -> None:
+        """The keys of the screen that is shown."""
+        if not isinstance(self.screen, HelpScreen | TooSmall):
+            self.push_screen(HelpScreen(bindings_of(self.screen), unicode=self.unicode))
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """The command palette offers what the keys do."""
+        for binding, namespace in bindings_of(screen):
+            if binding.description and not binding.action.startswith(("app.focus", "command_palette")):
+                yield SystemCommand(
+                    binding.description,
+                    binding.tooltip or binding.description,
+                    lambda action=binding.action, node=namespace: self.call_later(self.run_action, action, node),
+                )
+
+
+def run_console(settings: Settings, environ: Mapping[str, str]) -> int:
+    """Show the console until it is left; returns the exit code of the process."""
+    opened: list[Workspace] = []
+
+    def open_workspace(on_problem: Callable[[str], None]) -> Workspace:
+        from console.wiring.pipelines import pipelines
+        from console.wiring.scheduler import background
+
+        actions = pipelines(settings, environ)
+        actions.setup()  # a broken configuration is told before anything is opened
+        workspace = Workspace(actions, background(settings, actions, on_problem=on_problem))
+        workspace.background.start()
+        opened.append(workspace)
+        return workspace
+
+    app = LakewardenApp(settings, environ, open_workspace=open_workspace)
+    code = guarded_run(app)
+    app.feed.stop()
+    save_state(settings.home / "state.json", app.ui)
+    for workspace in opened:
+        busy = workspace.background.busy()
+        workspace.background.stop()
+        if busy:
+            sys.stderr.write("lakewarden: 1 run was left unfinished; the next call of its hour completes it\n")
+    return code
+
+
+def _short(path: Path, environ: Mapping[str, str]) -> str:
+    home = environ.get("HOME", "")
+    text = str(path)
+    return "~" + text[len(home) :] if home and text.startswith(home.rstrip("/") + "/") else text
+
+
+def _changed_at(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0

@@ -1,0 +1,309 @@
+"""What the keys of the Pipelines screen do: each asks, acts off the loop, and tells the result or why it cannot be."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+from textual.screen import Screen
+
+from console.actions.pipelines import Pipelines
+from console.tui.clipboard import copy
+from console.tui.feed import Feed, Workspace
+from console.tui.messages import Delivered
+from console.tui.off_loop import off_loop, post
+from console.tui.run_lines import Line, exported, waiting_cities
+from console.tui.screens.dialogs import AddCity, Confirm, Notice, answer_text
+from console.tui.text import plain
+from console.tui.widgets.city_list import CityList
+from console.tui.widgets.run_grid import RunGrid
+from etl.files import write_whole
+from etl.history.queries import GridRow
+from etl.models import City, RunState
+from etl.run import RunOutcome, RunRequest
+
+T = TypeVar("T")
+
+
+class PipelineActions:
+    """The actions on what is selected in `grid` and `cities`. Every method returns at once."""
+
+    def __init__(
+        self,
+        screen: Screen[Any],
+        grid: RunGrid,
+        cities: CityList,
+        *,
+        feed: Feed,
+        exports_dir: Path,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._screen = screen
+        self._grid = grid
+        self._cities = cities
+        self._feed = feed
+        self._exports_dir = exports_dir
+        self._now = now
+
+    def do(self, name: str) -> None:
+        """Carry out the action of that name."""
+        workspace = self._feed.workspace
+        if workspace is None:
+            self._tell("The workspace is not open yet.", severity="warning")
+            return
+        actions: dict[str, Callable[[Workspace], None]] = {
+            "run_now": self._run_now,
+            "retry": self._retry,
+            "hurry": lambda opened: self._ask_retry(opened, "hurry"),
+            "cancel_retry": lambda opened: self._ask_retry(opened, "cancel"),
+            "cancel_run": self._cancel_run,
+            "pause": self._pause,
+            "add_city": self._add_city,
+            "remove_city": self._remove_city,
+            "test_city": self._test_city,
+            "copy": self._copy,
+            "export": self._export,
+        }
+        actions[name](workspace)
+
+    # ---- runs -------------------------------------------------------------------------------------------------------
+
+    def _run_now(self, opened: Workspace) -> None:
+        self._off_loop(lambda: opened.background.trigger(self._on_end), self._started)
+
+    def _retry(self, opened: Workspace) -> None:
+        row = self._selected_run("retry")
+        if row is None or row.run_id is None:
+            return
+        if row.state is RunState.RUNNING:
+            self._tell("This run is still at work; what fails in it can be retried when it has ended.", "warning")
+        elif row.state is RunState.SUCCESS:
+            self._tell("Nothing failed in this run, so there is nothing to retry.", "warning")
+        else:
+            run_id = row.run_id
+            self._off_loop(lambda: opened.background.retry_failed(run_id, self._on_end), self._started)
+
+    def _started(self, request: RunRequest) -> None:
+        count = len(request.cities)
+        self._tell(f"Run started: {plain(request.cities[0].name) if count == 1 else f'{count} cities'}.")
+        self._feed.look_again()
+
+    def _on_end(self, outcome: RunOutcome | Exception) -> None:
+        """Called in the run's thread."""
+        post(self._screen, Delivered(self._ended, outcome))
+
+    def _ended(self, outcome: RunOutcome | Exception) -> None:
+        if isinstance(outcome, Exception):
+            self._fail(outcome)
+            return
+        self._feed.look_again(outcome.run_id)
+        if outcome.failures:
+            what = f"{len(outcome.failures)} failed, {outcome.loaded} loaded. {outcome.failures[0]}"
+            self._tell(f"Run ended: {plain(what)}", "error")
+        elif outcome.busy and not outcome.loaded:
+            self._tell("Nothing was done: another process works on this run.", "warning")
+        else:
+            self._tell(f"Run ended: {outcome.loaded} loaded.")
+
+    def _ask_retry(self, opened: Workspace, request: str) -> None:
+        line = self._selected_line(f"{request} a retry")
+        if line is None or line.run.run_id is None:
+            return
+        run_id, slug = line.run.run_id, line.city.city.slug if line.city else None
+
+        def ask() -> list[str]:
+            waiting = waiting_cities(opened.pipelines.run(run_id).cities)
+            chosen = [city for city in waiting if slug in (None, city.slug)]
+            for city in chosen:
+                if request == "hurry":
+                    opened.pipelines.hurry_retry(run_id, city.slug)
+                else:
+                    opened.pipelines.cancel_retry(run_id, city.slug)
+            return [city.city for city in chosen]
+
+        def told(cities: list[str]) -> None:
+            self._feed.look_again(run_id)
+            if not cities:
+                self._tell("No retry waits here, so there is none to hurry or cancel.", "warning")
+                return
+            names = plain(cities[0]) if len(cities) == 1 else f"{len(cities)} cities"
+            done = "The retry goes now" if request == "hurry" else "The retry is cancelled"
+            self._tell(f"{done}: {names}.")
+
+        self._off_loop(ask, told)
+
+    def _cancel_run(self, opened: Workspace) -> None:
+        row = self._selected_run("cancel")
+        if row is None or row.run_id is None:
+            return
+        if row.state is not RunState.RUNNING:
+            self._tell("This run is not at work, so there is nothing to cancel.", "warning")
+            return
+        run_id = row.run_id
+
+        def decided(yes: bool | None) -> None:
+            if yes:
+                self._off_loop(
+                    lambda: opened.pipelines.cancel_run(run_id),
+                    lambda _none: self._tell("The run ends after the tasks at hand."),
+                    run_id,
+                )
+
+        text = "The tasks at hand are finished, the other cities are skipped. A later call of the hour can load them."
+        self._screen.app.push_screen(Confirm("Cancel this run?", text, "Cancel the run"), decided)
+
+    # ---- the schedule ---------------------------------------------------------------------------------------------
+
+    def _pause(self, opened: Workspace) -> None:
+        def switch() -> bool:
+            paused = opened.pipelines.overview().paused_since is None
+            opened.pipelines.pause_schedule(paused=paused)
+            return paused
+
+        def told(paused: bool) -> None:
+            self._feed.look_again()
+            text = (
+                "The scheduler is paused, in every process of this workspace." if paused else "The scheduler goes on."
+            )
+            self._tell(text)
+
+        self._off_loop(switch, told)
+
+    # ---- cities ---------------------------------------------------------------------------------------------------
+
+    def _add_city(self, opened: Workspace) -> None:
+        def chosen(name: str | None) -> None:
+            if name is not None:
+                self._edit(lambda: opened.pipelines.add_city(name), f"{plain(name)} is added; the next run loads it.")
+
+        known = [status.city.name for status in self._cities.all_cities]
+        self._screen.app.push_screen(AddCity(opened.pipelines, known), chosen)
+
+    def _remove_city(self, opened: Workspace) -> None:
+        city = self._selected_city("remove")
+        if city is None:
+            return
+
+        def decided(yes: bool | None) -> None:
+            if yes:
+                self._edit(lambda: opened.pipelines.remove_city(city.name), f"{plain(city.name)} is removed.")
+
+        text = "It is no longer loaded. Its runs, readings and objects stay."
+        self._screen.app.push_screen(Confirm(f"Remove {plain(city.name)}?", text, "Remove"), decided)
+
+    def _edit(self, change: Callable[[], None], done: str) -> None:
+        self._off_loop(change, lambda _none: self._tell(done), "")
+
+    def _test_city(self, opened: Workspace) -> None:
+        city = self._selected_city("test")
+        if city is None:
+            return
+        self._tell(f"Asking the weather API for {plain(city.name)}.")
+
+        def ask() -> str:
+            units = opened.pipelines.setup().policy.units
+            return answer_text(opened.pipelines.test_city(city), units)
+
+        self._off_loop(ask, self._tell)
+
+    # ---- taking away ----------------------------------------------------------------------------------------------
+
+    def _copy(self, opened: Workspace) -> None:
+        if self._screen.focused is self._cities:
+            if (city := self._selected_city("copy")) is not None:
+                self._copied(city.name)
+            return
+        line = self._selected_line("copy")
+        if line is None or line.run.run_id is None:
+            return
+        run_id = line.run.run_id
+        if line.city is not None:
+            self._copied(line.city.city.object_key or run_id)
+            return
+
+        def wanted() -> str:
+            cities = opened.pipelines.run(run_id).cities
+            return (cities[0].object_key or run_id) if len(cities) == 1 else run_id
+
+        self._off_loop(wanted, self._copied)
+
+    def _copied(self, text: str) -> None:
+        copy(self._screen.app, text)
+        self._tell(f"Copied: {plain(text)}")
+
+    def _export(self, _opened: Workspace) -> None:
+        rows = [line.run for line in self._grid.shown if line.city is None]
+        if not rows:
+            self._tell("No runs are shown, so there is nothing to export.", "warning")
+            return
+        name = self._now().astimezone().strftime("runs-%Y%m%dT%H%M%S")
+
+        def write() -> str:
+            documents = [exported(row) for row in rows]
+            write_whole(self._exports_dir / f"{name}.csv", csv_of(documents))
+            write_whole(self._exports_dir / f"{name}.json", json.dumps(documents, indent=1).encode())
+            return f"{len(rows)} runs exported: {self._exports_dir}/{name}.csv and .json"
+
+        self._off_loop(write, self._tell)
+
+    # ---- inside -----------------------------------------------------------------------------------------------------
+
+    def _selected_line(self, what: str) -> Line | None:
+        line = self._grid.line
+        if line is None:
+            self._tell(f"There is no run to {what}.", "warning")
+        elif line.run.run_id is None:
+            self._tell(
+                "This hour was missed: no run exists. The API only tells the current weather, so it cannot be made up.",
+                "warning",
+            )
+        return line
+
+    def _selected_run(self, what: str) -> GridRow | None:
+        line = self._selected_line(what)
+        return line.run if line else None
+
+    def _selected_city(self, what: str) -> City | None:
+        """The city selected in the panel that has the focus; on a run of many cities none is."""
+        line = self._grid.line
+        if self._screen.focused is self._grid and line is not None and line.city is not None:
+            return City(line.city.city.city, line.city.city.slug)
+        if self._cities.city is None:
+            self._tell(f"There is no city to {what}.", "warning")
+            return None
+        return self._cities.city.city
+
+    def _off_loop(self, work: Callable[[], T], then: Callable[[T], None], look_at: str | None = None) -> None:
+        def done(result: T) -> None:
+            if look_at is not None:
+                self._feed.look_again(look_at or None)
+            then(result)
+
+        off_loop(self._screen, work, done, self._fail)
+
+    def _tell(self, text: str, severity: str = "information") -> None:
+        self._screen.notify(text, severity=severity, timeout=6 if severity == "information" else 10, markup=False)  # type: ignore[arg-type]
+
+    def _fail(self, error: Exception) -> None:
+        """An error is shown in full: as a notice that stays until it is read."""
+        text = "\n".join(plain(line) for line in (str(error) or type(error).__name__).splitlines())
+        self._screen.app.push_screen(Notice("That did not work", text))
+
+
+def csv_of(documents: Sequence[dict[str, object]]) -> bytes:
+    """Flat documents as CSV with a heading, RFC 4180."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(documents[0]))
+    writer.writeheader()
+    writer.writerows(documents)
+    return text.getvalue().encode()
+
+
+def pipelines_of(feed: Feed) -> Pipelines | None:
+    """The actions, once the workspace is open."""
+    return feed.workspace.pipelines if feed.workspace else None

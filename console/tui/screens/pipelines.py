@@ -1,0 +1,271 @@
+"""The Pipelines screen: the pipeline at a glance, the cities with their weather, and the grid of runs."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import ClassVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+from textual.widget import Widget
+from textual.widgets import Input, Static
+
+from console.actions.pipelines import Overview
+from console.tui.feed import Wish
+from console.tui.messages import Delivered, News, Snapshot, Trouble
+from console.tui.run_lines import RunFilter
+from console.tui.screens.city_chart import CityChart
+from console.tui.screens.dialogs import Columns
+from console.tui.screens.pipeline_actions import PipelineActions
+from console.tui.screens.task_detail import TaskDetail
+from console.tui.shell import Shell
+from console.tui.text import plain
+from console.tui.widgets.bars import Header, KeyHints
+from console.tui.widgets.city_list import CityList
+from console.tui.widgets.line_table import LineTable
+from console.tui.widgets.run_grid import OPTIONAL, RunGrid
+from console.tui.widgets.section_title import SectionTitle
+from console.tui.widgets.status_strip import StatusStrip
+
+FILTER_HELP = "failed, running, missed, manual, cron … or part of a city's name"
+
+
+def _bind(key: str, action: str, what: str, tooltip: str) -> Binding:
+    name = action.removeprefix("do('").removesuffix("')")
+    return Binding(key, action, what, id=f"pipelines.{name.replace('_', '-')}", tooltip=tooltip)
+
+
+class PipelinesScreen(Screen[None]):
+    """Shows what the feed tells; everything that is done goes through `PipelineActions`."""
+
+    CSS_PATH = "pipelines.tcss"
+    AUTO_FOCUS = "#runs"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        _bind("t", "do('run_now')", "Run now", "Start a run of all cities, stamped to this second"),
+        _bind("r", "do('retry')", "Retry", "Run again what failed in the selected run"),
+        _bind("f,slash", "filter", "Filter", "Show only some runs: by state, trigger or city"),
+        _bind("c", "chart", "Chart", "Larger chart of the selected city"),
+        _bind("p", "problem", "Problem", "Open the last problem"),
+        _bind("s", "do('pause')", "Pause", "Pause or resume this workspace's scheduler"),
+        _bind("h", "do('hurry')", "Hurry", "Let the selected waiting retry go now"),
+        _bind("x", "do('cancel_retry')", "Drop retry", "Let the selected waiting retry never go"),
+        _bind("X", "do('cancel_run')", "Cancel run", "End the run after the tasks at hand (asks first)"),
+        _bind("a", "do('add_city')", "Add city", "Add a city, after a test if you like"),
+        _bind("d", "do('remove_city')", "Remove city", "Remove the selected city (asks first)"),
+        _bind("v", "do('test_city')", "Test city", "Ask the API for the selected city; stores nothing"),
+        _bind("y", "do('copy')", "Copy", "Copy the object key, run id or city name"),
+        _bind("e", "do('export')", "Export", "Write the runs shown to exports/ as CSV and JSON"),
+        _bind("o", "columns", "Columns", "Choose the columns of the run grid"),
+        _bind("escape", "clear_filter", "Show all", "Leave the filter"),
+        Binding("tab", "app.focus_next", "Next panel", show=False, id="pipelines.next", tooltip="Runs or cities"),
+    ]
+
+    def __init__(self, shell: Shell) -> None:
+        super().__init__()
+        self._shell = shell
+        self._wish = Wish(wanted=RunFilter.parse(shell.ui.filter))
+        self._snapshot: Snapshot | None = None
+
+    def compose(self) -> ComposeResult:
+        yield Header(practice=self._shell.practice, tabs=self._shell.tabs, here="pipelines", place=self._shell.place)
+        yield Static("", id="trouble", markup=False)
+        yield StatusStrip()
+        yield SectionTitle("Cities", id="cities-title")
+        yield CityList()
+        yield SectionTitle("Runs", id="runs-title")
+        field = Input(self._shell.ui.filter, placeholder=FILTER_HELP, max_length=200, id="filter")
+        field.cursor_blink = False
+        yield field
+        yield RunGrid()
+        yield KeyHints()
+
+    def on_mount(self) -> None:
+        self._grid = self.query_one(RunGrid)
+        self._cities = self.query_one(CityList)
+        self._actions = PipelineActions(
+            self,
+            self._grid,
+            self._cities,
+            feed=self._shell.feed,
+            exports_dir=self._shell.settings.exports_dir,
+            now=self._shell.now,
+        )
+        self._grid.hide_columns(self._shell.ui.hidden_columns)
+        self.query_one("#filter").display = False
+        self.query_one("#trouble").display = False
+        self.call_after_refresh(self._shell.listen, self)
+
+    # ---- news -------------------------------------------------------------------------------------------------------
+
+    def on_news(self, event: News) -> None:
+        self._snapshot = snapshot = event.snapshot
+        self._show_trouble("")
+        self.query_one(StatusStrip).show(snapshot.overview, snapshot.read_at)
+        self._fit_cities(len(snapshot.cities))
+        self._cities.show(snapshot.cities, snapshot.read_at)
+        self._grid.empty_text = empty_text(snapshot.overview, filtered=snapshot.runs.wanted != RunFilter())
+        self._grid.show(snapshot.runs, snapshot.read_at)
+        self._title_panels()
+        self._shell.feed.taken()
+
+    def on_trouble(self, event: Trouble) -> None:
+        self._show_trouble(str(event.error) or type(event.error).__name__)
+
+    def on_delivered(self, event: Delivered) -> None:
+        event.receive(event.result)
+
+    def _show_trouble(self, message: str) -> None:
+        """A workspace that cannot be read takes the place of the panels, until it can be."""
+        trouble = self.query_one("#trouble", Static)
+        if not message and not trouble.display:
+            return
+        lines = "\n".join(plain(line) for line in message.splitlines())
+        trouble.update(
+            f"The pipeline cannot be shown\n\n{lines}\n\n"
+            "It is looked at again every few seconds. q leaves; `lakewarden doctor` checks everything."
+        )
+        trouble.display = bool(message)
+        for name in ("#strip", "#cities-title", "#cities", "#runs-title", "#runs"):
+            self.query_one(name).display = not message
+        if not message:
+            self._grid.focus()
+
+    def on_resize(self) -> None:
+        self._fit_cities(len(self._snapshot.cities) if self._snapshot else 1)
+
+    def _fit_cities(self, count: int) -> None:
+        """As many lines as there are cities, up to a third of the screen."""
+        lines = max(min(count, self.size.height // 3 - 3, max(self.size.height - 15, 1)), 1) + 1
+        height = self._cities.styles.height
+        if height is None or height.value != lines:
+            self._cities.styles.height = lines
+
+    def _title_panels(self) -> None:
+        snapshot = self._snapshot
+        count = len(snapshot.cities) if snapshot else 0
+        self.query_one("#cities-title", SectionTitle).say(f"{count}" if count > 1 else "")
+        wanted = self._wish.wanted
+        note = f"only: {self._shell.ui.filter}   Esc shows all" if wanted != RunFilter() else ""
+        if note and snapshot and not snapshot.runs.complete and snapshot.runs.rows:
+            note = f"back to {snapshot.runs.rows[-1].logical_time:%Y-%m-%d}   " + note
+        self.query_one("#runs-title", SectionTitle).say(note)
+
+    # ---- focus and keys -------------------------------------------------------------------------------------------
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        self._mark_focus(event.widget)
+
+    def _mark_focus(self, focused: Widget) -> None:
+        self.query_one("#cities-title", SectionTitle).activate(focused.id == "cities")
+        self.query_one("#runs-title", SectionTitle).activate(focused.id == "runs")
+        own = [binding for binding in type(self).BINDINGS if isinstance(binding, Binding) and binding.show]
+        of_panel = [b for b in type(focused).BINDINGS if isinstance(b, Binding) and b.show]
+        self.query_one(KeyHints).show([*of_panel, *own] if isinstance(focused, LineTable) else [])
+
+    def action_do(self, name: str) -> None:
+        self._actions.do(name)
+
+    def action_open(self) -> None:
+        """Details of the selected run or city."""
+        line, workspace = self._grid.line, self._shell.feed.workspace
+        if line is None or workspace is None:
+            return
+        if line.run.run_id is None:
+            self.notify(
+                f"Missed: {plain(line.run.missed_because or '')}. The API only tells the current weather.", markup=False
+            )
+            return
+        slug = line.city.city.slug if line.city else None
+        self.app.push_screen(TaskDetail(workspace.pipelines, line.run.run_id, slug))
+
+    def action_problem(self) -> None:
+        problem = self._snapshot.overview.last_problem if self._snapshot else None
+        if problem is None or self._shell.feed.workspace is None:
+            self.notify("There is no problem in the newest run.", markup=False)
+            return
+        self.app.push_screen(TaskDetail(self._shell.feed.workspace.pipelines, problem.run_id, problem.slug))
+
+    def action_chart(self) -> None:
+        city, workspace = self._cities.city, self._shell.feed.workspace
+        if city is None or workspace is None:
+            self.notify("There is no city to chart.", markup=False)
+            return
+        self.app.push_screen(CityChart(workspace.pipelines, city.city))
+
+    def on_line_table_opened(self, event: LineTable.Opened) -> None:
+        if event.table is self._cities:
+            self.action_chart()
+        else:
+            self.action_open()
+
+    # ---- filter, unfolding, columns -------------------------------------------------------------------------------
+
+    def on_run_grid_wants_more(self, event: RunGrid.WantsMore) -> None:
+        self._ask(dataclasses.replace(self._wish, enough=max(event.enough, self._wish.enough)))
+
+    def on_run_grid_unfolded(self, event: RunGrid.Unfolded) -> None:
+        self._ask(dataclasses.replace(self._wish, unfolded=event.runs))
+
+    def _ask(self, wish: Wish) -> None:
+        self._wish = wish
+        self._shell.feed.wish(wish)
+
+    def action_filter(self) -> None:
+        field = self.query_one("#filter", Input)
+        field.display = True
+        field.focus()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        self._filter_by(event.value)
+
+    def action_clear_filter(self) -> None:
+        self.query_one("#filter", Input).value = ""
+        self._filter_by("")
+
+    def action_only_city(self) -> None:
+        """Show only the selected city's tasks; all again if that is so already."""
+        status = self._cities.city
+        if status is not None:
+            name = status.city.name
+            self._filter_by("" if self._shell.ui.filter == name else name)
+
+    def _filter_by(self, text: str) -> None:
+        text = " ".join(text.split())
+        field = self.query_one("#filter", Input)
+        field.value = text
+        field.display = False
+        if self.focused is None or self.focused is field:
+            self._grid.focus()
+        self._shell.remember(filter=text)
+        self._ask(dataclasses.replace(self._wish, wanted=RunFilter.parse(text), enough=0))
+        self._title_panels()
+        self._grid.want_more()
+
+    def action_columns(self) -> None:
+        def apply(hidden: tuple[str, ...]) -> None:
+            self._grid.hide_columns(hidden)
+            self._shell.remember(hidden_columns=hidden)
+
+        self.app.push_screen(Columns(OPTIONAL, self._shell.ui.hidden_columns, apply))
+
+    def restyle(self) -> None:
+        """Repaint in the colours of another theme."""
+        for table in self.query(LineTable):
+            table.restyle()
+
+
+def empty_text(overview: Overview, *, filtered: bool) -> tuple[tuple[str, str], ...]:
+    """What stands where no run does: what happens next, or what to do."""
+    if filtered:
+        return (("No run passes the filter.", "text"), ("Esc shows all runs.", "muted"))
+    if overview.next_run_at is not None:
+        return (
+            ("The first run is on its way: the scheduler works here and starts within seconds.", "text"),
+            ("After that one run an hour, on the hour. t starts one now, a adds a city, ? explains the rest.", "muted"),
+        )
+    return (
+        ("No run yet, and the hourly scheduler does not run.", "text"),
+        ("t starts a run now; s resumes a paused scheduler; ? explains the rest.", "muted"),
+    )

@@ -1,0 +1,132 @@
+"""The frame that every screen shares: the header with the tabs, and the line of key hints at the bottom."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.segment import Segment
+from textual import events
+from textual.binding import Binding
+from textual.strip import Strip
+from textual.widget import Widget
+
+from console.tui.text import fitted, plain
+from console.tui.theme import tones
+
+NAME = "Lakewarden"
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """A place of a line that can be clicked: columns `start` to `end` (excluded) mean `action`."""
+
+    start: int
+    end: int
+    action: str
+
+
+class BarLine(Widget):
+    """One line of parts, some of which can be clicked."""
+
+    DEFAULT_CSS = "BarLine { height: 1; width: 100%; }"
+
+    def __init__(self, *, id: str) -> None:  # noqa: A002 – Textual's name for it
+        super().__init__(id=id)
+        self._spots: list[Spot] = []
+
+    def parts(self) -> Sequence[tuple[str, str, str]]:
+        """Text, tone and action ('' for none) of each part."""
+        raise NotImplementedError
+
+    def render_line(self, y: int) -> Strip:
+        width, styles = self.size.width, tones(self.app.theme)
+        if y:
+            return Strip.blank(width, styles.heading)
+        segments, self._spots, x = [], [], 0
+        for text, tone, action in self.parts():
+            style = styles.heading if tone == "heading" else styles[tone]
+            if tone not in ("heading", "badge", "tab"):
+                style += styles.heading.background_style
+            segments.append(Segment(text, style))
+            if action:
+                self._spots.append(Spot(x, x + segments[-1].cell_length, action))
+            x += segments[-1].cell_length
+        return Strip(segments).adjust_cell_length(width, styles.heading).crop(0, width)
+
+    async def on_click(self, event: events.Click) -> None:
+        for spot in self._spots:
+            if spot.start <= event.x < spot.end:
+                await self.run_action(spot.action)
+                return
+
+
+class Header(BarLine):
+    """Product, mode of the workspace, tabs, and where the workspace lies."""
+
+    def __init__(self, *, practice: bool, tabs: Sequence[tuple[str, str]], here: str, place: str) -> None:
+        super().__init__(id="header")
+        self._practice = practice
+        self._tabs = tabs
+        self._here = here
+        self._place = place
+
+    def parts(self) -> Sequence[tuple[str, str, str]]:
+        left: list[tuple[str, str, str]] = [(f" {NAME} ", "strong", "")]
+        mode = (" PRACTICE ", "badge", "") if self._practice else (" production ", "heading", "")
+        left += [mode, ("  ", "heading", "")]
+        for number, (name, title) in enumerate(self._tabs, 1):
+            tone = "tab" if name == self._here else "heading"
+            left.append((f" {number} {title} ", tone, f"app.show_tab('{name}')"))
+        used = sum(len(text) for text, _tone, _action in left)
+        space = self.size.width - used
+        place = plain(self._place)
+        if space > 12:
+            shown = place if len(place) <= space - 2 else ""
+            left.append((fitted(shown + " ", space, "right"), "heading", ""))
+        return left
+
+
+class KeyHints(BarLine):
+    """The keys that matter most here, as many as fit; the help names all."""
+
+    def __init__(self) -> None:
+        super().__init__(id="hints")
+        self._hints: tuple[tuple[str, str, str], ...] = ()
+
+    def show(self, bindings: Sequence[Binding]) -> None:
+        """Hint at these, the most important first."""
+        hints = tuple((key_name(binding), binding.description, binding.action) for binding in bindings)
+        if hints != self._hints:
+            self._hints = hints
+            self.refresh()
+
+    def parts(self) -> Sequence[tuple[str, str, str]]:
+        always = (("?", "Help", "app.help"), ("q", "Quit", "app.quit"))
+        room = self.size.width - sum(len(key) + len(what) + 3 for key, what, _action in always)
+        found: list[tuple[str, str, str]] = []
+        for key, what, action in self._hints:
+            room -= len(key) + len(what) + 3
+            if room < 0:
+                break
+            found += _hint(key, what, action)
+        for key, what, action in always:
+            found += _hint(key, what, action)
+        return found
+
+
+def _hint(key: str, what: str, action: str) -> list[tuple[str, str, str]]:
+    return [(f" {key}", "title", action), (f" {what} ", "heading", action)]
+
+
+_NAMES = {
+    "question_mark": "?", "slash": "/", "escape": "Esc", "enter": "Enter", "space": "Space", "pageup": "PgUp",
+    "pagedown": "PgDn", "left": "Left", "right": "Right", "up": "Up", "down": "Down", "home": "Home", "end": "End",
+    "tab": "Tab", "shift+tab": "Shift+Tab",
+}  # fmt: skip
+
+
+def key_name(binding: Binding, *, all_keys: bool = False) -> str:
+    """The key of a binding as it stands on keyboards; the first of several unless all are asked for."""
+    names = [_NAMES.get(key, key.replace("ctrl+", "Ctrl+")) for key in binding.key.split(",")]
+    return " ".join(names) if all_keys else names[0]

@@ -1,0 +1,38 @@
+"""The first line of a screen of details: product, whether it is practice, what is shown, how to get back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.cells import cell_len
+
+from console.tui.text import fitted, plain
+from console.tui.widgets.bars import NAME, BarLine
+
+BACK = "Esc back "
+
+
+class DetailHeader(BarLine):
+    """` Lakewarden  PRACTICE   Run details                Esc back`."""
+
+    def __init__(self, title: str) -> None:
+        super().__init__(id="header")
+        self._title = title
+        self._practice: bool | None = None
+
+    def say(self, *, practice: bool) -> None:
+        """Tell where the data shown comes from, once that is known."""
+        if practice != self._practice:
+            self._practice = practice
+            self.refresh()
+
+    def parts(self) -> Sequence[tuple[str, str, str]]:
+        mode = " PRACTICE " if self._practice else ""
+        title = f"  {plain(self._title)} "
+        room = self.size.width - len(NAME) - 2 - len(mode) - len(BACK)
+        return (
+            (f" {NAME} ", "strong", ""),
+            (mode, "badge", ""),
+            (fitted(title, room) if cell_len(title) > room else title + " " * (room - cell_len(title)), "heading", ""),
+            (BACK, "heading", "screen.back"),
+        )

@@ -1,0 +1,116 @@
+"""Real workspaces for tests of the console: practice runs into a folder lake, and the application upon them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from console.config_file import create_workspace
+from console.settings import Settings, load_settings
+from console.tui.app import LakewardenApp
+from console.tui.feed import Workspace
+from console.wiring.pipelines import pipelines
+from console.wiring.scheduler import background
+from etl.history import requests
+from etl.history.database import Database
+from etl.models import Trigger, hour_of
+from etl.run import RunRequest
+
+NOWHERE = "Nowhere X"  # the practice source knows no such place
+PATIENCE_S = 30.0
+
+
+class SetClock:
+    """A clock whose wall time the test sets; its steady seconds are real."""
+
+    def __init__(self, at: datetime) -> None:
+        self.at = at
+
+    def now(self) -> datetime:
+        return self.at
+
+    def steady_s(self) -> float:
+        return time.monotonic()
+
+
+def workspace(home: Path, cities: Sequence[str] = ("Portland",), **overrides: str) -> tuple[Settings, dict[str, str]]:
+    """A new practice workspace whose scheduler is off unless `overrides` (variables) say otherwise."""
+    create_workspace(home, production=False)
+    config = home / "config.toml"
+    text = config.read_text()
+    listed = json.dumps(list(cities), ensure_ascii=False)
+    config.write_text(re.sub(r"cities = \[.*?\]", lambda _found: f"cities = {listed}", text, count=1))
+    environ = {
+        "LAKEWARDEN_HOME": str(home),
+        "LAKEWARDEN_SCHEDULE__ENABLED": "false",
+        "LAKEWARDEN_WEATHER__CALLS_PER_MINUTE": "0",
+        **overrides,
+    }
+    return load_settings(environ), environ
+
+
+def run_hours(settings: Settings, environ: Mapping[str, str], hours: int, *, until: datetime | None = None) -> None:
+    """Load the last `hours` hours, the current one left out, as a scheduler would have done."""
+    newest = hour_of(until or datetime.now(UTC))
+    clock = SetClock(newest)
+    actions = pipelines(settings, environ, clock=clock)
+    try:
+        for ago in range(hours, 0, -1):
+            clock.at = newest - timedelta(hours=ago) + timedelta(minutes=1)
+            actions.run_scheduled(RunRequest(hour_of(clock.at), actions.setup().cities, Trigger.SCHEDULE))
+    finally:
+        actions.close()
+
+
+def miss_hours(settings: Settings, hours: Sequence[datetime], source: str = "practice") -> None:
+    """Record hours as missed."""
+    database = Database(
+        settings.etl_db, lock_file=settings.locks_dir / "etl.db.lock", now=lambda: datetime.now(UTC)
+    )
+    try:
+        requests.record_missed(
+            database, source, hours, reason="no scheduler ran, or it was paused", now=datetime.now(UTC)
+        )
+    finally:
+        database.close()
+
+
+class Opened:
+    """The application on a workspace, as `run_console` builds it; `opened` holds what its feed opened."""
+
+    def __init__(self, settings: Settings, environ: Mapping[str, str]) -> None:
+        self.opened: list[Workspace] = []
+
+        def open_workspace(on_problem: Callable[[str], None]) -> Workspace:
+            actions = pipelines(settings, environ)
+            found = Workspace(actions, background(settings, actions, on_problem=on_problem))
+            found.background.start()
+            self.opened.append(found)
+            return found
+
+        self.app = LakewardenApp(settings, environ, open_workspace=open_workspace)
+
+    def close(self) -> None:
+        self.app.feed.stop()
+        for found in self.opened:
+            found.background.stop()
+
+
+async def until(condition: Callable[[], object], what: str, *, patience_s: float = PATIENCE_S) -> None:
+    """Wait until `condition` holds; fails with `what` was waited for."""
+    end = time.monotonic() + patience_s
+    while not condition():
+        assert time.monotonic() < end, f"waited {patience_s:g} s for {what}"
+        await asyncio.sleep(0.01)
+
+
+def screen_text(app: LakewardenApp) -> str:
+    """The characters on the screen, line by line."""
+    width, height = app.size
+    lines = app.screen._compositor.render_strips(app.size)
+    return "\n".join(strip.crop(0, width).text for strip in lines[:height])
