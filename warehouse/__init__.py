@@ -1,0 +1,1 @@
+"""SuperMart: the retail warehouse in SQLite, its loads, aggregates, questions and governed queries."""

@@ -1,0 +1,47 @@
+"""The values of the warehouse: its tables, what is sensitive in them, money, and the outcome of loads and queries."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+FACT = "Sales_Transactions_Table"
+DIMENSIONS = ("Store_Table", "Product_Table", "Customer_Table", "Time_Table", "Supplier_Table")
+AGGREGATES = (
+    "Monthly_Sales_Aggregate_Table",
+    "Yearly_Sales_Aggregate_Table",
+    "Monthly_Store_Category_Aggregate_Table",
+    "Yearly_Region_Product_Aggregate_Table",
+)
+SENSITIVE = {("Customer_Table", "customer_name"), ("Customer_Table", "address")}
+MASK = "XXXXXXXX"
+
+Cell = int | float | str | bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class LoadReport:
+    """What a load did with its rows; `rejects_file` names each rejected row with line and reason."""
+
+    table: str
+    read: int
+    new: int
+    changed: int
+    same: int
+    rejected: int
+    rejects_file: Path | None
+    elapsed_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The result of a question or query. `source` names the tables that answered, `because` says why in words."""
+
+    columns: tuple[str, ...]
+    rows: list[tuple[Cell, ...]]
+    truncated: bool
+    source: tuple[str, ...]
+    because: str
+    sql: str
+    elapsed_ms: float
+    notes: tuple[str, ...] = field(default=())
