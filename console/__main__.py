@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -11,6 +12,7 @@ def main() -> int:
     """The `lakewarden` command. Returns its exit code."""
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # until a front end is there: Python's own shows a traceback
+    gc.disable()  # importing makes much and drops nothing: a front end enables it when it is there
     argv = sys.argv[1:]
     if argv:
         from console.cli.main import run
@@ -35,6 +37,8 @@ def _console() -> int:
         return settings
     from console.tui.app import run_console
 
+    gc.freeze()
+    gc.enable()
     return run_console(settings, os.environ)
 
 

@@ -89,7 +89,10 @@ class CityWorker:
             if not item.attempts.get(task):
                 self._recorder.attempt(item.slug, task, 0, TaskState.SKIPPED)
             return
-        number = item.attempts[task] = item.attempts.get(task, 0) + 1
+        before = item.attempts.get(task)
+        if before is not None:
+            self._recorder.superseded(item.slug, task, before)
+        number = item.attempts[task] = (before or 0) + 1
         started = self._clock.now()
         self._recorder.attempt(item.slug, task, number, TaskState.RUNNING, started=started)
         with attempt_log(self._recorder, item.slug, task, number), _problems_logged():

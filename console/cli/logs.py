@@ -15,6 +15,7 @@ from typing import Any, TextIO
 
 from console.cli.log_file import SharedLogFile
 from console.redaction import one_line, redact
+from etl.task_log import LOGGER as TASK_LOGGER
 
 CHATTY = ("httpx", "httpcore", "botocore", "boto3", "s3transfer", "urllib3")  # and may log request details
 
@@ -76,6 +77,8 @@ def set_up_logging(*, level: str, log_file: Path | None, to_stderr: bool, verbos
     root.setLevel(min(sink.level for sink in sinks if sink.level) if len(sinks) > 1 else threshold)
     for name in CHATTY:
         logging.getLogger(name).setLevel(logging.NOTSET if threshold <= logging.DEBUG else logging.WARNING)
+    # What tasks log is kept with their attempts in the history; only who asks for it gets it here as well.
+    logging.getLogger(TASK_LOGGER).propagate = verbose or threshold <= logging.DEBUG
 
 
 def shut_down_logging() -> None:
@@ -87,6 +90,7 @@ def shut_down_logging() -> None:
     if logging.getLogRecordFactory() is RedactedRecord:
         logging.setLogRecordFactory(logging.LogRecord)
         logging.raiseExceptions = True
+        logging.getLogger(TASK_LOGGER).propagate = True
         root.setLevel(logging.WARNING)
         for name in CHATTY:
             logging.getLogger(name).setLevel(logging.NOTSET)

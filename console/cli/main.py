@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import sys
 from argparse import Namespace
@@ -114,4 +115,6 @@ def _carry_out(arguments: Namespace, environ: Mapping[str, str]) -> int:
     )
     module, _, function = (arguments.handler or "run_once:run_once").partition(":")
     handler = getattr(import_module(f"console.cli.{module}"), function)
+    gc.freeze()
+    gc.enable()
     return cast(int, handler(arguments, settings, environ))

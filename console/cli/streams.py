@@ -1,4 +1,4 @@
-"""Makes the standard streams usable: open, so that no file opened later takes their place, and able to show any text."""
+"""Makes the standard streams usable: open, so that no other file takes their place, and able to show any text."""
 
 from __future__ import annotations
 
@@ -25,5 +25,5 @@ def mend_standard_streams() -> None:
 
 
 def drop_output() -> None:
-    """What is still to be written to stdout goes nowhere, so that the end of the process neither waits nor complains."""
+    """What stdout still holds goes nowhere, so that the end of the process neither waits nor complains."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

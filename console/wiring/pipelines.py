@@ -12,6 +12,7 @@ from console.wiring.clock import SystemClock
 from console.wiring.permissions import HostAccount
 from console.wiring.secrets import read_secret
 from etl.cities import cities_of
+from etl.errors import LakeError
 from etl.history.database import Database
 from etl.models import RunPolicy, Units
 from etl.ports import Clock, Lake, Source
@@ -152,6 +153,13 @@ def _refuse_practice_beyond_this_machine(settings: Settings) -> None:
     if not settings.practice:
         found = "the practice source in a production workspace"
         raise ConfigError([Problem(str(settings.config_file), "weather.source", '"openweather" or "auto"', found)])
-    if settings.lake_url.startswith("s3://") and not open_lake(settings).on_this_machine:
+    if settings.lake_url.startswith("s3://") and not _is_on_this_machine(open_lake(settings)):
         expected = "a folder or an endpoint on this machine while the source is practice (made-up) weather"
         raise ConfigError([Problem(str(settings.config_file), "lake.url", expected, settings.lake_url)])
+
+
+def _is_on_this_machine(lake: Lake) -> bool:
+    try:
+        return lake.on_this_machine
+    except LakeError:  # such as no profile of that name: not known to be here, so not here
+        return False

@@ -65,6 +65,23 @@ class Recorder:
             error and str(error),
         )
 
+    def superseded(self, slug: str, task: Task, number: int) -> None:
+        """Another attempt follows: a waiting one has failed then, and one that never started (0) is no more."""
+        if number == 0:
+            self._add(
+                "DELETE FROM attempt WHERE (run_id, slug, task, attempt) = (?, ?, ?, 0)", self._run_id, slug, task
+            )
+        else:
+            self._add(
+                "UPDATE attempt SET state = ? WHERE (run_id, slug, task, attempt, state) = (?, ?, ?, ?, ?)",
+                TaskState.FAILED,
+                self._run_id,
+                slug,
+                task,
+                number,
+                TaskState.UP_FOR_RETRY,
+            )
+
     def city(
         self,
         slug: str,

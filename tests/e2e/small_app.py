@@ -1,7 +1,7 @@
 """A trivial application under the terminal rules: `python -m tests.e2e.small_app LOG_FILE`.
 
-Its keys do what a console may come to do: `q` quits, `x` fails, `w` fails in a worker, `s` has a slow thread, `f` floods
-the terminal, `h` holds up the loop, `z` stops itself.
+Its keys do what a console may come to do: `q` quits, `x` fails, `w` fails in a worker, `s` has a slow thread,
+`f` floods the terminal, `h` holds up the loop, `z` stops itself, `c` copies.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from textual.app import App, ComposeResult
 from textual.events import Resize
 from textual.widgets import Static
 
+from console.tui.clipboard import copy
 from console.tui.terminal import guarded_run
 
 
@@ -55,6 +56,9 @@ class SmallApp(App[None]):
 
     def key_z(self) -> None:
         self.action_suspend_process()
+
+    def key_c(self) -> None:
+        copy(self, "copied text")
 
     def _flood(self) -> None:
         self.query_one(Line).update("\n".join(f"{time.monotonic_ns()} " * 5 for _ in range(20)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import sys
 import termios
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from console.tui.clipboard import clipboard_sequence
 from tests.e2e.terminal import Terminal
 
 ROOT = Path(__file__).parents[2]
@@ -34,10 +36,10 @@ def log_file(tmp_path: Path) -> Path:
     return tmp_path / "app.log"
 
 
-def start(log_file: Path, *, ignore_hangup: bool = False, rows: int = 24) -> Terminal:
+def start(log_file: Path, *, ignore_hangup: bool = False, **variables: str) -> Terminal:
     command = [sys.executable, "-m", "tests.e2e.small_app", str(log_file)]
-    environ = {"PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore"}
-    return Terminal(command, environ=environ, ignore_hangup=ignore_hangup, rows=rows)
+    environ = {"PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore", **variables}
+    return Terminal(command, environ=environ, ignore_hangup=ignore_hangup)
 
 
 @pytest.fixture
@@ -123,13 +125,14 @@ def test_a_vanished_terminal_ends_it_although_hang_ups_are_ignored(log_file: Pat
     with start(log_file, ignore_hangup=True) as terminal:
         terminal.wait_for("ready")
         terminal.wait_until_quiet()
-        used_s = terminal.cpu_s()
+        used_s, before = terminal.cpu_s(), resource.getrusage(resource.RUSAGE_CHILDREN)
         terminal.hang_up()
         begun_s = time.monotonic()
         assert terminal.wait_exit() == 129
         assert time.monotonic() - begun_s < NONE_LEFT_S + SLACK_S
-        usage = os.times().children_user + os.times().children_system
-        assert usage - used_s < 60, "the children of this test spun"
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        spent_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        assert spent_s - used_s < 1.5, "it kept the processor busy"
     assert "129" in log_file.read_text()
 
 
@@ -226,3 +229,12 @@ def test_stopped_from_outside_it_still_knows_the_settings_it_found(terminal: Ter
 def test_it_sends_nothing_while_nothing_changes(terminal: Terminal) -> None:
     before = terminal.wait_until_quiet()
     assert terminal.wait_until_quiet(3.0) == before
+
+
+@pytest.mark.parametrize("in_tmux", [False, True])
+def test_copying_reaches_the_terminal(log_file: Path, in_tmux: bool) -> None:
+    with start(log_file, TMUX="/tmp/tmux,1,0" if in_tmux else "") as terminal:
+        terminal.wait_for("ready")
+        terminal.press("c")
+        expected = clipboard_sequence("copied text", in_tmux=in_tmux).encode()
+        terminal.wait_until(lambda: expected in terminal.received(), "the text for the clipboard")

@@ -167,9 +167,7 @@ def test_a_taken_over_citys_open_attempts_have_failed(database: Database) -> Non
         (("success", "running"), "running"),
     ],
 )
-def test_the_state_of_a_run_follows_from_its_cities(
-    database: Database, states: tuple[str, str], expected: str
-) -> None:
+def test_the_state_of_a_run_follows_from_its_cities(database: Database, states: tuple[str, str], expected: str) -> None:
     run_id = take(database, "a", "Portland", "Oslo").run_id
     for slug, state in zip(("portland", "oslo"), states, strict=True):
         set_state(database, slug, state)

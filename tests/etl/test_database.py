@@ -9,11 +9,12 @@ import stat
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from etl.errors import HistoryDamaged, HistoryError, HistoryNewer
@@ -69,7 +70,7 @@ def test_an_old_history_is_migrated_with_its_record(tmp_path: Path) -> None:
     connection.execute("VACUUM")
     connection.close()
     database = opened(path)
-    assert [row[0] for row in database.query("SELECT version FROM migration ORDER BY version")][0] == 1
+    assert database.query("SELECT min(version) FROM migration") == [(1,)]
     assert database.query("SELECT paused FROM scheduler") == [(0,)]
     database.close()
 
@@ -172,9 +173,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("make", "kind", "said"), REFUSED.values(), ids=REFUSED.keys())
-def test_a_refused_file_is_left_untouched(
-    make: object, kind: type[HistoryError], said: str, tmp_path: Path
-) -> None:
+def test_a_refused_file_is_left_untouched(make: object, kind: type[HistoryError], said: str, tmp_path: Path) -> None:
     path = tmp_path / "etl.db"
     assert callable(make)
     make(path)
@@ -285,13 +284,16 @@ def test_a_full_disk_is_told_and_leaves_a_history_that_opens(lakewarden: Lakewar
 
 
 def test_a_transaction_that_fails_leaves_nothing(pipeline: Pipeline) -> None:
-    with pytest.raises(RuntimeError), pipeline.database.transaction() as sql:
-        sql.execute("INSERT INTO missed_hour VALUES ('a', 'b', 'c', 'd')")
-        raise RuntimeError
+    def write(then: Callable[[sqlite3.Connection], object]) -> None:
+        with pipeline.database.transaction() as sql:
+            sql.execute("INSERT INTO missed_hour VALUES ('a', 'b', 'c', 'd')")
+            then(sql)
+
+    with pytest.raises(ZeroDivisionError):
+        write(lambda _sql: 1 // 0)
     assert pipeline.rows("SELECT count(*) FROM missed_hour") == [(0,)]
-    with pytest.raises(HistoryError, match="cannot be used"), pipeline.database.transaction() as sql:
-        sql.execute("INSERT INTO missed_hour VALUES ('a', 'b', 'c', 'd')")
-        sql.execute("INSERT INTO missed_hour VALUES ('a', 'b', 'c', 'd')")
+    with pytest.raises(HistoryError, match="cannot be used"):
+        write(lambda sql: sql.execute("INSERT INTO missed_hour VALUES ('a', 'b', 'c', 'd')"))
     assert pipeline.rows("SELECT count(*) FROM missed_hour") == [(0,)]
 
 
@@ -334,9 +336,10 @@ def test_processes_that_open_a_new_history_at_once_all_succeed(tmp_path: Path) -
     assert [process.wait(30) for process in processes] == [0] * 6
 
 
-@given(st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30)), st.integers(-14 * 60, 14 * 60))
-def test_stored_instants_sort_as_they_follow_each_other(naive: datetime, offset: int) -> None:
-    instant = naive.replace(tzinfo=timezone(timedelta(minutes=offset)))
+@given(st.datetimes(timezones=st.just(UTC)), st.integers(-14 * 60, 14 * 60))
+def test_stored_instants_sort_as_they_follow_each_other(utc: datetime, offset: int) -> None:
+    assume(datetime(2, 1, 1, tzinfo=UTC) < utc < datetime(9999, 1, 1, tzinfo=UTC))
+    instant = utc.astimezone(timezone(timedelta(minutes=offset)))
     later = instant + timedelta(milliseconds=1)
     assert stamp(instant) < stamp(later)
     assert parse_stamp(stamp(instant)) == instant.astimezone(UTC).replace(

@@ -24,13 +24,17 @@ for number in range(1_000_000):
 """
 
 
+def names_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
 def test_a_written_file_is_whole_private_and_alone(tmp_path: Path) -> None:
     path = tmp_path / "new folder" / "file.json"
     write_whole(path, b"body")
     assert path.read_bytes() == b"body"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
-    assert os.listdir(path.parent) == ["file.json"]
+    assert names_in(path.parent) == ["file.json"]
 
 
 def test_a_file_is_replaced_as_a_whole(tmp_path: Path) -> None:
@@ -45,12 +49,12 @@ def test_a_failed_write_leaves_nothing(tmp_path: Path) -> None:
     (tmp_path / "taken" / "full").touch()
     with pytest.raises(OSError):
         write_whole(tmp_path / "taken", b"body")
-    assert os.listdir(tmp_path) == ["taken"]
+    assert names_in(tmp_path) == ["taken"]
 
 
 def test_the_unfinished_file_may_lie_in_a_folder_of_its_own(tmp_path: Path) -> None:
     write_whole(tmp_path / "file", b"body", temporary_in=temporaries_of(tmp_path))
-    assert sorted(os.listdir(tmp_path)) == [".partial", "file"]
+    assert names_in(tmp_path) == [".partial", "file"]
     assert not list(temporaries_of(tmp_path).iterdir())
 
 
@@ -81,7 +85,7 @@ def test_readers_see_one_writers_whole_body_while_several_write(tmp_path: Path) 
         writer.start()
     while any(writer.is_alive() for writer in writers):
         assert path.read_bytes() in bodies
-    assert os.listdir(tmp_path) == ["file"]
+    assert names_in(tmp_path) == ["file"]
 
 
 def test_a_writer_that_is_killed_leaves_a_whole_file(tmp_path: Path) -> None:

@@ -87,7 +87,7 @@ def test_sweeping_removes_the_dead_alone(tmp_path: Path) -> None:
     (tmp_path / f"owner-{'f' * 32}.lock").write_text("1\n")
     (tmp_path / "other.lock").touch()
     sweep(tmp_path)
-    assert sorted(os.listdir(tmp_path)) == sorted([f"owner-{living.id}.lock", "other.lock"])
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([f"owner-{living.id}.lock", "other.lock"])
     living.release()
 
 

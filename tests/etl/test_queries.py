@@ -143,9 +143,7 @@ def test_readings_are_the_latest_and_a_series_per_city_and_source(pipeline: Pipe
         pipeline.clock.advance(HOUR_S)
     latest = queries.latest_readings(pipeline.database, source="openweather", slugs=["portland", "oslo"])
     assert {slug: reading.temperature for slug, reading in latest.items()} == {"portland": 282}
-    series = queries.readings(
-        pipeline.database, source="openweather", slug="portland", since=HOUR + timedelta(hours=1)
-    )
+    series = queries.readings(pipeline.database, source="openweather", slug="portland", since=HOUR + timedelta(hours=1))
     assert [reading.temperature for reading in series] == [281, 282]
     assert queries.latest_readings(pipeline.database, source="practice", slugs=["portland"]) == {}
 

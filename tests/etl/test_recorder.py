@@ -1,4 +1,4 @@
-"""The recorder writes everything in order and off the run's path, and a history that cannot be written stops the run."""
+"""The recorder writes everything, in order, off the run's path; a history that cannot be written stops the run."""
 
 from __future__ import annotations
 

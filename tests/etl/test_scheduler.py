@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -55,6 +56,10 @@ def schedule(pipeline: Pipeline) -> Iterator[Schedule]:
     made = Schedule(pipeline)
     yield made
     made.scheduler.stop()
+
+
+def loaded(pipeline: Pipeline, hours: int) -> bool:
+    return len(pipeline.objects()) == hours
 
 
 def hours_on(count: int) -> datetime:
@@ -172,7 +177,7 @@ def test_the_loop_runs_every_hour_until_it_is_stopped(schedule: Schedule, pipeli
     thread = threading.Thread(target=schedule.scheduler.run_forever, daemon=True)
     thread.start()
     for hour in range(3):
-        wait_until(lambda hour=hour: len(pipeline.objects()) == hour + 1)
+        wait_until(partial(loaded, pipeline, hour + 1))
         pipeline.clock.advance(3600)
     schedule.scheduler.stop()
     thread.join(5)
