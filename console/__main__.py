@@ -30,7 +30,7 @@ def _console() -> int:
     if refusal is not None:
         sys.stderr.write(f"lakewarden: {refusal}\n")
         return 64
-    from console.cli.main import prepare_console
+    from console.cli.workspace import prepare_console
 
     settings = prepare_console(os.environ)
     if isinstance(settings, int):

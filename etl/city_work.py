@@ -16,12 +16,12 @@ from etl import tasks
 from etl.errors import Cancelled, DataRejected, EtlError, MissedHour
 from etl.history.claims import ClaimedCity
 from etl.history.recorder import Recorder
-from etl.models import CITY_TASKS, CityState, Reading, Staged, Task, TaskState, Units, rfc3339, ts_of
+from etl.models import CITY_TASKS, TASK_LOGGER, CityState, Reading, Staged, Task, TaskState, Units, rfc3339, ts_of
 from etl.ports import Clock, Lake, Source
-from etl.task_log import LOGGER, attempt_log
+from etl.task_log import attempt_log
 
 log = logging.getLogger(__name__)
-task_log = logging.getLogger(LOGGER)
+task_log = logging.getLogger(TASK_LOGGER)
 
 
 @dataclass(slots=True)

@@ -11,6 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 
 HOUR_S = 3600
+TASK_LOGGER = "etl.task"  # what tasks log to it is kept with their attempts
 
 
 class Task(StrEnum):

@@ -9,9 +9,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 
 from etl.history.recorder import Recorder
-from etl.models import Task
+from etl.models import TASK_LOGGER, Task
 
-LOGGER = "etl.task"
 MOST_LINES = 1000
 
 
@@ -40,7 +39,7 @@ class _HistoryHandler(logging.Handler):
 
 def install() -> None:
     """Let the task logger feed the history; once is enough, more does nothing."""
-    logger = logging.getLogger(LOGGER)
+    logger = logging.getLogger(TASK_LOGGER)
     if not any(isinstance(handler, _HistoryHandler) for handler in logger.handlers):
         logger.addHandler(_HistoryHandler())
         logger.setLevel(logging.INFO)

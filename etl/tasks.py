@@ -25,10 +25,10 @@ from etl.errors import (
     StagingError,
 )
 from etl.files import temporaries_of, write_whole
-from etl.models import City, Staged, StoredObject, Units
+from etl.models import TASK_LOGGER, City, Staged, StoredObject, Units
 from etl.ports import Lake, Source
 
-log = logging.getLogger("etl.task")
+log = logging.getLogger(TASK_LOGGER)
 
 PRACTICE = "practice"
 FIELDS = ("city", "timestamp", "temperature", "humidity", "weather", "wind_speed")

@@ -10,7 +10,8 @@ import logging
 import threading
 from collections.abc import Callable
 
-from console.actions.pipelines import NoSuchRun, Pipelines
+from console.actions.errors import NoSuchRun
+from console.actions.pipelines import Pipelines
 from etl.errors import EtlError
 from etl.run import RunOutcome, RunRequest, Stopped
 from etl.scheduler import Scheduler

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+from console.actions.errors import NoSuchRun
 from console.actions.permissions import (
     MANAGE_SCHEDULE,
     TRIGGER_RUN,
@@ -32,10 +33,6 @@ from etl.run import RunnerParts, RunOutcome, RunRequest
 from etl.runner import Runner
 
 T = TypeVar("T")
-
-
-class NoSuchRun(Exception):
-    """No run, or nothing waiting in it, answers to what was asked for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import IntEnum
+from typing import TYPE_CHECKING
 
+from console.actions.errors import NoSuchRun
 from console.actions.permissions import PermissionDenied
-from console.actions.pipelines import NoSuchRun
 from console.config_errors import ConfigError, WorkspaceError
 from etl.errors import (
     BadRequest,
@@ -24,8 +25,10 @@ from etl.errors import (
     StagingError,
 )
 from etl.errors import DeadlineExceeded as Late
-from etl.run import RunOutcome
 from security.errors import SecretRefused, SecurityError
+
+if TYPE_CHECKING:
+    from etl.run import RunOutcome
 
 
 class Exit(IntEnum):

@@ -15,7 +15,7 @@ from typing import Any, TextIO
 
 from console.cli.log_file import SharedLogFile
 from console.redaction import one_line, redact
-from etl.task_log import LOGGER as TASK_LOGGER
+from etl.models import TASK_LOGGER
 
 CHATTY = ("httpx", "httpcore", "botocore", "boto3", "s3transfer", "urllib3")  # and may log request details
 

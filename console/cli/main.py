@@ -10,16 +10,16 @@ from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import cast
 
+from console.actions.errors import NoSuchRun
 from console.actions.permissions import PermissionDenied
-from console.actions.pipelines import NoSuchRun
 from console.cli.exits import Exit, UsageError, exit_of
 from console.cli.logs import set_up_logging, wants_colour
 from console.cli.output import say
 from console.cli.parser import build_parser
 from console.cli.signals import EndedBySignal, end_on_signals
 from console.cli.streams import drop_output, mend_standard_streams
+from console.cli.workspace import open_workspace
 from console.config_errors import ConfigError, WorkspaceError
-from console.settings import Settings, home_of, load_settings
 from etl.errors import EtlError
 from etl.run import Stopped
 from security.errors import SecurityError
@@ -66,28 +66,6 @@ def _run(argv: Sequence[str], environ: Mapping[str, str]) -> int:
         log.exception("unexpected")
         say(f"internal error: {type(error).__name__}: {error}; the log file in the workspace has the details")
         return int(Exit.INTERNAL)
-
-
-def prepare_console(environ: Mapping[str, str]) -> Settings | int:
-    """The settings for a console on this terminal, its logging set up; an exit code where that is impossible."""
-    try:
-        settings = open_workspace(environ)
-    except EXPECTED as error:
-        for line in str(error).splitlines():
-            say(line)
-        return int(exit_of(error))
-    set_up_logging(level=settings.logging.level, log_file=settings.log_file, to_stderr=False, verbose=False)
-    return settings
-
-
-def open_workspace(environ: Mapping[str, str]) -> Settings:
-    """The settings of the workspace, made as a practice workspace on first use. Raises `ConfigError`."""
-    home = home_of(environ)
-    if not (home / "config.toml").exists():
-        from console.config_file import create_workspace
-
-        create_workspace(home, production=False)
-    return load_settings(environ, home)
 
 
 def _check(arguments: Namespace) -> None:

@@ -7,7 +7,8 @@ from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
-from console.actions.pipelines import NoSuchRun, Pipelines
+from console.actions.errors import NoSuchRun
+from console.actions.pipelines import Pipelines
 from console.cli.exits import Exit, UsageError, exit_of_run
 from console.cli.output import print_json, say
 from console.settings import Settings

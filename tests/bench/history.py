@@ -7,7 +7,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from console.cli.main import open_workspace
+from console.cli.workspace import open_workspace
 from console.wiring.pipelines import pipelines
 from tests.bench import report
 from tests.bench.console import first_paint_s

@@ -11,8 +11,8 @@ import pytest
 
 from etl.errors import EtlError, HistoryError, SourceUnavailable
 from etl.history.recorder import Recorder
-from etl.models import CityState, Reading, Task, TaskState
-from etl.task_log import LOGGER, MOST_LINES, attempt_log, install
+from etl.models import TASK_LOGGER, CityState, Reading, Task, TaskState
+from etl.task_log import MOST_LINES, attempt_log, install
 from tests.conftest import HOUR, START, Pipeline, wait_until
 
 RUN = "openweather-20261123T210000"
@@ -115,7 +115,7 @@ def test_a_run_whose_history_cannot_be_written_ends_with_that_error(pipeline: Pi
 def test_task_records_of_a_thread_go_to_its_own_attempt(recorder: Recorder, pipeline: Pipeline) -> None:
     install()
     install()
-    logger = logging.getLogger(LOGGER)
+    logger = logging.getLogger(TASK_LOGGER)
 
     def work(task: Task) -> None:
         with attempt_log(recorder, "portland", task, 1):
@@ -138,6 +138,6 @@ def test_an_attempt_keeps_a_bounded_number_of_lines(recorder: Recorder, pipeline
     install()
     with attempt_log(recorder, "portland", Task.LOAD, 1):
         for i in range(MOST_LINES + 50):
-            logging.getLogger(LOGGER).info("%d", i)
+            logging.getLogger(TASK_LOGGER).info("%d", i)
     recorder.close()
     assert pipeline.rows("SELECT count(*), max(line) FROM task_log") == [(MOST_LINES, MOST_LINES)]

@@ -1,0 +1,39 @@
+"""Opening the workspace before any front end: its settings, and its logging where the console takes the terminal.
+
+Separate from the commands because the console must not load what only they need.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from console.cli.exits import exit_of
+from console.cli.logs import set_up_logging
+from console.cli.output import say
+from console.config_errors import ConfigError, WorkspaceError
+from console.settings import Settings, home_of, load_settings
+
+
+def open_workspace(environ: Mapping[str, str]) -> Settings:
+    """The settings of the workspace, made as a practice workspace on first use.
+
+    Raises `ConfigError`, `WorkspaceError` or OSError.
+    """
+    home = home_of(environ)
+    if not (home / "config.toml").exists():
+        from console.config_file import create_workspace
+
+        create_workspace(home, production=False)
+    return load_settings(environ, home)
+
+
+def prepare_console(environ: Mapping[str, str]) -> Settings | int:
+    """The settings for a console on this terminal, its logging set up; an exit code where that is impossible."""
+    try:
+        settings = open_workspace(environ)
+    except (ConfigError, WorkspaceError, OSError) as error:
+        for line in str(error).splitlines():
+            say(line)
+        return int(exit_of(error))
+    set_up_logging(level=settings.logging.level, log_file=settings.log_file, to_stderr=False, verbose=False)
+    return settings
