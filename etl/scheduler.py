@@ -51,12 +51,18 @@ class Scheduler:
         self._stop = threading.Event()
         self._handled: datetime | None = None
         self._again_s = 0.0
+        self._busy = False
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
         """Run the loop in a thread of its own, which no user interface can stall."""
         self._thread = threading.Thread(target=self.run_forever, name="scheduler", daemon=True)
         self._thread.start()
+
+    @property
+    def busy(self) -> bool:
+        """Whether a run of this loop is at work at this moment."""
+        return self._busy
 
     def stop(self) -> None:
         """Ask the loop to end. Work in flight is left as it is; the next call of its hour completes it."""
@@ -82,7 +88,11 @@ class Scheduler:
         if hour == self._handled and not (self._again_s and self._clock.steady_s() >= self._again_s):
             return None
         self._record_missed(self._source_name(), hour)
-        outcome = self._run(RunRequest(hour, self._cities(), Trigger.SCHEDULE), stop=self._stop)
+        self._busy = True
+        try:
+            outcome = self._run(RunRequest(hour, self._cities(), Trigger.SCHEDULE), stop=self._stop)
+        finally:
+            self._busy = False
         self._handled = hour
         unfinished = outcome.busy or any(
             isinstance(error, QuotaExceeded | DeadlineExceeded) for error in outcome.failures

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -53,6 +54,13 @@ if os.geteuid() == 0:
         assert ctypes.CDLL(None).prctl(24, capability, 0, 0, 0) == 0  # PR_CAPBSET_DROP
 os.execv(argv[0], argv)
 """
+
+
+def pytest_configure() -> None:
+    """Whoever starts the tests may have signals ignored (nohup, a shell's background job), and children inherit that."""
+    for number, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, usual)
 
 
 def wait_until(condition: Callable[[], object], *, timeout_s: float = PATIENCE_S) -> None:
@@ -288,6 +296,7 @@ class Lakewarden:
         command = [sys.executable, "-m", "console", *arguments]
         if largest_file is not None or ordinary:
             limit = -1 if largest_file is None else largest_file
+            env = {"PYTHONDONTWRITEBYTECODE": "1", **(env or {})}  # Python would leave its caches cut off
             command = [sys.executable, "-c", _LIMITED, str(limit), *command]
         return self.spawn(command, env=env, stdin=stdin)
 

@@ -38,9 +38,9 @@ class Background:
         self._stop.set()
         self._scheduler.stop()
 
-    def busy(self) -> bool:
-        """Whether a run that was started here is still at work."""
-        return any(thread.is_alive() for thread in self._runs)
+    def unfinished(self) -> int:
+        """How many runs are still at work here, the scheduler's included."""
+        return sum(thread.is_alive() for thread in self._runs) + self._scheduler.busy
 
     def trigger(self, on_end: Callable[[RunOutcome | Exception], None]) -> RunRequest:
         """Start a run of all cities, stamped to this second. Raises `ConfigError`."""

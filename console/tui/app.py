@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -15,6 +16,7 @@ from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.message_pump import MessagePump
 from textual.screen import Screen
+from textual.widgets import Input
 
 from console.settings import Settings
 from console.tui.feed import Feed, Workspace
@@ -25,7 +27,7 @@ from console.tui.screens.pipelines import PipelinesScreen
 from console.tui.shell import Shell
 from console.tui.state import UiState, load_state, save_state
 from console.tui.terminal import guarded_run
-from console.tui.theme import DARK, LIGHT, speaks_unicode, themes, variables
+from console.tui.theme import DARK, LIGHT, AsciiOnly, speaks_unicode, themes, variables
 from console.tui.widgets.line_table import LineTable
 
 LEAST_WIDTH, LEAST_HEIGHT = 60, 16
@@ -86,6 +88,8 @@ class LakewardenApp(App[None]):
             self.register_theme(theme)
         self.theme = self.ui.theme
         self.set_class(not self.unicode, "-ascii")
+        if not self.unicode:
+            self._filters.append(AsciiOnly())
         self.feed = Feed(
             open_workspace=lambda: open_workspace(self._on_problem),
             config_mark=lambda: _changed_at(settings.config_file),
@@ -116,12 +120,26 @@ class LakewardenApp(App[None]):
 
     def _on_problem(self, message: str) -> None:
         """Called in the scheduler's thread."""
-        self.call_later(self.notify, message, severity="error", timeout=15, markup=False)
+        with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
+            self.call_later(self.notify, message, severity="error", timeout=15, markup=False)
 
     async def action_quit(self) -> None:
         """Leave at once: what is in flight is told of afterwards."""
         self.feed.stop()
         self.exit()
+
+    async def on_key(self, event: events.Key) -> None:
+        """A letter that was under way when a field took the focus is meant for the field, never a command.
+
+        Links that are slow deliver several keys at once; an `Input` that had the focus before would have kept it.
+        """
+        if isinstance(self.focused, Input) and event.is_printable:
+            await self.focused._on_key(event)
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        """No cursor blinks, not even the command palette's: it would send bytes for ever."""
+        if isinstance(event.widget, Input):
+            event.widget.cursor_blink = False
 
     # ---- the screen -------------------------------------------------------------------------------------------------
 
@@ -183,10 +201,11 @@ def run_console(settings: Settings, environ: Mapping[str, str]) -> int:
     app.feed.stop()
     save_state(settings.home / "state.json", app.ui)
     for workspace in opened:
-        busy = workspace.background.busy()
+        left = workspace.background.unfinished()
         workspace.background.stop()
-        if busy:
-            sys.stderr.write("lakewarden: 1 run was left unfinished; the next call of its hour completes it\n")
+        if left:
+            runs = "1 run was" if left == 1 else f"{left} runs were"
+            sys.stderr.write(f"lakewarden: {runs} left unfinished; the next call of its hour completes it\n")
     return code
 
 

@@ -15,12 +15,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from time import monotonic
+from typing import TYPE_CHECKING
 
-from console.actions.background import Background
-from console.actions.pipelines import CityStatus, Overview, Pipelines
 from console.tui.messages import Snapshot
-from console.tui.run_history import RunHistory
 from console.tui.run_lines import RunFilter
+
+if TYPE_CHECKING:  # the domain is loaded after the first paint
+    from console.actions.background import Background
+    from console.actions.pipelines import CityStatus, Overview, Pipelines
+    from console.tui.run_history import RunHistory
 
 log = logging.getLogger(__name__)
 
@@ -157,6 +160,8 @@ class Feed:
 
     def _opened(self) -> tuple[Pipelines, RunHistory]:
         if self.workspace is None or self._history is None:
+            from console.tui.run_history import RunHistory  # loads the domain, which the first paint does without
+
             workspace = self._open_workspace()
             self._history = RunHistory(workspace.pipelines)
             self.workspace = workspace
@@ -185,14 +190,17 @@ class Feed:
     def _publish(self, history: RunHistory) -> None:
         assert self._overview is not None
         snapshot = Snapshot(self._overview, self._cities, history.runs, self._now())
-        last = self._shown
-        if (
-            last is not None
-            and (last.overview, last.runs) == (snapshot.overview, snapshot.runs)
-            and last.cities is snapshot.cities
-            and last.read_at.replace(second=0, microsecond=0) == snapshot.read_at.replace(second=0, microsecond=0)
-        ):
+        if self._shown is not None and _reads_alike(self._shown, snapshot):
             return
         self._shown = snapshot
         self._taken.clear()
         self._on_news(snapshot)
+
+
+def _reads_alike(one: Snapshot, other: Snapshot) -> bool:
+    """Whether the screen would be the same: ages and times of day change with the minute."""
+    if one.read_at.replace(second=0, microsecond=0) != other.read_at.replace(second=0, microsecond=0):
+        return False
+    if (one.overview, one.runs) != (other.overview, other.runs):
+        return False
+    return one.cities is other.cities or one.cities == other.cities

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from textual.message import Message
 
-from console.actions.pipelines import CityStatus, Overview
 from console.tui.run_lines import Runs
+
+if TYPE_CHECKING:  # the domain is loaded after the first paint
+    from console.actions.pipelines import CityStatus, Overview
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from console.actions.pipelines import NoSuchRun, Pipelines
+from console.actions.errors import NoSuchRun
+from console.actions.pipelines import Pipelines
 from etl.history.queries import AttemptRow, CityRow, LogLine, RunRow
 from etl.models import CityState, RunState, Task, TaskState
 from etl.tasks import PRACTICE

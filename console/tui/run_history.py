@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from datetime import timedelta
 
-from console.actions.pipelines import NoSuchRun, Pipelines
+from console.actions.errors import NoSuchRun
+from console.actions.pipelines import Pipelines
 from console.tui.run_lines import RunDetail, RunFilter, Runs, row_key
 from etl.history.queries import GridRow
 
@@ -36,7 +37,7 @@ class RunHistory:
 
     def ask(self, wanted: RunFilter, unfolded: frozenset[str]) -> None:
         """From now on show these runs, and those of them unfolded."""
-        if wanted.city != self.wanted.city:
+        if (wanted.city, wanted.exact) != (self.wanted.city, self.wanted.exact):
             self._details.clear()
         self.wanted, self.unfolded = wanted, unfolded
         if not wanted.city:

@@ -2,38 +2,53 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from etl.cities import same_city
-from etl.history.queries import AttemptRow, CityRow, GridRow
 from etl.models import CityState, RunState, Task, TaskState, Trigger
+
+if TYPE_CHECKING:  # the domain is loaded after the first paint
+    from etl.history.queries import AttemptRow, CityRow, GridRow
 
 MISSED = "missed"
 _STATES = frozenset([*(state.value for state in RunState), MISSED])
 _TRIGGERS = frozenset(trigger.value for trigger in Trigger)
+_QUOTED = re.compile(r'"([^\s"](?:.*\S)?)"')  # greedy: a name may itself hold quotes
 _BAD = frozenset([RunState.FAILED.value, RunState.PARTIAL.value])
 
 
 @dataclass(frozen=True, slots=True)
 class RunFilter:
-    """Which runs are shown; empty is all. With `city`, only runs that have one whose name holds it, and only those."""
+    """Which runs are shown; empty is all. With `city`, only runs that have one whose name holds it, and only those;
+    where `exact`, whose name it is."""
 
     states: frozenset[str] = frozenset()
     triggers: frozenset[str] = frozenset()
     city: str = ""
+    exact: bool = False
 
     @classmethod
     def parse(cls, text: str) -> RunFilter:
-        """Words: states (`failed` means runs in which anything failed), triggers; whatever else is a city's name."""
-        words = text.split()
+        """Words: states (`failed` means runs in which anything failed), triggers; whatever else is part of a city's
+        name. In double quotes a whole name, whatever its words are."""
+        quoted = _QUOTED.search(text)
+        words = _QUOTED.sub(" ", text).split()
         states = {word.lower() for word in words if word.lower() in _STATES}
         if RunState.FAILED.value in states:
             states |= _BAD
         triggers = {word.lower() for word in words if word.lower() in _TRIGGERS}
         rest = " ".join(word for word in words if word.lower() not in _STATES | _TRIGGERS)
-        return cls(frozenset(states), frozenset(triggers), rest)
+        city, exact = (quoted[1], True) if quoted else (rest, False)
+        return cls(frozenset(states), frozenset(triggers), city, exact)
+
+    @staticmethod
+    def text_for(city: str) -> str:
+        """What to type for the city of exactly that name."""
+        return f'"{city}"'
 
     def admits(self, row: GridRow) -> bool:
         """Whether the run passes by its state and trigger; its cities are another question."""
@@ -43,8 +58,8 @@ class RunFilter:
         return not self.triggers or (row.trigger is not None and row.trigger.value in self.triggers)
 
     def admits_city(self, city: CityRow) -> bool:
-        wanted = same_city(self.city)
-        return wanted in same_city(city.city) or wanted == city.slug
+        wanted, name = same_city(self.city), same_city(city.city)
+        return wanted == name if self.exact else wanted in name
 
 
 @dataclass(frozen=True, slots=True)

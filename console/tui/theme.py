@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from unicodedata import normalize
 
+from rich.cells import cell_len
+from rich.segment import Segment
 from rich.style import Style
+from textual.color import Color
+from textual.filter import LineFilter
 from textual.theme import Theme
 
 from etl.models import CityState, RunState, TaskState
@@ -171,6 +177,14 @@ _ASCII = Glyphs(
     dot="-",
 )
 
+# What else is drawn: borders, scrollbars, typographic signs.
+_LIKE = {
+    **dict.fromkeys("─━═╌▁▂▃▔", "-"), **dict.fromkeys("│┃║▌▐▍▎▏▊▋▉", "|"), **dict.fromkeys("╭╮╰╯┌┐└┘├┤┬┴┼┏┓┗┛", "+"),
+    **dict.fromkeys("▄▅▆▇█▀", "#"), **dict.fromkeys("“”„", "\""), **dict.fromkeys("‘’", "'"),
+    **dict.fromkeys("–—−", "-"),
+    "…": "~", "°": " ", "·": ".", "•": "*",
+}  # fmt: skip
+
 TASK_TONE = {
     TaskState.QUEUED: "faint",
     TaskState.RUNNING: "busy",
@@ -193,6 +207,31 @@ def speaks_unicode(environ: Mapping[str, str]) -> bool:
     """Whether the terminal's locale is UTF-8, as `locale` decides it; without any locale it is taken for granted."""
     named = environ.get("LC_ALL") or environ.get("LC_CTYPE") or environ.get("LANG") or ""
     return not named or "utf-8" in named.lower() or "utf8" in named.lower()
+
+
+class AsciiOnly(LineFilter):
+    """For terminals without UTF-8: whatever is drawn, anywhere, leaves as ASCII of the same width."""
+
+    def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
+        """As `LineFilter` asks; the background plays no part."""
+        del background
+        return [
+            Segment(_ascii(segment.text), segment.style, segment.control) if not segment.text.isascii() else segment
+            for segment in segments
+        ]
+
+
+@lru_cache(maxsize=4096)
+def _ascii(text: str) -> str:
+    return "".join(char if char.isascii() else _like(char) for char in text)
+
+
+def _like(char: str) -> str:
+    """The letter without its accent, a sign that looks alike, or question marks: as wide as `char`."""
+    base = normalize("NFKD", char)[:1]
+    if base.isascii() and cell_len(char) == 1:
+        return base
+    return _LIKE.get(char, "?" * cell_len(char))
 
 
 def glyphs(*, unicode: bool) -> Glyphs:

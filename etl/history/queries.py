@@ -194,10 +194,10 @@ def grid(database: Database, *, limit: int, before: datetime | None = None) -> l
             (bound, limit),
         ).fetchall()
         missed = sql.execute(
-            "SELECT source, logical_time, reason FROM missed_hour WHERE logical_time < ? "
-            "AND (source, logical_time) NOT IN (SELECT source, logical_time FROM run WHERE logical_time < ?) "
+            "SELECT source, logical_time, reason FROM missed_hour AS missed WHERE logical_time < ? "
+            "AND NOT EXISTS (SELECT 1 FROM run WHERE (run.source, run.logical_time) = (missed.source, missed.logical_time)) "
             "ORDER BY logical_time DESC LIMIT ?",
-            (bound, bound, limit),
+            (bound, limit),
         ).fetchall()
         lines = [_grid_row(sql, row) for row in runs]
     lines += [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -11,12 +11,14 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Button, Checkbox, Input, Static
 
-from console.actions.pipelines import Pipelines
 from console.tui.messages import Delivered
 from console.tui.off_loop import off_loop
 from console.tui.text import plain
 from etl.cities import city_of
 from etl.models import Units
+
+if TYPE_CHECKING:  # the domain is loaded after the first paint
+    from console.actions.pipelines import Pipelines
 
 
 class Dialog(ModalScreen[Any]):
@@ -174,6 +176,14 @@ def answer_text(document: dict[str, Any], units: Units) -> str:
     return f"The API answers: {name}, " + ", ".join(part for part in parts if part)
 
 
+class Choice(Checkbox):
+    """A checkbox that is empty when it is off: Textual's differs in colour alone."""
+
+    def watch_value(self) -> None:
+        self.BUTTON_INNER = "x" if self.value else " "
+        super().watch_value()
+
+
 class Columns(Dialog):
     """Chooses which optional columns are shown; the result is the titles left out."""
 
@@ -190,7 +200,7 @@ class Columns(Dialog):
         with Vertical(classes="dialog"):
             yield Static("Columns of the run grid", classes="dialog-title", markup=False)
             for title in self._titles:
-                yield Checkbox(title, value=title not in self._hidden, id=f"column-{title.lower()}", name=title)
+                yield Choice(title, value=title not in self._hidden, id=f"column-{title.lower()}", name=title)
             yield Static("Space switches, Esc closes. Source and Started need a wide terminal.", classes="dialog-hint",
                          markup=False)  # fmt: skip
 

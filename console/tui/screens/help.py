@@ -136,4 +136,4 @@ def _heading_of(binding: Binding, node: DOMNode) -> str:
         return MOVING
     if isinstance(node, Screen):
         return "This screen"
-    return {"runs": "In the runs", "cities": "In the cities"}.get(node.id or "", "Everywhere")
+    return f"In the {node.id.replace('-', ' ')}" if node.id else "Everywhere"

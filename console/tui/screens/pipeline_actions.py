@@ -8,11 +8,10 @@ import json
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from textual.screen import Screen
 
-from console.actions.pipelines import Pipelines
 from console.tui.clipboard import copy
 from console.tui.feed import Feed, Workspace
 from console.tui.messages import Delivered
@@ -23,9 +22,11 @@ from console.tui.text import plain
 from console.tui.widgets.city_list import CityList
 from console.tui.widgets.run_grid import RunGrid
 from etl.files import write_whole
-from etl.history.queries import GridRow
 from etl.models import City, RunState
-from etl.run import RunOutcome, RunRequest
+
+if TYPE_CHECKING:  # the domain is loaded after the first paint
+    from etl.history.queries import GridRow
+    from etl.run import RunOutcome, RunRequest
 
 T = TypeVar("T")
 
@@ -302,8 +303,3 @@ def csv_of(documents: Sequence[dict[str, object]]) -> bytes:
     writer.writeheader()
     writer.writerows(documents)
     return text.getvalue().encode()
-
-
-def pipelines_of(feed: Feed) -> Pipelines | None:
-    """The actions, once the workspace is open."""
-    return feed.workspace.pipelines if feed.workspace else None

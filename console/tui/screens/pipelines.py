@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
 from textual.app import ComposeResult
@@ -12,14 +12,9 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
-from console.actions.pipelines import Overview
-from console.tui.feed import Wish
+from console.tui.feed import Wish, Workspace
 from console.tui.messages import Delivered, News, Snapshot, Trouble
 from console.tui.run_lines import RunFilter
-from console.tui.screens.city_chart import CityChart
-from console.tui.screens.dialogs import Columns
-from console.tui.screens.pipeline_actions import PipelineActions
-from console.tui.screens.task_detail import TaskDetail
 from console.tui.shell import Shell
 from console.tui.text import plain
 from console.tui.widgets.bars import Header, KeyHints
@@ -28,6 +23,10 @@ from console.tui.widgets.line_table import LineTable
 from console.tui.widgets.run_grid import OPTIONAL, RunGrid
 from console.tui.widgets.section_title import SectionTitle
 from console.tui.widgets.status_strip import StatusStrip
+
+if TYPE_CHECKING:  # the domain is loaded after the first paint
+    from console.actions.pipelines import Overview
+    from console.tui.screens.pipeline_actions import PipelineActions
 
 FILTER_HELP = "failed, running, missed, manual, cron … or part of a city's name"
 
@@ -67,6 +66,7 @@ class PipelinesScreen(Screen[None]):
         self._shell = shell
         self._wish = Wish(wanted=RunFilter.parse(shell.ui.filter))
         self._snapshot: Snapshot | None = None
+        self._actions: PipelineActions | None = None
 
     def compose(self) -> ComposeResult:
         yield Header(practice=self._shell.practice, tabs=self._shell.tabs, here="pipelines", place=self._shell.place)
@@ -75,7 +75,9 @@ class PipelinesScreen(Screen[None]):
         yield SectionTitle("Cities", id="cities-title")
         yield CityList()
         yield SectionTitle("Runs", id="runs-title")
-        field = Input(self._shell.ui.filter, placeholder=FILTER_HELP, max_length=200, id="filter")
+        field = Input(
+            self._shell.ui.filter, placeholder=FILTER_HELP, max_length=200, select_on_focus=False, id="filter"
+        )
         field.cursor_blink = False
         yield field
         yield RunGrid()
@@ -84,17 +86,10 @@ class PipelinesScreen(Screen[None]):
     def on_mount(self) -> None:
         self._grid = self.query_one(RunGrid)
         self._cities = self.query_one(CityList)
-        self._actions = PipelineActions(
-            self,
-            self._grid,
-            self._cities,
-            feed=self._shell.feed,
-            exports_dir=self._shell.settings.exports_dir,
-            now=self._shell.now,
-        )
         self._grid.hide_columns(self._shell.ui.hidden_columns)
         self.query_one("#filter").display = False
         self.query_one("#trouble").display = False
+        self._shell.feed.wish(self._wish)
         self.call_after_refresh(self._shell.listen, self)
 
     # ---- news -------------------------------------------------------------------------------------------------------
@@ -102,7 +97,7 @@ class PipelinesScreen(Screen[None]):
     def on_news(self, event: News) -> None:
         self._snapshot = snapshot = event.snapshot
         self._show_trouble("")
-        self.query_one(StatusStrip).show(snapshot.overview, snapshot.read_at)
+        self.query_one(StatusStrip).show(snapshot.overview, snapshot.read_at, any_run=bool(snapshot.runs.rows))
         self._fit_cities(len(snapshot.cities))
         self._cities.show(snapshot.cities, snapshot.read_at)
         self._grid.empty_text = empty_text(snapshot.overview, filtered=snapshot.runs.wanted != RunFilter())
@@ -121,7 +116,7 @@ class PipelinesScreen(Screen[None]):
         trouble = self.query_one("#trouble", Static)
         if not message and not trouble.display:
             return
-        lines = "\n".join(plain(line) for line in message.splitlines())
+        lines = "\n".join(plain(line) for line in (message[:1].upper() + message[1:]).splitlines())
         trouble.update(
             f"The pipeline cannot be shown\n\n{lines}\n\n"
             "It is looked at again every few seconds. q leaves; `lakewarden doctor` checks everything."
@@ -129,7 +124,9 @@ class PipelinesScreen(Screen[None]):
         trouble.display = bool(message)
         for name in ("#strip", "#cities-title", "#cities", "#runs-title", "#runs"):
             self.query_one(name).display = not message
-        if not message:
+        if message:
+            self.query_one(KeyHints).show([])
+        else:
             self._grid.focus()
 
     def on_resize(self) -> None:
@@ -160,11 +157,24 @@ class PipelinesScreen(Screen[None]):
     def _mark_focus(self, focused: Widget) -> None:
         self.query_one("#cities-title", SectionTitle).activate(focused.id == "cities")
         self.query_one("#runs-title", SectionTitle).activate(focused.id == "runs")
-        own = [binding for binding in type(self).BINDINGS if isinstance(binding, Binding) and binding.show]
         of_panel = [b for b in type(focused).BINDINGS if isinstance(b, Binding) and b.show]
+        known = {binding.description for binding in of_panel}
+        own = [b for b in type(self).BINDINGS if isinstance(b, Binding) and b.show and b.description not in known]
         self.query_one(KeyHints).show([*of_panel, *own] if isinstance(focused, LineTable) else [])
 
     def action_do(self, name: str) -> None:
+        """Everything that is done, rather than looked at."""
+        if self._actions is None:
+            from console.tui.screens.pipeline_actions import PipelineActions  # the first paint does without
+
+            self._actions = PipelineActions(
+                self,
+                self._grid,
+                self._cities,
+                feed=self._shell.feed,
+                exports_dir=self._shell.settings.exports_dir,
+                now=self._shell.now,
+            )
         self._actions.do(name)
 
     def action_open(self) -> None:
@@ -177,21 +187,27 @@ class PipelinesScreen(Screen[None]):
                 f"Missed: {plain(line.run.missed_because or '')}. The API only tells the current weather.", markup=False
             )
             return
-        slug = line.city.city.slug if line.city else None
-        self.app.push_screen(TaskDetail(workspace.pipelines, line.run.run_id, slug))
+        self._show_details(workspace, line.run.run_id, line.city.city.slug if line.city else None)
 
     def action_problem(self) -> None:
         problem = self._snapshot.overview.last_problem if self._snapshot else None
         if problem is None or self._shell.feed.workspace is None:
             self.notify("There is no problem in the newest run.", markup=False)
             return
-        self.app.push_screen(TaskDetail(self._shell.feed.workspace.pipelines, problem.run_id, problem.slug))
+        self._show_details(self._shell.feed.workspace, problem.run_id, problem.slug)
+
+    def _show_details(self, workspace: Workspace, run_id: str, slug: str | None) -> None:
+        from console.tui.screens.task_detail import TaskDetail  # only when wanted: the first paint does without
+
+        self.app.push_screen(TaskDetail(workspace.pipelines, run_id, slug))
 
     def action_chart(self) -> None:
         city, workspace = self._cities.city, self._shell.feed.workspace
         if city is None or workspace is None:
             self.notify("There is no city to chart.", markup=False)
             return
+        from console.tui.screens.city_chart import CityChart  # only when wanted: the first paint does without
+
         self.app.push_screen(CityChart(workspace.pipelines, city.city))
 
     def on_line_table_opened(self, event: LineTable.Opened) -> None:
@@ -215,7 +231,8 @@ class PipelinesScreen(Screen[None]):
     def action_filter(self) -> None:
         field = self.query_one("#filter", Input)
         field.display = True
-        field.focus()
+        field.action_select_all()
+        self.set_focus(field)  # at once: the next key is meant for it
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         self._filter_by(event.value)
@@ -228,16 +245,16 @@ class PipelinesScreen(Screen[None]):
         """Show only the selected city's tasks; all again if that is so already."""
         status = self._cities.city
         if status is not None:
-            name = status.city.name
-            self._filter_by("" if self._shell.ui.filter == name else name)
+            text = RunFilter.text_for(status.city.name)
+            self._filter_by("" if self._shell.ui.filter == text else text)
 
     def _filter_by(self, text: str) -> None:
-        text = " ".join(text.split())
+        text = text.strip()
         field = self.query_one("#filter", Input)
         field.value = text
         field.display = False
         if self.focused is None or self.focused is field:
-            self._grid.focus()
+            self.set_focus(self._grid)
         self._shell.remember(filter=text)
         self._ask(dataclasses.replace(self._wish, wanted=RunFilter.parse(text), enough=0))
         self._title_panels()
@@ -247,6 +264,8 @@ class PipelinesScreen(Screen[None]):
         def apply(hidden: tuple[str, ...]) -> None:
             self._grid.hide_columns(hidden)
             self._shell.remember(hidden_columns=hidden)
+
+        from console.tui.screens.dialogs import Columns  # only when wanted: the first paint does without
 
         self.app.push_screen(Columns(OPTIONAL, self._shell.ui.hidden_columns, apply))
 

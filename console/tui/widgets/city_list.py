@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
 
-from console.actions.pipelines import CityStatus
 from console.tui.text import age_words, plain
 from console.tui.widgets.line_table import Cell, Column, LineTable, Part, cell
 from console.tui.widgets.sparkline import sparkline
 from etl.models import Units
+
+if TYPE_CHECKING:  # the domain is loaded after the first paint
+    from console.actions.pipelines import CityStatus
 
 WIDE = 104
 HOURS = 24

@@ -192,6 +192,7 @@ class LineTable(ScrollView, can_focus=True):
         self._painted.clear()
         self.virtual_size = Size(self.line_width, self.line_count() + HEADING)
         self.show_cursor()
+        self.refresh()  # it may have been painted without columns before this was told
 
     def on_focus(self) -> None:
         self._repaint_line(self.cursor)

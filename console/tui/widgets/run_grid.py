@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.message import Message
@@ -13,8 +13,10 @@ from console.tui.run_lines import Line, Runs, lines_of, loaded_of, row_key
 from console.tui.text import duration_words, local_clock, plain, utc_hour
 from console.tui.theme import CITY_TONE, RUN_TONE, TASK_TONE
 from console.tui.widgets.line_table import Cell, Column, LineTable, Part, cell
-from etl.history.queries import TaskCell
 from etl.models import CityState, RunState, Task, TaskState
+
+if TYPE_CHECKING:  # the domain is loaded after the first paint
+    from etl.history.queries import TaskCell
 
 WIDE = 104
 AHEAD = 25  # lines that are loaded beyond the window, so that scrolling does not wait

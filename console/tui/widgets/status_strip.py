@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
 from rich.segment import Segment
@@ -11,10 +12,12 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
-from console.actions.pipelines import Overview
 from console.tui.text import fitted, local_clock, plain
 from console.tui.theme import Glyphs, glyphs, tones
 from etl.models import Task, TaskState
+
+if TYPE_CHECKING:  # the domain is loaded after the first paint
+    from console.actions.pipelines import Overview
 
 Part = tuple[str, str]
 PROBLEM_LINE = 2
@@ -31,10 +34,11 @@ class StatusStrip(Widget):
         self._overview: Overview | None = None
         self._lines: list[list[Part]] = [[("Opening the workspace", "muted")], [], []]
         self._now = datetime.now(UTC)
+        self._any_run = False
 
-    def show(self, overview: Overview, now: datetime) -> None:
+    def show(self, overview: Overview, now: datetime, *, any_run: bool) -> None:
         """Show `overview`; only lines that read differently are repainted."""
-        self._overview, self._now = overview, now
+        self._overview, self._now, self._any_run = overview, now, any_run
         self._rewrite()
 
     def on_resize(self) -> None:
@@ -49,9 +53,9 @@ class StatusStrip(Widget):
             return
         signs = glyphs(unicode=getattr(self.app, "unicode", True))
         lines = [
-            source_line(self._overview, self.size.width - 1),
+            source_line(self._overview, self.size.width - 2, signs),
             schedule_line(self._overview, self._now),
-            problem_line(self._overview, self.size.width - 2, signs),
+            problem_line(self._overview, self.size.width - 2, signs, any_run=self._any_run),
         ]
         for y, (old, new) in enumerate(zip(self._lines, lines, strict=True)):
             if old != new:
@@ -69,7 +73,7 @@ class StatusStrip(Widget):
         return Strip(segments).adjust_cell_length(width, styles["text"])
 
 
-def source_line(overview: Overview, width: int) -> list[Part]:
+def source_line(overview: Overview, width: int, signs: Glyphs) -> list[Part]:
     """Where the weather comes from, and where it goes to: the end of the lake's address is what tells it."""
     parts: list[Part] = [("Source ", "muted")]
     if overview.practice:
@@ -79,7 +83,7 @@ def source_line(overview: Overview, width: int) -> list[Part]:
     parts += [("   Lake ", "muted")]
     room = width - sum(cell_len(text) for text, _tone in parts)
     lake = plain(overview.lake_url)
-    parts.append((lake if cell_len(lake) <= room else "…" + lake[-max(room - 1, 1) :], "text"))
+    parts.append((lake if cell_len(lake) <= room else signs.ellipsis + lake[-max(room - 1, 1) :], "text"))
     return parts
 
 
@@ -87,7 +91,7 @@ def schedule_line(overview: Overview, now: datetime) -> list[Part]:
     """Whether and when the next run starts, and how much of the API's quota is used."""
     parts: list[Part] = [("Hourly ", "muted")]
     if not overview.schedule_enabled:
-        parts.append(("off in the configuration (schedule.enabled)", "wait"))
+        parts.append(("off in config.toml", "wait"))
     elif overview.paused_since is not None:
         parts.append((f"paused since {_when(overview.paused_since, now)}; s resumes", "wait"))
     else:
@@ -108,12 +112,14 @@ def schedule_line(overview: Overview, now: datetime) -> list[Part]:
     return parts
 
 
-def problem_line(overview: Overview, width: int, signs: Glyphs) -> list[Part]:
+def problem_line(overview: Overview, width: int, signs: Glyphs, *, any_run: bool) -> list[Part]:
     """The last problem in words, shortened to `width` cells, or that there is none."""
     problem = overview.last_problem
     if problem is None:
         if overview.running:
             return [(f"{signs.task[TaskState.RUNNING]} A run is at work.", "busy")]
+        if not any_run:
+            return [(f"{signs.dot} No run yet.", "muted")]
         return [(f"{signs.task[TaskState.SUCCESS]} No problem in the newest run.", "muted")]
     task = VERBS.get(Task(problem.problem.task), "") if problem.problem.task in set(Task) else ""
     parts = [

@@ -69,9 +69,7 @@ def run_hours(settings: Settings, environ: Mapping[str, str], hours: int, *, unt
 
 def miss_hours(settings: Settings, hours: Sequence[datetime], source: str = "practice") -> None:
     """Record hours as missed."""
-    database = Database(
-        settings.etl_db, lock_file=settings.locks_dir / "etl.db.lock", now=lambda: datetime.now(UTC)
-    )
+    database = Database(settings.etl_db, lock_file=settings.locks_dir / "etl.db.lock", now=lambda: datetime.now(UTC))
     try:
         requests.record_missed(
             database, source, hours, reason="no scheduler ran, or it was paused", now=datetime.now(UTC)
@@ -101,11 +99,14 @@ class Opened:
             found.background.stop()
 
 
-async def until(condition: Callable[[], object], what: str, *, patience_s: float = PATIENCE_S) -> None:
+async def until(
+    condition: Callable[[], object], what: str | Callable[[], str], *, patience_s: float = PATIENCE_S
+) -> None:
     """Wait until `condition` holds; fails with `what` was waited for."""
     end = time.monotonic() + patience_s
     while not condition():
-        assert time.monotonic() < end, f"waited {patience_s:g} s for {what}"
+        told = what() if callable(what) and time.monotonic() > end else what
+        assert time.monotonic() < end, f"waited {patience_s:g} s for {told}"
         await asyncio.sleep(0.01)
 
 
