@@ -57,7 +57,7 @@ os.execv(argv[0], argv)
 
 
 def pytest_configure() -> None:
-    """Whoever starts the tests may have signals ignored (nohup, a shell's background job), and children inherit that."""
+    """Heed signals even if whoever started the tests ignores them (nohup, a background job): children inherit that."""
     for number, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, usual)

@@ -195,7 +195,8 @@ def grid(database: Database, *, limit: int, before: datetime | None = None) -> l
         ).fetchall()
         missed = sql.execute(
             "SELECT source, logical_time, reason FROM missed_hour AS missed WHERE logical_time < ? "
-            "AND NOT EXISTS (SELECT 1 FROM run WHERE (run.source, run.logical_time) = (missed.source, missed.logical_time)) "
+            "AND NOT EXISTS (SELECT 1 FROM run "
+            "WHERE (run.source, run.logical_time) = (missed.source, missed.logical_time)) "
             "ORDER BY logical_time DESC LIMIT ?",
             (bound, limit),
         ).fetchall()
