@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 import os
 import signal
 import sys
@@ -39,7 +40,12 @@ def _console() -> int:
 
     gc.freeze()
     gc.enable()
-    return run_console(settings, os.environ)
+    try:
+        return run_console(settings, os.environ)
+    except Exception as error:  # before or after the terminal was taken; while it is, the console sees to it itself
+        logging.getLogger(__name__).exception("unexpected")
+        sys.stderr.write(f"lakewarden: internal error: {type(error).__name__}; the log file has the details\n")
+        return 70
 
 
 if __name__ == "__main__":

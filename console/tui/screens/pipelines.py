@@ -95,7 +95,17 @@ class PipelinesScreen(Screen[None]):
     # ---- news -------------------------------------------------------------------------------------------------------
 
     def on_news(self, event: News) -> None:
-        self._snapshot = snapshot = event.snapshot
+        self._snapshot = event.snapshot
+        if self.is_current:
+            self._show(event.snapshot)
+        self._shell.feed.taken()
+
+    def on_screen_resume(self) -> None:
+        """What came while another screen lay on top is shown now: before, it would only have repainted that one."""
+        if self._snapshot is not None:
+            self._show(self._snapshot)
+
+    def _show(self, snapshot: Snapshot) -> None:
         self._show_trouble("")
         self.query_one(StatusStrip).show(snapshot.overview, snapshot.read_at, any_run=bool(snapshot.runs.rows))
         self._fit_cities(len(snapshot.cities))
@@ -103,7 +113,6 @@ class PipelinesScreen(Screen[None]):
         self._grid.empty_text = empty_text(snapshot.overview, filtered=snapshot.runs.wanted != RunFilter())
         self._grid.show(snapshot.runs, snapshot.read_at)
         self._title_panels()
-        self._shell.feed.taken()
 
     def on_trouble(self, event: Trouble) -> None:
         self._show_trouble(str(event.error) or type(event.error).__name__)
