@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import functools
 import hashlib
 import ipaddress
 import random
@@ -23,7 +24,7 @@ from etl.lake.folder import conflict, key_parts
 from etl.models import StoredObject
 
 if TYPE_CHECKING:
-    from botocore.exceptions import ClientError
+    from botocore.exceptions import BotoCoreError, ClientError
     from types_boto3_s3 import S3Client
 
 SCHEME = "s3://"
@@ -284,23 +285,30 @@ class S3Lake:
 
         The cause is left out: a server's text or a credential process may repeat a key.
         """
-        from botocore.exceptions import BotoCoreError, ClientError
-        from botocore.parsers import ResponseParserError
-
+        client_error, botocore_error, parser_error = _botocore_errors()
         what = f"cannot {doing} {self.place(whole_key)}"
         try:
             yield
-        except ClientError as error:
+        except client_error as error:
             raise answered(what, error) from None
-        except BotoCoreError as error:
+        except botocore_error as error:
             raise unanswered(what, error) from None
-        except (ResponseParserError, ConnectionError, TimeoutError) as error:
+        except (parser_error, ConnectionError, TimeoutError) as error:
             raise LakeUnavailable(
                 f"{what}: {type(error).__name__}; check that [lake] endpoint_url is an S3 server, or retry"
             ) from None
         except (OSError, ValueError) as error:
             # Settings that boto3 checks late: a CA bundle that is not there, an endpoint or port of no sense.
             raise LakeRefused(f"{what}: {type(error).__name__}; check the AWS settings of this user") from None
+
+
+@functools.cache
+def _botocore_errors() -> tuple[type[ClientError], type[BotoCoreError], type[Exception]]:
+    """What boto3 raises, imported once: an import statement a put makes many threads wait for one lock."""
+    from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.parsers import ResponseParserError
+
+    return ClientError, BotoCoreError, ResponseParserError
 
 
 def _without_expect(params: dict[str, Any], **_: object) -> None:
