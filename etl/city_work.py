@@ -29,6 +29,7 @@ class CityWork:
     """A city on its way: `attempts` per city task; `retries_left` counts down over the task at hand."""
 
     claimed: ClaimedCity
+    source_name: str
     staged: Staged
     attempts: dict[Task, int]
     forced: bool
@@ -41,7 +42,7 @@ class CityWork:
         return self.claimed.city.slug
 
     def needs_source(self) -> bool:
-        return not self.staged.raw.exists() and (self.forced or not self.staged.transformed.exists())
+        return not tasks.is_staged(self.staged, self.source_name)
 
 
 class CityWorker:
@@ -110,14 +111,14 @@ class CityWorker:
     def _is_done(self, item: CityWork, task: Task) -> bool:
         if task is Task.EXTRACT:
             return not item.needs_source()
-        return task is Task.TRANSFORM and not item.forced and item.staged.transformed.exists()
+        return task is Task.TRANSFORM and not item.forced and tasks.is_transformed(item.staged)
 
     def _load(self, item: CityWork) -> None:
         key = tasks.object_key(self._source_name, item.slug, ts_of(self._logical_time))
         try:
-            self._record_reading(item)
             assert self._lake is not None
             stored = tasks.load(self._lake, item.staged.transformed, key)
+            self._record_reading(item)
         except DataRejected:
             item.staged.transformed.unlink(missing_ok=True)  # ours, and not whole: the next attempt writes it again
             raise

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 
 from etl import files, tasks
 from etl.city_work import CityWork, CityWorker, missed_hour, record_failed, record_waiting
-from etl.errors import Cancelled, DeadlineExceeded, EtlError, QuotaExceeded
+from etl.errors import Cancelled, DeadlineExceeded, EtlError, InvalidKey, QuotaExceeded
 from etl.history.claims import Claim, ClaimedCity
 from etl.history.recorder import Recorder
 from etl.models import HOUR_S, CityState, Task, TaskState, rfc3339, ts_of
@@ -28,6 +28,7 @@ from etl.workers import Workers
 log = logging.getLogger(__name__)
 
 POLL_REQUESTS_S = 0.25
+LAST_TASKS_S = 1.0  # what tasks at work have after the deadline
 
 
 class Coordinator:
@@ -59,11 +60,12 @@ class Coordinator:
             calls_per_minute=parts.policy.calls_per_minute,
             clock=parts.clock,
         )
-        self._recorder = Recorder(parts.database, claimed.run_id, now=parts.clock.now)
+        self._recorder = Recorder(parts.database, claimed.run_id, now=parts.clock.now, redact=parts.redact)
         self._items = self._prepare(claimed.ours)
         self._local: deque[CityWork] = deque()
         self._remote: deque[CityWork] = deque()
         self._retries: list[tuple[float, int, CityWork]] = []
+        self._at_work: dict[str, CityWork] = {}
         self._tie = 0
         self._quota_free_s = 0.0
         self._requests_read_s = float("-inf")
@@ -98,6 +100,7 @@ class Coordinator:
         return [
             CityWork(
                 item,
+                self._parts.source_name,
                 tasks.staged_files(self._parts.staging_dir / item.staging, item.city.slug, ts),
                 counts.get(item.city.slug, {}),
                 self._request.force,
@@ -106,18 +109,20 @@ class Coordinator:
         ]
 
     def _sort_by_need(self) -> None:
-        now, hour = self._clock.now(), self._request.logical_time
-        current = hour <= now < hour + timedelta(seconds=HOUR_S)
         for item in self._items:
-            if not item.needs_source():
-                self._local.append(item)
-            elif current:
-                self._remote.append(item)
-            else:
-                missed = missed_hour(self._recorder, item, self._parts.source_name, hour)
-                self._fail(item, Task.EXTRACT, missed)
+            (self._remote if item.needs_source() else self._local).append(item)
+        self._give_up_a_past_hour()
         if not self._remote and not self._checks_before:
             self._recorder.attempt("", Task.CHECK, 0, TaskState.SKIPPED)
+
+    def _give_up_a_past_hour(self) -> None:
+        """Weather is fetched within its own hour or not at all: the API only tells the current one."""
+        hour = self._request.logical_time
+        if self._clock.now() < hour + timedelta(seconds=HOUR_S):
+            return
+        while self._remote:
+            item = self._remote.popleft()
+            self._fail(item, Task.EXTRACT, missed_hour(self._recorder, item, self._parts.source_name, hour))
 
     # ---- the check ------------------------------------------------------------
 
@@ -141,7 +146,7 @@ class Coordinator:
                     source,
                     [item.claimed.city for item in self._remote],
                     poke_interval_s=self._policy.poke_interval_s,
-                    timeout_s=self._policy.sensor_timeout_s,
+                    timeout_s=min(self._policy.sensor_timeout_s, self._deadline_s - self._clock.steady_s()),
                     steady_s=self._clock.steady_s,
                     wait=self._wait_in_check,
                     before_call=self._take_call,
@@ -208,6 +213,9 @@ class Coordinator:
         while self._workers.free and self._local:
             self._start(worker, self._local.popleft())
         while self._workers.free and self._remote and self._clock.steady_s() >= self._quota_free_s:
+            self._give_up_a_past_hour()
+            if not self._remote:
+                return
             wait_s = self._quota.take()
             if wait_s > 0:
                 self._quota_free_s = self._clock.steady_s() + wait_s
@@ -228,6 +236,7 @@ class Coordinator:
     def _start(self, worker: CityWorker, item: CityWork) -> None:
         if item.error is not None:
             self._recorder.city(item.slug, CityState.RUNNING)
+        self._at_work[item.slug] = item
         self._workers.submit(lambda: self._results.put((item, worker.work(item))))
 
     def _take_results(self) -> None:
@@ -246,6 +255,8 @@ class Coordinator:
             return
 
     def _settle(self, item: CityWork, error: EtlError | None) -> None:
+        if self._at_work.pop(item.slug, None) is None:
+            return  # given up as overdue
         self._workers.done()
         if error is None:
             self._outcome.loaded += 1
@@ -259,6 +270,9 @@ class Coordinator:
             self._retry_later(item, task, error)
         else:
             self._fail(item, task, error)
+            if isinstance(error, InvalidKey):  # the others would be refused as well
+                while self._remote:
+                    self._fail(self._remote.popleft(), Task.EXTRACT, error)
 
     def _pause(self, item: CityWork, error: EtlError) -> None:
         """The API answered 429: every city waits, and this one is the first to go on."""
@@ -302,6 +316,12 @@ class Coordinator:
         )
         for item in self._waiting():
             self._fail(item, item.failed_task or Task.EXTRACT, item.error or late)
+        if self._clock.steady_s() < self._deadline_s + LAST_TASKS_S:
+            return
+        for item in list(self._at_work.values()):  # their threads end by themselves; what they make whole is kept
+            self._workers.done()
+            self._fail(item, item.failed_task or Task.EXTRACT, late)
+        self._at_work.clear()
 
     def _waiting(self) -> list[CityWork]:
         """Take every item that no worker holds."""

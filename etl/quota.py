@@ -13,6 +13,7 @@ from etl.history.database import Database, parse_stamp, stamp
 from etl.ports import Clock
 
 WINDOW_S = 60.0
+HOLD_S = WINDOW_S + 1.0  # how long a call counts here: the API counts from its arrival, which is a little later
 BOOT_ID_FILE = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -47,13 +48,13 @@ class Quota:
         with self._database.transaction() as sql:
             sql.execute(
                 "DELETE FROM api_call WHERE source = ? AND (boot <> ? OR steady_s <= ?)",
-                (self._source, self._boot, now_s - WINDOW_S),
+                (self._source, self._boot, now_s - HOLD_S),
             )
             used, oldest_s = sql.execute(
                 "SELECT count(*), min(steady_s) FROM api_call WHERE source = ?", (self._source,)
             ).fetchone()
             if used >= self._limit:
-                return max(float(oldest_s) + WINDOW_S - now_s, 0.001)
+                return max(float(oldest_s) + HOLD_S - now_s, 0.001)
             sql.execute("INSERT INTO api_call VALUES (?, ?, ?)", (self._source, self._boot, now_s))
         return 0.0
 

@@ -51,3 +51,5 @@ class RunnerParts:
     locks_dir: Path
     policy: RunPolicy
     clock: Clock
+    redact: Callable[[str], str] = str
+    """Takes secrets out of what is recorded: an API, or a proxy before it, may repeat the key it was sent."""

@@ -33,6 +33,7 @@ class Runner:
         """Carry out `request`. City failures are in the outcome; raises only `HistoryError`, or `Stopped`."""
         parts = self._parts
         started_s = parts.clock.steady_s()
+        owners.sweep(parts.locks_dir)
         owner = owners.Owner(parts.locks_dir)
         try:
             claimed = claim(

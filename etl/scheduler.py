@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 
 import schedule
 
-from etl.errors import Cancelled, DeadlineExceeded, QuotaExceeded
+from etl.errors import Cancelled, DeadlineExceeded, QuotaExceeded, SensorTimeout
 from etl.history import requests
 from etl.history.database import Database
 from etl.models import City, Trigger, hour_of
@@ -25,7 +25,8 @@ log = logging.getLogger(__name__)
 
 TICK_S = 5
 MOST_MISSED = 24 * 366
-AGAIN_AFTER_S = 60.0
+AGAIN_AFTER_S = 60.0  # where another process, the quota or the deadline held the hour up
+AGAIN_AFTER_FAILURE_S = 300.0  # where the API or the lake was out of reach and the run's own retries are used up
 
 
 class Scheduler:
@@ -94,10 +95,8 @@ class Scheduler:
         finally:
             self._busy = False
         self._handled = hour
-        unfinished = outcome.busy or any(
-            isinstance(error, QuotaExceeded | DeadlineExceeded) for error in outcome.failures
-        )
-        self._again_s = self._clock.steady_s() + AGAIN_AFTER_S if unfinished else 0.0
+        wait_s = _again_after_s(outcome)
+        self._again_s = self._clock.steady_s() + wait_s if wait_s else 0.0
         return outcome
 
     def _tick_safely(self) -> None:
@@ -127,3 +126,12 @@ class Scheduler:
             now=self._clock.now(),
         )
         log.warning("%d hours passed without a run and stay missed", count)
+
+
+def _again_after_s(outcome: RunOutcome) -> float:
+    """When to call the same hour again: only what was held up or out of reach may go better then; 0 is never."""
+    if outcome.busy or any(isinstance(error, QuotaExceeded | DeadlineExceeded) for error in outcome.failures):
+        return AGAIN_AFTER_S
+    if any(error.retryable or isinstance(error, SensorTimeout) for error in outcome.failures):
+        return AGAIN_AFTER_FAILURE_S
+    return 0.0

@@ -31,6 +31,7 @@ from etl.ports import Lake, Source
 log = logging.getLogger(TASK_LOGGER)
 
 PRACTICE = "practice"
+PRACTICE_MARK = b'"base":"practice"'  # in every raw file of the practice source
 FIELDS = ("city", "timestamp", "temperature", "humidity", "weather", "wind_speed")
 LATEST_DT = 1 << 33  # year 2242: later is milliseconds, not seconds
 _TEMPERATURE_RANGE = {
@@ -52,6 +53,23 @@ def staged_files(staging_dir: Path, slug: str, ts: str) -> Staged:
     )
 
 
+def is_staged(staged: Staged, source: str) -> bool:
+    """Whether the raw file is kept and may be used for `source`: made-up weather is never taken for real weather."""
+    try:
+        body = staged.raw.read_bytes()
+    except OSError:
+        return False
+    return source == PRACTICE or PRACTICE_MARK not in body
+
+
+def is_transformed(staged: Staged) -> bool:
+    """Whether the transformed file was made from the raw file that is there now."""
+    try:
+        return staged.transformed.stat().st_mtime_ns >= staged.raw.stat().st_mtime_ns
+    except OSError:
+        return False
+
+
 def object_key(source: str, slug: str, ts: str) -> str:
     """The object's key below the lake's prefix; practice data has a tree of its own."""
     root = "practice/weather-data" if source == PRACTICE else "weather-data"
@@ -70,7 +88,8 @@ def check(
 ) -> None:
     """Return once the API answers with a body that contains `main`: the HTTP sensor of the pipeline.
 
-    Pokes with the first city; one that the API does not know (400, 404, an oversized body) hands over to the next.
+    Pokes with the first city; one that the API does not know (400, 404, an oversized body) is asked no more, and
+    each poke asks the next one, so that the trouble of one city holds up no other.
     `before_call` is given the seconds left and may raise; `wait` sleeps and may raise. Raises `SensorTimeout` after
     `timeout_s`, `InvalidKey` or `UnexpectedResponse` at once, the city's own error when no city is left to ask.
     """
@@ -94,6 +113,7 @@ def check(
             continue
         except (SourceUnavailable, QuotaExceeded) as error:
             problem = error
+        candidates.append(candidates.pop(0))
         log.warning("poke %d: %s", poke, problem)
         left_s = deadline_s - steady_s()
         pause_s = max(poke_interval_s, min(problem.retry_after_s or 0.0, left_s))
@@ -229,7 +249,8 @@ def _json_object(body: bytes) -> dict[str, Any]:
     try:
         value = json.loads(body.decode("utf-8"), parse_constant=refuse)
     except (ValueError, RecursionError) as error:
-        raise DataRejected(f"the body must be JSON, found {_shown(body[:60])} ({type(error).__name__})") from error
+        reason = str(error) if not isinstance(error, UnicodeDecodeError) else "it is not UTF-8"
+        raise DataRejected(f"the body must be JSON, found {_shown(body[:60])}: {reason}") from error
     if not isinstance(value, dict):
         raise DataRejected(f"the body must be a JSON object, found {_shown(value)}")
     return value

@@ -96,12 +96,14 @@ class Pipelines:
         permissions: Permissions,
         clock: Clock,
         edit_cities: Callable[[Sequence[str], Sequence[str]], None],
+        redact: Callable[[str], str] = str,
     ) -> None:
         self._setup = setup
         self._open_database = open_database
         self._permissions = permissions
         self._clock = clock
         self._edit_cities = edit_cities
+        self._redact = redact
         self._databases: dict[str, Database] = {}
         self._opening = threading.Lock()
 
@@ -241,6 +243,7 @@ class Pipelines:
             locks_dir=setup.locks_dir,
             policy=setup.policy,
             clock=self._clock,
+            redact=self._redact,
         )
 
     def run_manually(self, request: RunRequest, *, stop: threading.Event | None = None) -> RunOutcome:

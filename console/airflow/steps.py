@@ -288,7 +288,7 @@ class Steps:
     def _recording(self) -> Iterator[Recorder]:
         """A recorder of the run; the run's state follows when all is written."""
         started_s = self._clock.steady_s()
-        recorder = Recorder(self._parts.database, self._run_id, now=self._clock.now)
+        recorder = Recorder(self._parts.database, self._run_id, now=self._clock.now, redact=self._parts.redact)
         try:
             yield recorder
         finally:
@@ -302,7 +302,7 @@ class Steps:
         folder = self._parts.staging_dir / ours.staging
         staged = tasks.staged_files(folder, city.slug, ts_of(self._try.logical_time))
         attempts = {task: self._attempts(city.slug, task) for task in CITY_TASKS}
-        return CityWork(ours, replace(staged, **paths), attempts, forced=False)
+        return CityWork(ours, self._parts.source_name, replace(staged, **paths), attempts, forced=False)
 
     def _number(self, slug: str, task: Task) -> int:
         """This try's number: the driver's own, unless the history knows of more."""

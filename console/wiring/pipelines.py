@@ -12,11 +12,12 @@ from console.wiring.clock import SystemClock
 from console.wiring.permissions import HostAccount
 from console.wiring.secrets import read_secret
 from etl.cities import cities_of
-from etl.errors import LakeError
+from etl.errors import InvalidKey, LakeError
 from etl.history.database import Database
 from etl.models import RunPolicy, Units
 from etl.ports import Clock, Lake, Source
 from etl.tasks import PRACTICE
+from security.errors import SecurityError
 
 OPENWEATHER = "openweather"
 API_KEY = "openweather_api_key"
@@ -40,6 +41,7 @@ def pipelines(settings: Settings, environ: Mapping[str, str], *, clock: Clock | 
         permissions=HostAccount(),
         clock=at,
         edit_cities=edit,
+        redact=redaction.redact,
     )
 
 
@@ -71,25 +73,31 @@ def api_key(settings: Settings) -> str | None:
 
 
 def source_name(settings: Settings) -> str:
-    """`openweather` or `practice`, as configured; `auto` is practice where no key is known.
-
-    Raises `ConfigError`.
-    """
+    """`openweather` or `practice`, as configured; `auto` is practice in a practice workspace without a key."""
     choice = settings.weather.source
-    if choice is SourceChoice.PRACTICE or (choice is SourceChoice.AUTO and settings.practice and not api_key(settings)):
-        return PRACTICE
-    if not api_key(settings):
-        raise ConfigError(
-            [
-                Problem(
-                    str(settings.config_file),
-                    API_KEY,
-                    "an API key: set OPENWEATHER_API_KEY or run `lakewarden secrets set openweather_api_key`",
-                    "none",
-                )
-            ]
+    if choice is SourceChoice.AUTO:
+        return PRACTICE if settings.practice and not _knows_a_key(settings) else OPENWEATHER
+    return PRACTICE if choice is SourceChoice.PRACTICE else OPENWEATHER
+
+
+def _knows_a_key(settings: Settings) -> bool:
+    try:
+        return api_key(settings) is not None
+    except SecurityError:
+        return True  # one was set, though it cannot be opened now: never a reason for made-up weather
+
+
+def _required_key(settings: Settings) -> str:
+    """The API key. Raises `InvalidKey` if there is none, or none that can be opened."""
+    try:
+        key = api_key(settings)
+    except SecurityError as error:
+        raise InvalidKey(f"the API key cannot be read: {error}") from error
+    if key is None:
+        raise InvalidKey(
+            "there is no API key: set OPENWEATHER_API_KEY or run `lakewarden secrets set openweather_api_key`"
         )
-    return OPENWEATHER
+    return key
 
 
 def run_policy(settings: Settings) -> RunPolicy:
@@ -122,7 +130,9 @@ def open_lake(settings: Settings) -> Lake:
         )
     from etl.lake.folder import FolderLake
 
-    return FolderLake(settings.home / settings.lake_url)
+    folder = FolderLake(settings.home / settings.lake_url)
+    folder.sweep()
+    return folder
 
 
 def _source_opener(settings: Settings, name: str, clock: Clock) -> Callable[[Units], Source]:
@@ -138,7 +148,7 @@ def _source_opener(settings: Settings, name: str, clock: Clock) -> Callable[[Uni
         from etl.sources.openweather import OpenWeather
 
         return OpenWeather(
-            api_key=api_key(settings) or "",
+            api_key=_required_key(settings),
             base_url=weather.base_url,
             units=units,
             timeout_s=weather.timeout_s,

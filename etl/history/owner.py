@@ -9,8 +9,10 @@ which names its holder and lasts until an instant.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
+import time
 import uuid
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +21,7 @@ from etl.errors import HistoryError
 from etl.models import ts_of
 
 LEASE = "lease-"
+STALE_S = 3600.0
 
 
 class Owner:
@@ -86,6 +89,10 @@ def sweep(folder: Path) -> None:
     for path in folder.glob("owner-*.lock"):
         if not is_alive(folder, path.name.removeprefix("owner-").removesuffix(".lock")):
             path.unlink(missing_ok=True)
+    for path in folder.glob("owner-*.new"):  # killed between making the file and giving it its name
+        with contextlib.suppress(FileNotFoundError):
+            if time.time() - path.stat().st_mtime > STALE_S:
+                path.unlink()
 
 
 def _path(folder: Path, owner: str) -> Path:

@@ -30,8 +30,11 @@ _ATTEMPT = (
 class Recorder:
     """Records one run. Methods return at once and are safe from several threads; `close` writes all that is left."""
 
-    def __init__(self, database: Database, run_id: str, *, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, database: Database, run_id: str, *, now: Callable[[], datetime], redact: Callable[[str], str] = str
+    ) -> None:
         self._database = database
+        self._redact = redact
         self._run_id = run_id
         self._now = now
         self._facts: list[_Fact] = []
@@ -62,7 +65,7 @@ class Recorder:
             started and stamp(started),
             ended and stamp(ended),
             error and error.kind,
-            error and str(error),
+            error and self._redact(str(error)),
         )
 
     def superseded(self, slug: str, task: Task, number: int) -> None:
@@ -99,7 +102,7 @@ class Recorder:
             object_key,
             task,
             error and error.kind,
-            error and str(error),
+            error and self._redact(str(error)),
             retry_at and stamp(retry_at),
             self._run_id,
             slug,
@@ -119,7 +122,7 @@ class Recorder:
             line,
             stamp(self._now()),
             level,
-            text,
+            self._redact(text),
         )
 
     def reading(self, reading: Reading) -> None:
@@ -129,11 +132,11 @@ class Recorder:
             reading.slug,
             rfc3339(reading.logical_time),
             reading.city,
-            reading.reported_city,
+            reading.reported_city and self._redact(reading.reported_city),
             rfc3339(reading.captured_at),
             reading.temperature,
             reading.humidity,
-            reading.weather,
+            reading.weather and self._redact(reading.weather),
             reading.wind_speed,
             reading.units,
         )

@@ -13,12 +13,11 @@ import os
 import stat
 import time
 import unicodedata
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 from etl.errors import LakeRefused, LakeUnavailable, ObjectConflict
-from etl.files import sync_folder, write_temporary
+from etl.files import sweep_temporaries, sync_folder, temporaries_of, write_temporary
 from etl.models import StoredObject
 
 LOCK_NAME = ".lock"
@@ -84,7 +83,7 @@ class FolderLake:
     """The `Lake` whose objects are files below `root`. Safe for many threads, processes and hosts at once.
 
     In this order, so that a kill at any instant leaves a whole object or none:
-    1. the body is written and fsynced under a temporary name in the object's own folder;
+    1. the body is written and fsynced under a temporary name in the lake's folder of unfinished files;
     2. the final name is linked to it, which the file system refuses if the name is taken;
     3. the temporary name is removed; 4. the folder is fsynced.
     """
@@ -110,7 +109,7 @@ class FolderLake:
         Raises ObjectConflict, LakeUnavailable (disk full, I/O error) or LakeRefused (permissions, bad key).
         """
         parts = key_parts(key)
-        if any(part == LOCK_NAME or (part.startswith(".") and part.endswith(".part")) for part in parts):
+        if LOCK_NAME in parts or parts[0] == temporaries_of(self._root).name:
             raise LakeRefused(f"{key!r} has a name that this lake keeps for its own temporary files")
         target = self._root.joinpath(*parts)
         try:
@@ -119,18 +118,9 @@ class FolderLake:
             raise folder_error(target.parent, error) from error
         return StoredObject(key, created)
 
-    def sweep(self, older_than_s: float) -> int:
-        """Remove temporary files that killed processes left more than `older_than_s` ago; how many.
-
-        Choose more than any put can take. Raises LakeUnavailable or LakeRefused.
-        """
-        if not self._root.is_dir():
-            return 0
-        try:
-            limit = _file_system_time_s(self._root) - older_than_s
-            return sum(_removed_if_older(path, limit) for path in self._root.rglob(".*.part"))
-        except OSError as error:
-            raise folder_error(self._root, error) from error
+    def sweep(self) -> None:
+        """Remove what killed processes left unfinished more than an hour ago."""
+        sweep_temporaries(self._root)
 
     def _create(self, target: Path, body: bytes) -> bool:
         """True if this call made the object, False if an equal one is there."""
@@ -140,7 +130,8 @@ class FolderLake:
             # The process that made it may have been killed before its own step 4.
             sync_folder(target.parent)
             return False
-        temporary = write_temporary(target.parent, body)  # 1
+        make_folder(temporaries_of(self._root))
+        temporary = write_temporary(temporaries_of(self._root), body)  # 1
         try:
             created = _name_once(temporary, target)  # 2
         finally:
@@ -226,27 +217,6 @@ def make_folder(folder: Path) -> None:
     if not folder.is_dir():
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
     sync_folder(folder.parent)
-
-
-def _file_system_time_s(folder: Path) -> float:
-    """Now, by the clock that stamps the files of `folder`; a file server's may differ from this machine's."""
-    probe = folder / f".{uuid.uuid4().hex}.part"
-    probe.touch(mode=0o600, exist_ok=False)
-    try:
-        return probe.stat().st_mtime
-    finally:
-        probe.unlink(missing_ok=True)
-
-
-def _removed_if_older(path: Path, limit_s: float) -> bool:
-    try:
-        status = path.lstat()
-        if not stat.S_ISREG(status.st_mode) or status.st_mtime > limit_s:
-            return False
-        path.unlink()
-    except FileNotFoundError:
-        return False
-    return True
 
 
 def folder_error(folder: Path, error: OSError) -> LakeUnavailable | LakeRefused:

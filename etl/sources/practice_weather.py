@@ -65,7 +65,7 @@ def weather_at(city_text: str, instant: datetime) -> dict[str, Any]:
     return {
         "coord": {"lon": place.longitude, "lat": place.latitude},
         "weather": [_condition(clouds, wet_mm, celsius, by_day)],
-        "base": "stations",
+        "base": "practice",  # by which made-up weather is known wherever its raw file is found
         "main": {
             "temp": _kelvin(celsius),
             "feels_like": _kelvin(_feels_like(celsius, humidity, wind["speed"])),

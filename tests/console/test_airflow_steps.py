@@ -40,6 +40,7 @@ from etl.history import owner, requests
 from etl.history.claims import settle_interrupted
 from etl.lake.folder import FolderLake
 from etl.models import RunPolicy, Units, ts_of
+from etl.quota import HOLD_S
 from etl.run import RunnerParts
 from etl.sources.openweather import OpenWeather
 from tests.conftest import API_KEY, HOUR, Lakewarden, Pipeline
@@ -326,13 +327,13 @@ def test_every_step_keeps_to_the_quota_of_the_workspace(pipeline: Pipeline) -> N
     steps(pipeline, *cities, calls_per_minute=2).extract("Portland")
     before_s = pipeline.clock.steady_s()
     steps(pipeline, *cities, calls_per_minute=2).extract("New York")
-    assert pipeline.clock.steady_s() - before_s == pytest.approx(60)
+    assert pipeline.clock.steady_s() - before_s == pytest.approx(HOLD_S)
 
 
 def test_no_step_waits_past_its_hour_for_the_quota(pipeline: Pipeline) -> None:
     pipeline.clock.advance(42 * 60 + 25)  # 21:59:30
     steps(pipeline, calls_per_minute=1).check()
-    with pytest.raises(QuotaExceeded, match="may not be called for another 60 s"):
+    with pytest.raises(QuotaExceeded, match="may not be called for another 61 s"):
         steps(pipeline, calls_per_minute=1).extract("Portland")
 
 

@@ -226,25 +226,25 @@ def test_a_process_killed_while_putting_leaves_whole_objects_only(lake: FolderLa
     for path in objects:
         document = json.loads(path.read_bytes())
         assert hashlib.sha256(document["text"].encode()).hexdigest() == document["sha256"]
-    for path in folder.glob(".*.part"):
+    for path in (lake.root / ".partial").glob(".*.part"):
         os.utime(path, (0, 0))
-    lake.sweep(3600)
+    lake.sweep()
     assert sorted(names(lake.root)) == sorted(f"weather-data/{path.name}" for path in objects)
 
 
 def test_sweep_removes_old_temporary_files_only(lake: FolderLake) -> None:
     lake.put(KEY, b"{}")
-    old, new = (lake.root / "weather-data" / f".{name}.part" for name in ("old", "new"))
-    for path in (old, new, lake.root / KEY):
-        path.touch()
-    for path in (old, lake.root / KEY):
-        os.utime(path, (0, 0))
-    assert lake.sweep(3600) == 1
-    assert names(lake.root) == ["weather-data/.new.part", KEY]
+    old, new = (lake.root / ".partial" / f".{name}.part" for name in ("old", "new"))
+    old.write_bytes(b"half")
+    new.write_bytes(b"half")
+    os.utime(old, (time.time() - 4000, time.time() - 4000))
+    lake.sweep()
+    assert names(lake.root) == [".partial/.new.part", KEY]
 
 
 def test_sweep_of_a_lake_that_is_not_there_yet_does_nothing(lake: FolderLake) -> None:
-    assert lake.sweep(0) == 0
+    lake.sweep()
+    assert not lake.root.exists()
     assert not lake.root.exists()
 
 
@@ -258,7 +258,7 @@ def test_a_key_that_is_no_plain_relative_path_is_refused(lake: FolderLake, key: 
     assert not lake.root.exists()
 
 
-@pytest.mark.parametrize("key", ["weather-data/.lock", "weather-data/.abc.part", ".lock/a.json"])
+@pytest.mark.parametrize("key", ["weather-data/.lock", ".partial/abc.json", ".lock/a.json"])
 def test_a_name_of_the_lakes_own_files_is_refused(lake: FolderLake, key: str) -> None:
     with pytest.raises(LakeRefused, match="temporary files"):
         lake.put(key, b"{}")

@@ -94,7 +94,7 @@ def test_a_reading_is_kept_with_its_gaps_and_replaced_by_a_later_one(recorder: R
     ]
 
 
-@pytest.mark.parametrize("value", [object(), 1 << 80, "\ud800"], ids=["no value", "too large", "no text"])
+@pytest.mark.parametrize("value", ["\ud800", "a\ud800"], ids=["no text", "half text"])
 def test_a_fact_that_cannot_be_written_is_told_and_not_swallowed(
     recorder: Recorder, pipeline: Pipeline, value: Any
 ) -> None:

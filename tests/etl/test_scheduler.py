@@ -18,6 +18,7 @@ from etl.models import Trigger, rfc3339
 from etl.run import RunOutcome, RunRequest, Stopped
 from etl.scheduler import AGAIN_AFTER_S, Scheduler
 from tests.conftest import HOUR, Pipeline, wait_until
+from tests.simulators.weather_api import ok, server_error
 
 
 class Schedule:
@@ -153,6 +154,21 @@ def test_what_was_left_for_later_is_run_again_in_the_same_hour(
     schedule.scheduler.tick()
     assert schedule.hours == [HOUR, HOUR]
     assert len(pipeline.objects()) == 1
+
+
+def test_an_hour_that_failed_because_the_api_was_away_is_tried_again_within_it(
+    schedule: Schedule, pipeline: Pipeline
+) -> None:
+    pipeline.api.script_default([server_error()] * 6 + [ok()])
+    ticking = threading.Thread(target=schedule.scheduler.tick)
+    ticking.start()
+    pipeline.advance_until(lambda: not ticking.is_alive(), step_s=10)
+    assert pipeline.rows("SELECT state FROM run") == [("failed",)]
+    schedule.scheduler.tick()
+    assert pipeline.rows("SELECT state FROM run") == [("failed",)]
+    pipeline.clock.advance(301)
+    schedule.scheduler.tick()
+    assert pipeline.rows("SELECT state FROM run") == [("success",)]
 
 
 def test_an_hour_that_another_process_holds_is_looked_at_again(schedule: Schedule, pipeline: Pipeline) -> None:
