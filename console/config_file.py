@@ -26,6 +26,8 @@ from etl.files import sync_folder, write_temporary, write_whole
 SUBFOLDERS = ("keys", "locks", "logs", "exports", "staging", "lake")
 CITIES_VARIABLE = "LAKEWARDEN_WEATHER__CITIES"
 
+_INIT = "`lakewarden init` (practice) or `lakewarden init --production`"
+
 _LIVE = (
     "mode",
     "cities",
@@ -57,6 +59,29 @@ def create_workspace(home: Path, *, production: bool) -> bool:
     return created
 
 
+def open_or_create_workspace(home: Path) -> None:
+    """Make `home` private if it is a workspace, else make it a practice workspace.
+
+    Raises ConfigError if others can write in `home` or its `config.toml` was lost, as a workspace that held real
+    data must not go on as practice; else as `create_workspace`.
+    """
+    if (home / "config.toml").exists():
+        _keep_private(home)
+        return
+    # Looked at in this order, since another process may be making the workspace: its config.toml comes first.
+    left = next(_contents(home), None)
+    if left is not None and not (home / "config.toml").exists():
+        expected = f"the settings of this workspace (restore it, or run {_INIT} to make a new one for what is there)"
+        raise ConfigError([Problem(str(home / "config.toml"), "file", expected, f"no such file beside {left}")])
+    create_workspace(home, production=False)
+
+
+def _contents(home: Path) -> Iterator[str]:
+    """What only a workspace in use has in it."""
+    yield from (name for name in ("etl.db", "secrets.json") if os.path.lexists(home / name))
+    yield from (f"keys/{path.name}" for path in (home / "keys").glob("kek-*"))
+
+
 def _make_private(home: Path) -> None:
     """Make `home` if missing; refuse one that others could have filled; let nobody else read it."""
     if not os.path.lexists(home):
@@ -67,11 +92,17 @@ def _make_private(home: Path) -> None:
     status = home.stat()
     if status.st_uid != os.geteuid():
         raise _unfit(home, f"a folder of the user {os.geteuid()}", f"one of the user {status.st_uid}")
+    _keep_private(home)
+
+
+def _keep_private(home: Path) -> None:
+    """Refuse a folder that others can write; let nobody else read our own. Raises ConfigError, OSError."""
+    status = home.stat()
     mode = stat.S_IMODE(status.st_mode)
     if mode & 0o022:
         expected = f"a folder that only its owner can write (check what is in it, then `chmod 700 {home}`)"
         raise _unfit(home, expected, f"mode {mode:04o}")
-    if mode != 0o700:
+    if mode & 0o077 and status.st_uid == os.geteuid():
         home.chmod(0o700)
 
 

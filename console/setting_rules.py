@@ -20,7 +20,8 @@ from etl.cities import city_of
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:/")
-_S3 = re.compile(r"s3://[A-Za-z0-9][A-Za-z0-9._-]{1,254}(/[^?#]*)?")
+
+API_KEY_EXPECTED = "a key of at most 256 printable ASCII characters without spaces"
 
 
 class Unfit(ValueError):
@@ -161,11 +162,29 @@ def lake_address() -> Rule:
         address = plain_text(value)
         if "://" in address and "@" in address:
             raise Unfit(found="an address with credentials (not shown)")
-        if _SCHEME.match(address) and not _S3.fullmatch(address):
+        if address.startswith("s3://"):
+            _check_s3(address)
+        elif _SCHEME.match(address):
             raise Unfit
         return address
 
     return Rule('"" (the workspace\'s own lake), a folder or s3://bucket[/prefix]', read)
+
+
+def _check_s3(address: str) -> None:
+    """Raise Unfit where the lake would refuse `address`, by the lake's own rule."""
+    from etl.lake.s3 import bucket_and_prefix  # only a lake in S3 needs it
+
+    try:
+        bucket_and_prefix(address)
+    except ValueError as error:
+        why = str(error).partition("; found ")[0]
+        raise Unfit(expected=f"s3://bucket[/prefix]: {why}") from error
+
+
+def is_api_key(key: str) -> bool:
+    """Whether `key` can be a key of the weather API; `API_KEY_EXPECTED` says so in words."""
+    return 0 < len(key) <= 256 and key.isascii() and key.isprintable() and " " not in key
 
 
 def mail_address() -> Rule:

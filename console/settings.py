@@ -281,9 +281,9 @@ class _Reading:
     def _api_key(self) -> str | None:
         """The weather API's key from the environment, trimmed; its value is never part of a message."""
         key = self.environ.get(API_KEY_VARIABLE, "").strip()
-        if key and not (key.isascii() and key.isprintable() and " " not in key and len(key) <= 256):
-            expected = "a key of at most 256 printable ASCII characters without spaces"
-            self.problems.append(Problem(API_KEY_VARIABLE, "key", expected, "a value that is not one (not shown)"))
+        if key and not rules.is_api_key(key):
+            found = "a value that is not one (not shown)"
+            self.problems.append(Problem(API_KEY_VARIABLE, "key", rules.API_KEY_EXPECTED, found))
         return key or None
 
     def _check_together(self) -> None:

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from console.config_errors import ConfigError, WorkspaceError
-from console.config_file import create_workspace
+from console.config_file import open_or_create_workspace
 from console.settings import home_of, load_settings
 from console.wiring.pipelines import pipelines, run_policy
 from etl import tasks
@@ -93,8 +93,7 @@ def configured_policy(environ: Mapping[str, str]) -> RunPolicy:
 def open_steps(environ: Mapping[str, str], attempt: Try) -> Iterator[Steps]:
     """The steps of the workspace that `environ` names. Raises `ConfigError`, `WorkspaceError`, `HistoryError`."""
     home = home_of(environ)
-    if not (home / "config.toml").exists():
-        create_workspace(home, production=False)
+    open_or_create_workspace(home)
     actions = pipelines(load_settings(environ, home), environ)
     try:
         yield Steps(actions.runner_parts(), actions.setup().cities, attempt)

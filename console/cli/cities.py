@@ -5,12 +5,14 @@ from __future__ import annotations
 from argparse import Namespace
 from collections.abc import Mapping
 
+from console.actions.pipelines import PipelineSetup
 from console.cli.exits import Exit, UsageError
-from console.cli.output import print_json, print_table, say
+from console.cli.output import PRACTICE_LABEL, print_json, print_table, say
+from console.config_file import CITIES_VARIABLE
 from console.settings import Settings
 from console.wiring.pipelines import pipelines
-from etl.cities import city_of
-from etl.models import rfc3339
+from etl.cities import city_of, same_city
+from etl.models import City, rfc3339
 
 
 def list_cities(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> Exit:
@@ -25,6 +27,7 @@ def list_cities(arguments: Namespace, settings: Settings, environ: Mapping[str, 
                     "slug": status.city.slug,
                     "latest": status.latest
                     and {
+                        "source": status.latest.source,
                         "logical_time": rfc3339(status.latest.logical_time),
                         "timestamp": rfc3339(status.latest.captured_at),
                         "temperature": status.latest.temperature,
@@ -38,7 +41,9 @@ def list_cities(arguments: Namespace, settings: Settings, environ: Mapping[str, 
             ]
         )
         return Exit.DONE
-    units = actions.setup().policy.units
+    setup = actions.setup()
+    units = setup.policy.units
+    _tell_practice(setup)
     print_table(
         ["city", "slug", f"temperature {units.temperature_symbol}", "humidity %", "weather", "reading of"],
         [
@@ -55,31 +60,56 @@ def list_cities(arguments: Namespace, settings: Settings, environ: Mapping[str, 
 
 
 def add_city(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> Exit:
-    """Add a city to `config.toml`. Raises `ConfigError`."""
-    pipelines(settings, environ).add_city(arguments.name)
-    say(f"{arguments.name} is added; the next run loads it")
+    """Add a city to `config.toml`. Raises `UsageError` for a name that is none, `ConfigError`."""
+    city = _city(arguments.name)
+    there = _configured(city, settings)
+    pipelines(settings, environ).add_city(city.name)
+    say(f"{there} is there already" if there else f"{city.name} is added; the next run loads it")
     return Exit.DONE
 
 
 def remove_city(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> Exit:
-    """Remove a city from `config.toml`; its runs and readings stay. Raises `ConfigError`."""
-    pipelines(settings, environ).remove_city(arguments.name)
-    say(f"{arguments.name} is removed; its runs and readings stay")
+    """Remove a city from `config.toml`; its runs and readings stay.
+
+    Raises `UsageError` for a city that is not in it, `ConfigError`.
+    """
+    city = _city(arguments.name)
+    there = _configured(city, settings)
+    if not there and CITIES_VARIABLE not in settings.overridden:
+        raise UsageError(f"{city.name!r} is not among the cities; `lakewarden cities` lists them")
+    pipelines(settings, environ).remove_city(city.name)
+    say(f"{there} is removed; its runs and readings stay")
     return Exit.DONE
 
 
 def test_city(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> Exit:
     """Ask the API for a city and store nothing. Raises a `SourceError` or `DataRejected`."""
-    try:
-        city = city_of(arguments.name)
-    except ValueError as error:
-        raise UsageError(str(error)) from error
-    document = pipelines(settings, environ).test_city(city)
+    actions = pipelines(settings, environ)
+    document = actions.test_city(_city(arguments.name))
+    setup = actions.setup()
     if arguments.json:
-        print_json(document)
+        print_json({**document, "source": setup.source_name})
     else:
+        _tell_practice(setup)
         print_table(["field", "value"], [[field, _shown(value)] for field, value in document.items()])
     return Exit.DONE
+
+
+def _city(name: str) -> City:
+    try:
+        return city_of(name)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+
+
+def _configured(city: City, settings: Settings) -> str | None:
+    """The configured spelling of `city`, None if it is not configured."""
+    return next((name for name in settings.weather.cities if same_city(name) == same_city(city.name)), None)
+
+
+def _tell_practice(setup: PipelineSetup) -> None:
+    if setup.practice:
+        print(PRACTICE_LABEL)
 
 
 def _shown(value: object) -> str:

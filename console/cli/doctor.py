@@ -19,7 +19,12 @@ def doctor(arguments: Namespace, settings: Settings, _environ: Mapping[str, str]
         document = {
             "ok": report.ok,
             "checks": [
-                {"name": check.name, "ok": check.ok, "detail": check.detail, "remedy": check.remedy or None}
+                {
+                    "name": check.name,
+                    "ok": check.ok,
+                    "detail": check.detail,
+                    "remedy": None if check.ok else check.remedy,
+                }
                 for check in report.checks
             ],
         }

@@ -26,6 +26,16 @@ from etl.errors import (
 )
 from etl.errors import DeadlineExceeded as Late
 from security.errors import SecretRefused, SecurityError
+from warehouse.errors import (
+    DataRefused,
+    EngineMissing,
+    NotForPractice,
+    QueryRefused,
+    QueryStopped,
+    StoreBusy,
+    StoreError,
+    StoreNewer,
+)
 
 if TYPE_CHECKING:
     from etl.run import RunOutcome
@@ -57,8 +67,14 @@ class UsageError(Exception):
 def exit_of(error: BaseException) -> Exit:
     """The exit code of an error that ended a command."""
     match error:
-        case SecretRefused():
+        case SecretRefused() | QueryRefused():
             return Exit.USAGE
+        case QueryStopped() | StoreBusy():
+            return Exit.TEMPORARY
+        case NotForPractice() | EngineMissing() | StoreNewer():
+            return Exit.CONFIG
+        case DataRefused():
+            return Exit.DATA
         case HistoryNewer() | InvalidKey() | ConfigError() | SecurityError():
             return Exit.CONFIG
         case UsageError() | NoSuchRun():
@@ -71,7 +87,7 @@ def exit_of(error: BaseException) -> Exit:
             return Exit.UNAVAILABLE
         case Late() | Cancelled():
             return Exit.TEMPORARY
-        case LakeError() | StagingError() | HistoryError() | WorkspaceError() | OSError():
+        case LakeError() | StagingError() | HistoryError() | StoreError() | WorkspaceError() | OSError():
             return Exit.IO
         case _:
             return Exit.INTERNAL

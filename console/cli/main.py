@@ -23,11 +23,13 @@ from console.config_errors import ConfigError, WorkspaceError
 from etl.errors import EtlError
 from etl.run import Stopped
 from security.errors import SecurityError
+from warehouse.errors import WarehouseError
 
 log = logging.getLogger(__name__)
 
 EXPECTED = (
-    ConfigError, EtlError, NoSuchRun, PermissionDenied, SecurityError, Stopped, UsageError, WorkspaceError, OSError,
+    ConfigError, EtlError, NoSuchRun, PermissionDenied, SecurityError, Stopped, UsageError, WarehouseError,
+    WorkspaceError, OSError,
 )  # fmt: skip
 
 

@@ -9,6 +9,9 @@ from typing import Any
 
 from console.redaction import one_line, redact
 
+PRACTICE_LABEL = "PRACTICE (made-up weather)"
+LEAST_WIDTH = 10  # of the last column, where a terminal is narrow
+
 
 def print_json(document: Any) -> None:
     """One JSON document on stdout, without any secret."""
@@ -16,8 +19,12 @@ def print_json(document: Any) -> None:
     print(redact(json.dumps(document, indent=2, ensure_ascii=encoding != "utf8")))
 
 
-def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Aligned columns on stdout: fitted to a terminal, else a line a row, as wide as it needs to be."""
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, spare: Sequence[str] | None = None) -> None:
+    """Aligned columns on stdout: fitted to a terminal, else a line a row, as wide as it needs to be.
+
+    With `spare`, a row is one line on a terminal too: its last column is cut short, and where even that is not
+    enough the columns named are left out, the first of them first. Otherwise every column folds.
+    """
     cells = [[safe(cell) for cell in row] for row in rows]
     if not sys.stdout.isatty():
         widths = [max(map(len, column)) for column in zip(columns, *cells, strict=True)]
@@ -29,12 +36,40 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(column, overflow="fold")
+    console = Console(file=sys.stdout, highlight=False)
+    if console.no_color:
+        console = Console(file=sys.stdout, highlight=False, color_system=None)  # NO_COLOR: nothing bold either
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False, header_style="bold")
+    shown, room = list(range(len(columns))), None
+    if spare is not None:
+        shown, room = _fitting(columns, cells, spare, console.width)
+    for index in shown:
+        if room is None:
+            table.add_column(columns[index], overflow="fold")
+        else:  # rich narrows every column alike, unless the last is narrow enough already
+            most = room if index == shown[-1] else None
+            table.add_column(columns[index], overflow="ellipsis", no_wrap=True, max_width=most)
     for row in cells:
-        table.add_row(*map(Text, row))
-    Console(file=sys.stdout, highlight=False).print(table)
+        table.add_row(*(Text(row[index]) for index in shown))
+    console.print(table)
+
+
+def _fitting(
+    columns: Sequence[str], cells: Sequence[Sequence[str]], spare: Sequence[str], width: int
+) -> tuple[list[int], int]:
+    """Which columns fit into `width`, those of `spare` left out where needed, and the room of the last one."""
+    shown = list(range(len(columns)))
+    going = [columns.index(name) for name in spare]
+    least = min(LEAST_WIDTH, _width(shown[-1], columns, cells))
+    while True:
+        room = width - sum(_width(index, columns, cells) + 2 for index in shown[:-1])
+        if room >= least or not going:
+            return shown, max(room, 1)
+        shown.remove(going.pop(0))
+
+
+def _width(index: int, columns: Sequence[str], cells: Sequence[Sequence[str]]) -> int:
+    return max(map(len, (columns[index], *(row[index] for row in cells))))
 
 
 def say(message: str) -> None:

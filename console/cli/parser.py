@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import argparse
 import re
-from typing import NoReturn
+from datetime import date
+from typing import Any, NoReturn
 
 from console.cli.exits import UsageError
 
 
 class Parser(argparse.ArgumentParser):
     """An argument parser whose errors are raised, since the contract's usage exit code is 64, not 2."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        # What is no option though it begins with a minus: by default a number, here a position (-33.87,151.21) too.
+        self._negative_number_matcher = re.compile(r"-\d[\d.,+ -]*$")
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{_without_values(message)}; see `{self.prog} --help`")
@@ -60,6 +66,7 @@ def build_parser() -> Parser:
     init.add_argument("--production", action="store_true", help="for real data: no practice source, no practice data")
     _cities(commands)
     _secrets(commands)
+    _warehouse(commands)
     _airflow(commands)
     return parser
 
@@ -99,6 +106,53 @@ def _secrets(commands: argparse._SubParsersAction[Parser]) -> None:
     remove.add_argument("name", metavar="NAME")
 
 
+def _warehouse(commands: argparse._SubParsersAction[Parser]) -> None:
+    group = commands.add_parser(
+        "warehouse", help="SuperMart: sales by the million, and what they add up to", allow_abbrev=False
+    )
+    kinds = group.add_subparsers(metavar="COMMAND", dest="subcommand", parser_class=Parser, required=True)
+    build = _command(
+        kinds, "build", "warehouse:build", "replace the warehouse by practice data, the same for the same options"
+    )
+    build.add_argument("--rows", type=_rows, default=100_000, metavar="N", help="sales (100000)")
+    build.add_argument("--seed", type=_seed, default=1, metavar="S", help="another seed gives other sales (1)")
+    build.add_argument("--until", type=_date, metavar="DATE", help="the last day with sales (of the previous month)")
+    load = _command(kinds, "load", "warehouse:load", "load CSV or Parquet files, each whole or not at all")
+    load.add_argument("--table", required=True, metavar="NAME", help="such as Sales_Transactions_Table")
+    load.add_argument("files", nargs="+", metavar="FILE", help="CSV with a header, or Parquet")
+    refresh = _command(kinds, "refresh", "warehouse:refresh", "rebuild the aggregates from the facts")
+    check = _command(kinds, "check", "warehouse:check", "prove keys, ranges, amounts and aggregates")
+    for command in (build, load, refresh, check):
+        _json(command)
+    _warehouse_queries(kinds)
+
+
+def _warehouse_queries(kinds: argparse._SubParsersAction[Parser]) -> None:
+    ask = _command(kinds, "ask", "warehouse_query:ask", "answer a question by name; without one, list them")
+    ask.add_argument("question", nargs="?", metavar="QUESTION", help="such as top-store-last-month")
+    ask.add_argument("--as-of", type=_date, metavar="DATE", help="the day it is asked on (the last day with sales)")
+    ask.add_argument("--set", action="append", metavar="NAME=VALUE", help="a parameter of the question")
+    sql = _command(kinds, "sql", "warehouse_query:sql", "answer one SELECT, read-only and within limits")
+    sql.add_argument("query", metavar="SELECT", help='such as "SELECT count(*) FROM Sales_Transactions_Table"')
+    sql.add_argument(
+        "--database", choices=("warehouse", "weather"), default="warehouse", help="what to ask (warehouse)"
+    )
+    for command in (ask, sql):
+        command.add_argument("--engine", choices=("sqlite", "duckdb", "spark"), default="sqlite", help="(sqlite)")
+        command.add_argument("--no-aggregates", action="store_true", help="answer from the facts")
+        command.add_argument("--explain", action="store_true", help="say which table answered and why")
+        command.add_argument("--check", action="store_true", help="ask the facts too; exit 65 if they differ")
+        command.add_argument("--limit", type=_limit, default=10_000, metavar="N", help="at most N rows (10000)")
+        command.add_argument("--timeout", type=_seconds, default=30.0, metavar="S", help="stop after S seconds (30)")
+        command.add_argument("--csv", action="store_true", help="print CSV")
+        _json(command)
+    diagram = _command(kinds, "diagram", "warehouse_query:diagram", "draw the schema in text")
+    diagram.add_argument("kind", choices=("star", "snowflake"), help="without or with the suppliers")
+    publish = _command(kinds, "publish", "warehouse_query:publish", "write Parquet for engines that read a lake")
+    publish.add_argument("--to", default="", metavar="URL", help="a folder or s3://bucket/prefix (the lake)")
+    _json(publish)
+
+
 def _airflow(commands: argparse._SubParsersAction[Parser]) -> None:
     airflow = commands.add_parser("airflow", help="the same pipeline under Apache Airflow", allow_abbrev=False)
     kinds = airflow.add_subparsers(metavar="dags-folder", dest="subcommand", parser_class=Parser, required=True)
@@ -120,3 +174,38 @@ def _count(text: str) -> int:
     if not text.isascii() or not text.isdigit() or not 0 < int(text) <= 100_000:
         raise argparse.ArgumentTypeError(f"expected a number from 1 to 100000, found {text!r}")
     return int(text)
+
+
+def _rows(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 0 < int(text[:20]) <= 1_000_000_000:
+        raise argparse.ArgumentTypeError(f"expected a number from 1 to 1000000000, found {text!r}")
+    return int(text)
+
+
+def _limit(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 0 < int(text[:20]) <= 10_000_000:
+        raise argparse.ArgumentTypeError(f"expected a number from 1 to 10000000, found {text!r}")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds <= 86_400:
+        raise argparse.ArgumentTypeError(f"expected seconds from above 0 to 86400, found {text!r}")
+    return seconds
+
+
+def _seed(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or len(text) > 18:
+        raise argparse.ArgumentTypeError(f"expected a number from 0 to 999999999999999999, found {text!r}")
+    return int(text)
+
+
+def _date(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected a date such as 2026-10-31, found {text!r}") from None

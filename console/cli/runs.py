@@ -6,11 +6,12 @@ from argparse import Namespace
 from collections.abc import Mapping
 
 from console.cli.exits import Exit
-from console.cli.output import print_json, print_table, safe
+from console.cli.output import PRACTICE_LABEL, print_json, print_table, safe
 from console.settings import Settings
 from console.wiring.pipelines import pipelines
 from etl.history.queries import RunRow, run_document
 from etl.models import CityState, rfc3339
+from etl.tasks import PRACTICE
 
 
 def list_runs(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> Exit:
@@ -21,13 +22,16 @@ def list_runs(arguments: Namespace, settings: Settings, environ: Mapping[str, st
     elif not rows:
         print("No runs yet. `lakewarden --run-once` makes the first.")
     else:
+        told_apart = ["loaded", "source"] if any(row.source == PRACTICE for row in rows) else ["source", "loaded"]
         print_table(
-            ["run", "logical time", "trigger", "state", "loaded", "duration", "problem"],
+            ["run", "logical time", "source", "trigger", "state", "loaded", "duration", "problem"],
             [
-                [row.run_id, rfc3339(row.logical_time), row.trigger, row.state, _loaded(row), f"{row.duration_s:.1f} s",
+                [row.run_id, rfc3339(row.logical_time), "PRACTICE" if row.source == PRACTICE else "real",
+                 row.trigger, row.state, _loaded(row), f"{row.duration_s:.1f} s",
                  next((city.problem.message for city in row.cities if city.problem), "")]
                 for row in rows
             ],
+            spare=["duration", "trigger", *told_apart],
         )  # fmt: skip
     return Exit.DONE
 
@@ -41,7 +45,7 @@ def show_run(arguments: Namespace, settings: Settings, environ: Mapping[str, str
         print_json(document)
         return Exit.DONE
     row = actions.run(arguments.run_id)
-    practice = "  PRACTICE (made-up weather)" if row.source == "practice" else ""
+    practice = f"  {PRACTICE_LABEL}" if row.source == PRACTICE else ""
     print(f"{row.run_id}  {row.state}  {_loaded(row)} loaded  {row.duration_s:.1f} s  by {row.trigger}{practice}")
     print(f"lake {safe(row.lake)}\n")
     print_table(

@@ -6,16 +6,30 @@ from argparse import Namespace
 from collections.abc import Mapping
 
 from console.cli.exits import Exit
-from console.cli.output import say
+from console.cli.output import PRACTICE_LABEL, say
 from console.settings import Settings
 from console.wiring.pipelines import pipelines
 from console.wiring.scheduler import scheduler
+from etl.run import RunOutcome
 
 
 def run_scheduler(_arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> Exit:
     """Run every hour until a signal ends the process. Raises `EndedBySignal`."""
     actions = pipelines(settings, environ)
     setup = actions.setup()
-    say(f"hourly runs of {len(setup.cities)} cities from {setup.source_name} into {setup.lake_url}")
-    scheduler(settings, actions, on_problem=say).run_forever()
+    source = f"{setup.source_name}, {PRACTICE_LABEL}," if setup.practice else setup.source_name
+    say(f"hourly runs of {len(setup.cities)} cities from {source} into {setup.lake_url}")
+    scheduler(settings, actions, on_problem=say, on_outcome=_tell).run_forever()
     return Exit.DONE
+
+
+def _tell(outcome: RunOutcome) -> None:
+    """One line for a run in which something failed, so that the service manager's journal shows it."""
+    if not outcome.failures:
+        return
+    loaded = outcome.loaded + outcome.already_loaded
+    say(
+        f"{outcome.run_id} {'partial' if loaded else 'failed'}: {len(outcome.failures)} of "
+        f"{len(outcome.failures) + loaded} cities failed, the first with: {outcome.failures[0]} "
+        f"(see `lakewarden runs show {outcome.run_id}`)"
+    )

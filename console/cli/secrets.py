@@ -9,15 +9,19 @@ from collections.abc import Mapping
 
 from console.cli.exits import Exit, UsageError
 from console.cli.output import print_json, say
+from console.setting_rules import API_KEY_EXPECTED, is_api_key
 from console.settings import Settings
-from console.wiring.pipelines import pipelines
+from console.wiring.pipelines import API_KEY, pipelines
 from console.wiring.secrets import secret_store
 
 MOST_BYTES = 8193
 
 
 def set_secret(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> Exit:
-    """Read a secret from standard input, or ask for it on a terminal, and seal it. Raises a `VaultError`."""
+    """Read a secret from standard input, or ask for it on a terminal, and seal it.
+
+    Raises `UsageError` for what cannot be a key of the weather API, or a `VaultError`.
+    """
     pipelines(settings, environ).require_schedule_management()
     if sys.stdin.isatty():
         value = getpass.getpass(f"{arguments.name}: ")
@@ -26,6 +30,10 @@ def set_secret(arguments: Namespace, settings: Settings, environ: Mapping[str, s
             value = sys.stdin.buffer.read(MOST_BYTES).decode().rstrip("\r\n")
         except UnicodeDecodeError as error:
             raise UsageError("the secret on standard input must be UTF-8 text") from error
+    if arguments.name == API_KEY:
+        value = value.strip()
+        if not is_api_key(value):
+            raise UsageError(f"{API_KEY}: expected {API_KEY_EXPECTED}, found a value that is not one (not shown)")
     secret_store(settings).set(arguments.name, value)
     say(f"{arguments.name} is set, sealed with AES-256-GCM in {settings.secrets_file}")
     return Exit.DONE

@@ -11,19 +11,17 @@ from console.cli.exits import exit_of
 from console.cli.logs import set_up_logging
 from console.cli.output import say
 from console.config_errors import ConfigError, WorkspaceError
+from console.config_file import open_or_create_workspace
 from console.settings import Settings, home_of, load_settings
 
 
 def open_workspace(environ: Mapping[str, str]) -> Settings:
-    """The settings of the workspace, made as a practice workspace on first use.
+    """The settings of the workspace, kept private, and made as a practice workspace on first use.
 
     Raises `ConfigError`, `WorkspaceError` or OSError.
     """
     home = home_of(environ)
-    if not (home / "config.toml").exists():
-        from console.config_file import create_workspace
-
-        create_workspace(home, production=False)
+    open_or_create_workspace(home)
     return load_settings(environ, home)
 
 

@@ -3,24 +3,45 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from console.config_errors import ConfigError
-from console.settings import Settings
+from console.settings import Settings, SourceChoice
 from console.wiring.clock import SystemClock
 from console.wiring.pipelines import API_KEY, api_key, open_lake, pipeline_setup, source_name
 from etl import tasks
-from etl.errors import EtlError
+from etl.errors import (
+    BadRequest,
+    CityNotFound,
+    DataRejected,
+    EtlError,
+    HistoryError,
+    HistoryNewer,
+    InvalidKey,
+    LakeError,
+    OversizedBody,
+    QuotaExceeded,
+    SourceError,
+)
 from etl.history import requests
 from etl.history.database import Database
-from etl.models import Units
+from etl.models import City, Units
+from etl.ports import Clock
 from etl.quota import Quota
+from security.errors import KeyFileRefused, KeyUnknown, SecurityError
 
 MEBIBYTE = 1 << 20
 LEAST_FREE_MIB = 100
+SET_THE_KEY = "set OPENWEATHER_API_KEY or run `lakewarden secrets set openweather_api_key`"
+
+FAILURES = (EtlError, ConfigError, SecurityError, OSError, ValueError)
+
+# Other commands send their readers here; the doctor itself does not.
+_SEE_DOCTOR = re.compile(r" (?:with `lakewarden doctor`|\(see `lakewarden doctor`\))")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,22 +68,59 @@ class Report:
 
 def examine(settings: Settings) -> Report:
     """Ask everything once. One call to the weather API, one small object in the lake."""
+    policies: list[dict[str, Any]] = []
     checks = [
-        *_workspace(settings),
-        *_secrets(settings),
-        *_told("history", lambda: _history(settings)),
-        *_told("source", lambda: _source(settings)),
-        *_told("lake", lambda: _lake(settings)),
+        *_told(settings, "workspace", lambda: _workspace(settings)),
+        *_told(settings, API_KEY, lambda: _secrets(settings)),
+        *_told(settings, "history", lambda: _history(settings)),
+        *_told(settings, "source", lambda: _source(settings)),
+        *_told(settings, "lake", lambda: _lake(settings)),
+        *_told(settings, "lake: policy", lambda: _policy(settings, policies)),
     ]
-    return Report(tuple(checks), _policy(settings))
+    return Report(tuple(checks), policies[0] if policies else None)
 
 
-def _told(name: str, checks: Callable[[], Iterator[Check]]) -> Iterator[Check]:
+def _told(settings: Settings, name: str, checks: Callable[[], Iterator[Check]]) -> Iterator[Check]:
     """The checks, and an error that ends them as a failed check."""
     try:
         yield from checks()
-    except (EtlError, ConfigError, OSError, ValueError) as error:
-        yield Check(name, False, str(error), "see the message; it says what was expected")
+    except FAILURES as error:
+        yield _failed(settings, name, error)
+
+
+def _failed(settings: Settings, name: str, error: Exception) -> Check:
+    return Check(name, False, _SEE_DOCTOR.sub("", str(error)), _remedy(settings, error))
+
+
+def _remedy(settings: Settings, error: Exception) -> str:
+    """What to do about an error that ended a check."""
+    match error:
+        case InvalidKey(__cause__=SecurityError() as why):
+            return _remedy(settings, why)
+        case InvalidKey():
+            return SET_THE_KEY
+        case ConfigError():
+            return f"change {error.key} in {error.where}"
+        case KeyFileRefused():
+            return f"chmod 700 {settings.keys_dir} && chmod 600 {settings.keys_dir}/kek-*.key"
+        case KeyUnknown():
+            return f"restore the keys in {settings.keys_dir} from a backup"
+        case SecurityError():
+            return f"restore {settings.secrets_file} from a backup, or move it away and set the secrets again"
+        case HistoryNewer():
+            return "install the version of lakewarden that wrote it, or a newer one"
+        case HistoryError():
+            return f"restore {settings.etl_db} from a backup, or move it away to begin a new history"
+        case QuotaExceeded():
+            return "wait until the API answers again, or lower weather.calls_per_minute"
+        case SourceError():
+            return f"check the network of this host and weather.base_url in {settings.config_file}"
+        case LakeError() | ValueError():
+            return f"check [lake] in {settings.config_file} and the AWS settings of this account"
+        case OSError(filename=str(path)):
+            return f"make {path} readable and writable for this account"
+        case _:
+            return f"check what {settings.home} lies on: the disk, its mount and its room"
 
 
 def _workspace(settings: Settings) -> Iterator[Check]:
@@ -72,7 +130,7 @@ def _workspace(settings: Settings) -> Iterator[Check]:
         "workspace",
         writable and mode == 0o700,
         f"{settings.home} ({settings.workspace.mode}, mode {mode:04o})",
-        "" if writable else "make the folder writable for this account",
+        f"chmod 700 {settings.home}, as the account that owns it",
     )
     free = shutil.disk_usage(settings.home).free // MEBIBYTE
     yield Check("disk", free >= LEAST_FREE_MIB, f"{free:,} MiB free", f"free some: at least {LEAST_FREE_MIB} MiB")
@@ -82,23 +140,17 @@ def _secrets(settings: Settings) -> Iterator[Check]:
     if settings.openweather_api_key:
         yield Check(API_KEY, True, "set (OPENWEATHER_API_KEY)")
         return
-    from security.errors import VaultError
-
-    remedy = "set OPENWEATHER_API_KEY or run `lakewarden secrets set openweather_api_key`"
-    try:
-        known = api_key(settings) is not None
-    except VaultError as error:
-        yield Check(API_KEY, False, str(error), "mend or move away the file that is named")
-        return
-    needed = not settings.practice or settings.weather.source == "openweather"
-    yield Check(API_KEY, known or not needed, "set (secret store)" if known else "unset", remedy)
+    known = api_key(settings) is not None
+    needed = not settings.practice or settings.weather.source is SourceChoice.OPENWEATHER
+    yield Check(API_KEY, known or not needed, "set (secret store)" if known else "unset", SET_THE_KEY)
 
 
 def _history(settings: Settings) -> Iterator[Check]:
-    database = Database(settings.etl_db, lock_file=settings.locks_dir / "etl.db.lock", now=SystemClock().now)
+    database = _database(settings, SystemClock())
     try:
         problems = database.problems()
-        yield Check("history", not problems, "; ".join(problems) or f"{settings.etl_db} is sound", "restore a backup")
+        remedy = f"restore {settings.etl_db} from a backup, or move it away to begin a new history"
+        yield Check("history", not problems, "; ".join(problems) or f"{settings.etl_db} is sound", remedy)
         paused = requests.paused_since(database)
         state = "disabled in config.toml" if not settings.schedule.enabled else "enabled"
         yield Check("scheduler", True, f"paused since {paused:%Y-%m-%d %H:%M}Z" if paused else state)
@@ -106,28 +158,55 @@ def _history(settings: Settings) -> Iterator[Check]:
         database.close()
 
 
+def _database(settings: Settings, clock: Clock) -> Database:
+    return Database(settings.etl_db, lock_file=settings.locks_dir / "etl.db.lock", now=clock.now)
+
+
 def _source(settings: Settings) -> Iterator[Check]:
     clock = SystemClock()
     setup = pipeline_setup(settings, clock)
-    city = setup.cities[0]
     if setup.practice:
-        yield Check("source", True, "practice: made-up weather from this machine, until an API key is set")
-    else:
-        database = Database(settings.etl_db, lock_file=settings.locks_dir / "etl.db.lock", now=clock.now)
+        chosen = settings.weather.source is SourceChoice.PRACTICE
+        why = 'as weather.source = "practice" says' if chosen else "until an API key is set"
+        yield Check("source", True, f"practice: made-up weather from this machine, {why}")
+        return
+    units = Units(settings.weather.units)
+    source = setup.open_source(units)
+    try:
+        if (wait_s := _wait_s(settings, setup.policy.calls_per_minute, clock)) > 0:
+            yield Check("source", True, f"not asked: the API may not be called for another {wait_s:.0f} s")
+            return
+        yield from _asked(settings, setup.cities[0], lambda city: tasks.transformed(source.fetch(city), units))
+    finally:
+        source.close()
+
+
+def _wait_s(settings: Settings, calls_per_minute: int, clock: Clock) -> float:
+    """Seconds until the API may be called, 0 if a call is taken now."""
+    try:
+        database = _database(settings, clock)
         try:
-            policy = setup.policy
-            quota = Quota(database, source=source_name(settings), calls_per_minute=policy.calls_per_minute, clock=clock)
-            if (wait_s := quota.take()) > 0:
-                yield Check("source", True, f"not asked: the API may not be called for another {wait_s:.0f} s")
-                return
+            name = source_name(settings)
+            return Quota(database, source=name, calls_per_minute=calls_per_minute, clock=clock).take()
         finally:
             database.close()
-        source = setup.open_source(Units(settings.weather.units))
-        try:
-            tasks.transformed(source.fetch(city), Units(settings.weather.units))
-        finally:
-            source.close()
-        yield Check("source", True, f"{settings.weather.base_url} answered for {city.name}")
+    except HistoryError:  # told by its own check; it hides nothing of the source, and this is a single call
+        return 0.0
+
+
+def _asked(settings: Settings, city: City, ask: Callable[[City], object]) -> Iterator[Check]:
+    """Whether the API answers, and what it says of one city: an answer about the city is an answer."""
+    answered = f"{settings.weather.base_url} answers and accepts the key"
+    name = f"city {city.name}"
+    try:
+        ask(city)
+    except (BadRequest, CityNotFound, DataRejected, OversizedBody) as error:
+        yield Check("source", True, answered)
+        remedy = f"correct {city.name} in weather.cities; `lakewarden cities test CITY` tries a spelling"
+        yield Check(name, False, str(error), remedy)
+        return
+    yield Check("source", True, answered)
+    yield Check(name, True, "the API knows it")
 
 
 def _lake(settings: Settings) -> Iterator[Check]:
@@ -142,14 +221,17 @@ def _lake(settings: Settings) -> Iterator[Check]:
     elif isinstance(lake, FolderLake):
         found = permissions.folder_checks(lake)
     for check in found:
-        yield Check(f"lake: {check.name}", check.ok, check.detail, check.remedy)
+        yield Check(f"lake: {check.name}", check.ok, _SEE_DOCTOR.sub("", check.detail), check.remedy)
 
 
-def _policy(settings: Settings) -> dict[str, Any] | None:
+def _policy(settings: Settings, policies: list[dict[str, Any]]) -> Iterator[Check]:
+    """Put the policy of a lake in S3 into `policies`; no check unless it cannot be told."""
     if not settings.lake_url.startswith("s3://"):
-        return None
+        return
     from etl.lake.permissions import least_privilege_policy
     from etl.lake.s3 import S3Lake
 
     lake = open_lake(settings)
-    return least_privilege_policy(lake) if isinstance(lake, S3Lake) else None
+    if isinstance(lake, S3Lake):
+        policies.append(least_privilege_policy(lake))
+    yield from ()

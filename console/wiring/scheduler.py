@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 
 from console.actions.background import Background
@@ -9,16 +10,27 @@ from console.actions.pipelines import Pipelines
 from console.settings import Settings
 from console.wiring.clock import SystemClock
 from etl.history.database import Database
+from etl.run import RunOutcome, RunRequest
 from etl.scheduler import Scheduler
 
 
 def scheduler(
-    settings: Settings, actions: Pipelines, *, on_problem: Callable[[str], None] = lambda _message: None
+    settings: Settings,
+    actions: Pipelines,
+    *,
+    on_problem: Callable[[str], None] = lambda _message: None,
+    on_outcome: Callable[[RunOutcome], None] = lambda _outcome: None,
 ) -> Scheduler:
     """The hourly loop of the workspace; it reads the configured source and cities anew for every hour."""
     clock = SystemClock()
+
+    def run(request: RunRequest, *, stop: threading.Event | None = None) -> RunOutcome:
+        outcome = actions.run_scheduled(request, stop=stop)
+        on_outcome(outcome)
+        return outcome
+
     return Scheduler(
-        run=actions.run_scheduled,
+        run=run,
         database=Database(settings.etl_db, lock_file=settings.locks_dir / "etl.db.lock", now=clock.now),
         source_name=lambda: actions.setup().source_name,
         cities=lambda: actions.setup().cities,

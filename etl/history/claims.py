@@ -161,8 +161,8 @@ def settle_interrupted(database: Database, *, is_alive: Callable[[str], bool], n
                 "error_message = ? WHERE (run_id, owner, state) = (?, ?, 'running')",
                 (
                     INTERRUPTED,
-                    "the process that worked on it ended before it was done; nothing is lost: the next call of its hour "
-                    "completes it, and a manual run is completed by retrying it or by `--run-once --at` its time",
+                    "the process that worked on it ended before it was done; nothing is lost: the next call of its hour"
+                    " completes it, and a manual run is completed by retrying it or by `--run-once --at` its time",
                     run_id,
                     owner,
                 ),

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from tests.conftest import API_KEY, Ended, Lakewarden
-from tests.simulators.weather_api import WeatherApiSimulator, unauthorized
+from tests.simulators.s3 import BUCKET, fake_environment, running_s3, unused_endpoint
+from tests.simulators.weather_api import WeatherApiSimulator, not_found, unauthorized
 
 
 def checks(ended: Ended) -> dict[str, dict[str, Any]]:
@@ -13,6 +16,9 @@ def checks(ended: Ended) -> dict[str, dict[str, Any]]:
     assert {"ok", "checks"} <= set(document)
     assert all(set(check) == {"name", "ok", "detail", "remedy"} for check in document["checks"])
     assert document["ok"] is all(check["ok"] for check in document["checks"])
+    for check in document["checks"]:
+        assert check["remedy"] is None if check["ok"] else check["remedy"]
+        assert "lakewarden doctor" not in check["detail"]
     return {check["name"]: check for check in document["checks"]}
 
 
@@ -63,3 +69,89 @@ def test_one_failed_check_does_not_hide_the_others(lakewarden: Lakewarden) -> No
     found = checks(lakewarden("doctor", "--json"))
     assert [name for name, check in found.items() if not check["ok"]] == ["history"]
     assert any(name.startswith("lake") for name in found)
+
+
+def test_a_damaged_history_does_not_hide_what_the_api_says(lakewarden: Lakewarden, api: WeatherApiSimulator) -> None:
+    lakewarden.use(api)
+    lakewarden("init")
+    (lakewarden.home / "etl.db").write_bytes(b"damaged " * 1000)
+    found = checks(lakewarden("doctor", "--json"))
+    assert [name for name, check in found.items() if not check["ok"]] == ["history"]
+    assert str(lakewarden.home / "etl.db") in found["history"]["remedy"]
+    assert api.count() == 1
+
+
+def test_a_city_that_the_api_does_not_know_is_that_citys_failure(
+    lakewarden: Lakewarden, api: WeatherApiSimulator
+) -> None:
+    lakewarden.use(api)
+    api.script_default([not_found()])
+    ended = lakewarden("doctor", "--json")
+    found = checks(ended)
+    assert (ended.code, found["source"]["ok"], found["city Portland"]["ok"]) == (1, True, False)
+    assert "weather.cities" in found["city Portland"]["remedy"]
+
+
+def test_an_api_out_of_reach_has_a_remedy_of_its_own(lakewarden: Lakewarden) -> None:
+    nowhere = {"OPENWEATHER_API_KEY": API_KEY, "LAKEWARDEN_WEATHER__BASE_URL": unused_endpoint()}
+    found = checks(lakewarden("doctor", "--json", env=nowhere))
+    assert "weather.base_url" in found["source"]["remedy"]
+
+
+def test_a_practice_source_is_told_by_its_cause(lakewarden: Lakewarden) -> None:
+    assert "until an API key is set" in checks(lakewarden("doctor", "--json"))["source"]["detail"]
+    chosen = {"LAKEWARDEN_WEATHER__SOURCE": "practice", "OPENWEATHER_API_KEY": API_KEY}
+    detail = checks(lakewarden("doctor", "--json", env=chosen))["source"]["detail"]
+    assert "weather.source" in detail
+    assert "until" not in detail
+
+
+def in_s3(endpoint: str, *, credentials: bool = True) -> dict[str, str]:
+    """The environment of a lake on the S3 server at `endpoint`."""
+    return {
+        **(fake_environment() if credentials else {}),
+        "LAKEWARDEN_LAKE__URL": f"s3://{BUCKET}",
+        "LAKEWARDEN_LAKE__ENDPOINT_URL": endpoint,
+    }
+
+
+def test_a_lake_in_s3_is_probed_and_its_policy_told(lakewarden: Lakewarden) -> None:
+    with running_s3() as endpoint:
+        ended = lakewarden("doctor", "--json", env=in_s3(endpoint))
+    assert (ended.code, ended.json["policy"]["Version"]) == (0, "2012-10-17")
+    assert checks(ended)["lake: s3:PutObject"]["ok"]
+
+
+def test_a_lake_in_s3_without_credentials_is_a_report(lakewarden: Lakewarden, api: WeatherApiSimulator) -> None:
+    lakewarden.use(api)
+    ended = lakewarden("doctor", "--json", env=in_s3(unused_endpoint(), credentials=False))
+    found = checks(ended)
+    assert (ended.code, ended.err) == (1, "")
+    assert [name for name, check in found.items() if not check["ok"]] == ["lake: credentials", "lake: policy"]
+    assert "AWS" in found["lake: policy"]["remedy"]
+
+
+@pytest.mark.parametrize("damage", ["exposed key", "lost key", "no JSON"])
+def test_secrets_that_cannot_be_read_are_a_report(
+    lakewarden: Lakewarden, api: WeatherApiSimulator, damage: str
+) -> None:
+    lakewarden.use(api)
+    del lakewarden.environ["OPENWEATHER_API_KEY"]
+    lakewarden("secrets", "set", "openweather_api_key", stdin=API_KEY.encode())
+    assert checks(lakewarden("doctor", "--json"))["source"]["ok"]
+    (key,) = (lakewarden.home / "keys").glob("kek-*.key")
+    match damage:
+        case "exposed key":
+            key.chmod(0o644)
+            remedy = f"chmod 600 {lakewarden.home / 'keys'}"
+        case "lost key":
+            key.unlink()
+            remedy = "from a backup"
+        case _:
+            (lakewarden.home / "secrets.json").write_text("{")
+            remedy = str(lakewarden.home / "secrets.json")
+    ended = lakewarden("doctor", "--json")
+    found = checks(ended)
+    assert (ended.code, ended.err) == (1, "")
+    assert remedy in found["openweather_api_key"]["remedy"]
+    assert [name for name, check in found.items() if not check["ok"]] == ["openweather_api_key", "source"]

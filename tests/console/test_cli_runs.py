@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import signal
+import sys
+from collections.abc import Mapping
 from datetime import datetime
 
 import pytest
 
 from etl.models import ts_of
 from tests.conftest import Lakewarden, wait_until
+from tests.e2e.terminal import Terminal
 from tests.simulators.weather_api import WeatherApiSimulator, not_found, server_error, stall
 
 ENV = {"LAKEWARDEN_WEATHER__CITIES": '["Portland", "Oslo"]', "LAKEWARDEN_RETRY__DELAY_S": "0.05"}
@@ -103,3 +106,39 @@ def test_what_the_api_says_cannot_forge_lines_or_move_the_cursor(
     for text in (ended.err, real("runs").out, real("runs", "show", f"openweather-{ts_of(this_hour)}").out):
         assert "\u202e" not in text
         assert "\x1b" not in text
+
+
+def on_a_terminal(lakewarden: Lakewarden, environ: Mapping[str, str] | None = None) -> tuple[list[str], bytes]:
+    """What `runs` shows on a terminal of 80 columns: its lines, and the bytes that it sent."""
+    command = [sys.executable, "-m", "console", "runs"]
+    with Terminal(command, environ=lakewarden.environ | dict(environ or {})) as terminal:
+        assert terminal.wait_exit() == 0
+        return [line.rstrip() for line in terminal.lines() if line.strip()], terminal.received()
+
+
+def test_on_a_terminal_of_80_columns_each_run_is_one_line(real: Lakewarden, api: WeatherApiSimulator) -> None:
+    api.script_default([not_found()])
+    assert real("--run-once").code == 65
+    real.environ |= {"LAKEWARDEN_WEATHER__SOURCE": "practice"}
+    assert real("--run-once").code == 0
+    runs = real("runs", "--json").json
+    lines, _ = on_a_terminal(real)
+    rows = lines[-len(runs) :]
+    assert len(lines) == len(runs) + 2
+    for row, run in zip(rows, runs, strict=True):
+        assert row.split()[:2] == [run["run_id"], run["logical_time"]]
+        assert run["state"] in row.split()
+    assert [("PRACTICE" in row) for row in rows] == [run["run_id"].startswith("practice") for run in runs]
+
+
+def test_no_color_means_nothing_but_text(lakewarden: Lakewarden) -> None:
+    lakewarden("--run-once")
+    assert b"\x1b[" in on_a_terminal(lakewarden)[1]
+    assert b"\x1b" not in on_a_terminal(lakewarden, {"NO_COLOR": "1"})[1]
+
+
+def test_practice_runs_are_labelled_in_the_list(lakewarden: Lakewarden) -> None:
+    lakewarden("--run-once")
+    header, row = lakewarden("runs").out.splitlines()
+    assert "source" in header
+    assert "PRACTICE" in row

@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from etl.models import rfc3339
+from etl.models import rfc3339, ts_of
 from tests.conftest import Lakewarden, wait_until
-from tests.simulators.weather_api import WeatherApiSimulator, stall
+from tests.simulators.weather_api import WeatherApiSimulator, not_found, stall
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
@@ -74,3 +74,28 @@ def test_hours_before_its_start_are_recorded_as_missed(
     _, err = process.communicate(timeout=5)
     assert b"Traceback" not in err
     assert "2 hours passed without a run" in (lakewarden.home / "logs" / "lakewarden.log").read_text()
+
+
+@pytest.mark.parametrize(("cities", "state"), [('["Oslo"]', "failed"), ('["Oslo", "Portland"]', "partial")])
+def test_a_run_that_fails_is_one_line_on_stderr(
+    lakewarden: Lakewarden, api: WeatherApiSimulator, this_hour: datetime, cities: str, state: str
+) -> None:
+    lakewarden.use(api)
+    lakewarden.environ["LAKEWARDEN_WEATHER__CITIES"] = cities
+    api.script("Oslo", [not_found()])
+    process = lakewarden.start("scheduler")
+    assert process.stderr is not None
+    assert b"PRACTICE" not in process.stderr.readline()
+    line = process.stderr.readline().decode()
+    assert f"openweather-{ts_of(this_hour)} {state}: 1 of" in line
+    assert "Oslo" in line
+    process.terminate()
+    assert process.communicate(timeout=5) == (b"", b"")
+
+
+def test_made_up_weather_is_labelled_at_the_start(lakewarden: Lakewarden) -> None:
+    process = lakewarden.start("scheduler")
+    assert process.stderr is not None
+    assert b"PRACTICE" in process.stderr.readline()
+    process.terminate()
+    process.communicate(timeout=5)

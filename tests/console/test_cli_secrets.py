@@ -36,6 +36,16 @@ def test_what_cannot_be_a_secret_is_refused_in_one_line(lakewarden: Lakewarden, 
     assert lakewarden("secrets", "list").out == ""
 
 
+@pytest.mark.parametrize("key", ["two words", "sch\u00fcssel", "k" * 257])
+def test_what_cannot_be_an_api_key_is_64_and_not_shown(lakewarden: Lakewarden, key: str) -> None:
+    ended = lakewarden("secrets", "set", "openweather_api_key", stdin=key.encode())
+    assert (ended.code, ended.out, ended.err.count("\n")) == (64, "", 1)
+    assert "at most 256 printable ASCII characters" in ended.err
+    assert key not in ended.err
+    assert lakewarden("secrets", "list").out == ""
+    assert lakewarden("secrets", "set", "smtp_password", stdin=key.encode()).code == 0
+
+
 def test_with_standard_input_closed_there_is_no_secret_and_no_traceback(lakewarden: Lakewarden) -> None:
     ended = lakewarden.shell("lakewarden secrets set openweather_api_key <&-")
     assert ended.code not in (0, 70)

@@ -1,0 +1,143 @@
+"""`lakewarden warehouse build`, `load`, `refresh` and `check`: what fills the warehouse, and what proves it."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from console.actions.warehouse import WarehouseActions
+from console.cli.exits import Exit, UsageError, exit_of
+from console.cli.output import print_json, print_table, say
+from console.cli.progress import ProgressLine, stoppable
+from console.settings import Settings
+from console.wiring.warehouse import warehouse_actions
+from warehouse.errors import DataRefused
+from warehouse.load import table_named
+from warehouse.models import LoadReport
+
+
+def build(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> Exit:
+    """Replace the warehouse by practice data. Raises a `WarehouseError`."""
+    actions = warehouse_actions(settings)
+    with closing(ProgressLine("building", environ)) as progress:
+        report = stoppable(
+            lambda stop: actions.build(
+                rows=arguments.rows, seed=arguments.seed, until=arguments.until, progress=progress, stop=stop
+            )
+        )
+    spec = report.spec
+    if arguments.json:
+        print_json(
+            {"rows": spec.rows, "seed": spec.seed, "until": spec.until.isoformat(), "tables": report.rows,
+             "elapsed_s": round(report.elapsed_s, 3)}
+        )  # fmt: skip
+    else:
+        print_table(["table", "rows"], [[table, f"{rows:,}"] for table, rows in report.rows.items()])
+        say(f"built the practice warehouse of {spec.rows:,} sales until {spec.until} in {report.elapsed_s:.1f} s")
+    return Exit.DONE
+
+
+def load(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> Exit:
+    """Load each file as a batch of its own; a file that is refused does not keep the next from being loaded."""
+    try:
+        table = table_named(arguments.table)
+    except DataRefused as error:
+        raise UsageError(f"--table: {error}") from error
+    actions = warehouse_actions(settings)
+    reports: list[tuple[str, LoadReport | DataRefused]] = []
+    for file in arguments.files:
+        try:
+            reports.append((file, _load_one(actions, table, file, environ)))
+        except DataRefused as error:
+            say(str(error))
+            reports.append((file, error))
+    if arguments.json:
+        print_json({"table": table, "files": [_document(file, report) for file, report in reports]})
+    else:
+        _print_reports(reports)
+    return _exit([report for _, report in reports])
+
+
+def refresh(arguments: Namespace, settings: Settings, _environ: Mapping[str, str]) -> Exit:
+    """Rebuild the aggregates from the facts. Raises a `WarehouseError`."""
+    actions = warehouse_actions(settings)
+    rows = stoppable(lambda stop: actions.refresh(stop=stop))
+    if arguments.json:
+        print_json({"tables": rows})
+    else:
+        print_table(["table", "rows"], [[table, f"{count:,}"] for table, count in rows.items()])
+    return Exit.DONE
+
+
+def check(arguments: Namespace, settings: Settings, _environ: Mapping[str, str]) -> Exit:
+    """Print every broken rule with the rows that break it; exit 65 if there is one. Raises a `WarehouseError`."""
+    actions = warehouse_actions(settings)
+    report = stoppable(lambda stop: actions.check(stop=stop))
+    if arguments.json:
+        print_json(
+            {
+                "ok": report.ok,
+                "rules": report.rules,
+                "tables": report.rows,
+                "problems": [
+                    {"rule": finding.rule, "rows": finding.rows, "examples": list(finding.examples)}
+                    for finding in report.findings
+                ],
+                "elapsed_s": round(report.elapsed_s, 3),
+            }
+        )
+    elif report.ok:
+        print(f"ok: {report.rules} rules hold on {report.rows['Sales_Transactions_Table']:,} sales")
+    else:
+        print_table(
+            ["rule", "rows", "such as"],
+            [[finding.rule, f"{finding.rows:,}", "; ".join(finding.examples[:5])] for finding in report.findings],
+        )
+        say("repair: `lakewarden warehouse refresh` for aggregates; load the right rows again for the others")
+    return Exit.DONE if report.ok else Exit.DATA
+
+
+def _load_one(actions: WarehouseActions, table: str, file: str, environ: Mapping[str, str]) -> LoadReport:
+    with closing(ProgressLine(f"loading {Path(file).name[:30]}", environ)) as progress:
+        return stoppable(lambda stop: actions.load(table, Path(file), progress=progress, stop=stop))
+
+
+def _document(file: str, report: LoadReport | DataRefused) -> dict[str, Any]:
+    if isinstance(report, DataRefused):
+        return {"file": file, "error": {"kind": report.kind, "message": str(report)}}
+    return {
+        "file": file, "read": report.read, "new": report.new, "changed": report.changed, "same": report.same,
+        "rejected": report.rejected, "rejects_file": report.rejects_file and str(report.rejects_file),
+        "elapsed_s": round(report.elapsed_s, 3), "error": None,
+    }  # fmt: skip
+
+
+def _print_reports(reports: list[tuple[str, LoadReport | DataRefused]]) -> None:
+    loaded = [(file, report) for file, report in reports if isinstance(report, LoadReport)]
+    if loaded:
+        print_table(
+            ["file", "read", "new", "changed", "same", "rejected", "seconds"],
+            [
+                [
+                    file,
+                    *(f"{count:,}" for count in (r.read, r.new, r.changed, r.same, r.rejected)),
+                    f"{r.elapsed_s:.2f}",
+                ]
+                for file, r in loaded
+            ],
+        )
+    for file, report in loaded:
+        if report.rejects_file is not None:
+            say(f"{file}: {report.rejected:,} rows were rejected; lines and reasons are in {report.rejects_file}")
+
+
+def _exit(reports: list[LoadReport | DataRefused]) -> Exit:
+    refused = [report for report in reports if isinstance(report, DataRefused)]
+    loaded = [report for report in reports if isinstance(report, LoadReport)]
+    taken = any(report.new or report.changed or report.same for report in loaded)
+    if refused or any(report.rejected for report in loaded):
+        return Exit.PARTLY if taken else exit_of(refused[0]) if refused else Exit.DATA
+    return Exit.DONE

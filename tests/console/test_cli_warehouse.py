@@ -1,0 +1,183 @@
+"""`lakewarden warehouse build`, `load`, `refresh` and `check` as an operator or a cron line sees them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Lakewarden, wait_until
+from tests.warehouse.shop import HEADER
+
+GOOD = "900001,20261001,1,1,1,2,3.98"
+
+
+@pytest.fixture
+def sales(tmp_path: Path) -> Path:
+    path = tmp_path / "sales.csv"
+    path.write_text(f"{','.join(HEADER)}\n{GOOD}\n", encoding="utf-8")
+    return path
+
+
+def build(lakewarden: Lakewarden, rows: int = 500) -> None:
+    assert lakewarden("warehouse", "build", "--rows", str(rows), "--until", "2026-10-31").code == 0
+
+
+def test_a_build_prints_its_tables_and_what_was_built(lakewarden: Lakewarden) -> None:
+    ended = lakewarden("warehouse", "build", "--rows", "700", "--seed", "5", "--until", "2026-10-31", "--json")
+    assert ended.code == 0
+    assert {key: ended.json[key] for key in ("rows", "seed", "until")} == {
+        "rows": 700,
+        "seed": 5,
+        "until": "2026-10-31",
+    }
+    assert ended.json["tables"]["Sales_Transactions_Table"] == 700
+    assert lakewarden("warehouse", "check").out == "ok: 20 rules hold on 700 sales\n"
+    assert not (lakewarden.home / "warehouse.db").stat().st_mode & 0o077
+
+
+def test_a_production_workspace_is_never_built_over(lakewarden: Lakewarden) -> None:
+    assert lakewarden("init", "--production").code == 0
+    ended = lakewarden("warehouse", "build", "--rows", "10")
+    assert (ended.code, ended.out, ended.err.count("\n")) == (78, "", 1)
+    assert not list(lakewarden.home.glob("warehouse.db*"))
+
+
+def test_a_load_says_what_it_did_and_the_same_again_does_nothing(lakewarden: Lakewarden, sales: Path) -> None:
+    build(lakewarden)
+    first = lakewarden("warehouse", "load", "--table", "sales_transactions_table", str(sales), "--json")
+    assert first.code == 0
+    (report,) = first.json["files"]
+    assert [report[key] for key in ("read", "new", "changed", "same", "rejected", "rejects_file")] == [
+        1,
+        1,
+        0,
+        0,
+        0,
+        None,
+    ]
+    again = lakewarden("warehouse", "load", "--table", "Sales_Transactions_Table", str(sales))
+    assert (again.code, again.err) == (0, "")
+    assert again.out.splitlines()[1].split()[1:6] == ["1", "0", "0", "1", "0"]
+
+
+def test_some_rejected_rows_are_1_and_only_rejected_rows_65(lakewarden: Lakewarden, sales: Path) -> None:
+    build(lakewarden)
+    with sales.open("a", encoding="utf-8") as file:
+        file.write("900002,20261001,99999,1,1,2,3.98\n")
+    ended = lakewarden("warehouse", "load", "--table", "Sales_Transactions_Table", str(sales))
+    assert ended.code == 1
+    (rejects,) = (lakewarden.home / "exports").iterdir()
+    assert str(rejects) in ended.err
+    assert "store_id: expected a row of Store_Table" in rejects.read_text(encoding="utf-8")
+    sales.write_text(f"{','.join(HEADER)}\nx,20261001,1,1,1,2,3.98\n", encoding="utf-8")
+    assert lakewarden("warehouse", "load", "--table", "Sales_Transactions_Table", str(sales)).code == 65
+
+
+def test_a_refused_file_does_not_keep_the_next_from_being_loaded(lakewarden: Lakewarden, sales: Path) -> None:
+    build(lakewarden)
+    bad = sales.with_name("bad.csv")
+    bad.write_text("a,b\n1,2\n", encoding="utf-8")
+    ended = lakewarden("warehouse", "load", "--table", "Sales_Transactions_Table", str(bad), str(sales), "--json")
+    assert ended.code == 1
+    assert [file["error"] and file["error"]["kind"] for file in ended.json["files"]] == ["data_refused", None]
+    alone = lakewarden("warehouse", "load", "--table", "Sales_Transactions_Table", str(bad))
+    assert (alone.code, alone.out, alone.err.count("\n")) == (65, "", 1)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["warehouse"],
+        ["warehouse", "build", "--rows", "0"],
+        ["warehouse", "build", "--rows", "many"],
+        ["warehouse", "build", "--seed", "-1"],
+        ["warehouse", "build", "--until", "31.10.2026"],
+        ["warehouse", "load", "x.csv"],
+        ["warehouse", "load", "--table", "Sales_Transactions_Table"],
+        ["warehouse", "load", "--table", "Monthly_Sales_Aggregate_Table", "x.csv"],
+        ["warehouse", "load", "--table", "no such", "x.csv"],
+    ],
+)
+def test_a_command_line_that_cannot_be_is_64(lakewarden: Lakewarden, arguments: list[str]) -> None:
+    ended = lakewarden(*arguments)
+    assert (ended.code, ended.out, ended.err.count("\n")) == (64, "", 1)
+
+
+def test_a_wrong_aggregate_is_65_named_and_repaired_by_refresh(lakewarden: Lakewarden) -> None:
+    build(lakewarden)
+    with sqlite3.connect(lakewarden.home / "warehouse.db") as connection:
+        connection.execute(
+            "UPDATE Yearly_Sales_Aggregate_Table SET total_sales_cents = total_sales_cents + 1 WHERE year = 2025"
+        )
+    connection.close()
+    ended = lakewarden("warehouse", "check", "--json")
+    assert ended.code == 65
+    assert [problem["rule"] for problem in ended.json["problems"]] == [
+        "Yearly_Sales_Aggregate_Table: equals the facts to the cent"
+    ]
+    assert ended.json["problems"][0]["examples"][0].startswith("year=2025 store_id=")
+    assert lakewarden("warehouse", "check").code == 65
+    assert lakewarden("warehouse", "refresh", "--json").json["tables"]["Yearly_Sales_Aggregate_Table"] > 0
+    assert lakewarden("warehouse", "check").code == 0
+
+
+def test_a_damaged_warehouse_is_74_and_one_of_a_newer_version_78(lakewarden: Lakewarden) -> None:
+    build(lakewarden)
+    path = lakewarden.home / "warehouse.db"
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    newer = lakewarden("warehouse", "check")
+    assert (newer.code, newer.out, newer.err.count("\n")) == (78, "", 1)
+    path.write_bytes(b"no database" * 1_000)
+    damaged = lakewarden("warehouse", "check")
+    assert (damaged.code, damaged.out, damaged.err.count("\n")) == (74, "", 1)
+    assert lakewarden("--run-once").code == 0
+
+
+def test_a_signal_ends_a_build_soon_and_nothing_was_changed(lakewarden: Lakewarden) -> None:
+    build(lakewarden)
+    process = lakewarden.start("warehouse", "build", "--rows", "20000000")
+    log = lakewarden.home / "warehouse.db-wal"
+    wait_until(lambda: log.exists() and log.stat().st_size > 1_000_000)
+    process.send_signal(signal.SIGTERM)
+    out, err = process.communicate(timeout=20)
+    assert (process.returncode, out) == (143, b""), err
+    assert lakewarden("warehouse", "check").out == "ok: 20 rules hold on 500 sales\n"
+
+
+def test_a_terminal_sees_progress_and_a_pipe_does_not(lakewarden: Lakewarden) -> None:
+    assert "building" not in lakewarden("warehouse", "build", "--rows", "200000").err
+    leader, follower = os.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "console", "warehouse", "build", "--rows", "300000"],
+        env=lakewarden.environ | {"TERM": "xterm"},
+        cwd=lakewarden.folder,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=follower,
+    )
+    os.close(follower)
+    said = b""
+    try:
+        while piece := _read(leader):
+            said += piece
+    finally:
+        process.wait(timeout=30)
+        os.close(leader)
+    assert process.returncode == 0
+    assert b"building [" in said
+    assert b"%" in said
+
+
+def _read(leader: int) -> bytes:
+    try:
+        return os.read(leader, 4096)
+    except OSError:  # Linux's way of saying that the other end was closed
+        return b""
