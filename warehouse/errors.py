@@ -8,6 +8,7 @@ WarehouseError
 ├── EngineMissing               an optional engine or format whose package is not installed
 └── StoreError                  warehouse.db cannot be read or written
     ├── StoreDamaged
+    ├── StoreBusy               another process writes, and has for long
     └── StoreNewer              written by a newer version
 
 A message says what was expected, what arrived and what to do. It never holds a sealed value in clear.
@@ -54,6 +55,10 @@ class StoreError(WarehouseError):
 
 class StoreDamaged(StoreError):
     kind = "store_damaged"
+
+
+class StoreBusy(StoreError):
+    kind = "store_busy"
 
 
 class StoreNewer(StoreError):

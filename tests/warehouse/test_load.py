@@ -1,0 +1,477 @@
+"""Loading files: what is taken, what is corrected, what is rejected with which reason, and what hostile files get."""
+
+from __future__ import annotations
+
+import stat
+import sys
+import threading
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from tests.warehouse.shop import HEADER, MASTER, Shop
+from warehouse import practice_dimensions
+from warehouse.errors import DataRefused, EngineMissing, QueryStopped
+from warehouse.models import LoadReport
+
+FACT = "Sales_Transactions_Table"
+GOOD = (1, 20251201, 1, 1, 1, 2, "3.98")
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Shop:
+    return Shop(tmp_path / "shop").with_master_data()
+
+
+def counts(report: LoadReport) -> tuple[int, int, int, int]:
+    assert report.read == report.new + report.changed + report.same + report.rejected
+    return report.new, report.changed, report.same, report.rejected
+
+
+def facts(shop: Shop) -> list[tuple[Any, ...]]:
+    return shop.rows(
+        "SELECT transaction_id, time_id, store_id, product_id, customer_id, quantity_sold, unit_price_cents, "
+        "total_sales_cents FROM Sales_Transactions_Table ORDER BY transaction_id"
+    )
+
+
+def assert_sound(shop: Shop) -> None:
+    assert shop.check().findings == ()
+    assert shop.aggregates() == shop.sums_of_facts()
+
+
+# ---- sales ----------------------------------------------------------------
+
+
+def test_a_price_at_sale_that_is_not_there_is_amount_by_quantity(shop: Shop) -> None:
+    assert counts(shop.load_sales(GOOD, (2, 20251202, 2, 3, 2, -3, "-6.00"))) == (2, 0, 0, 0)
+    assert facts(shop) == [(1, 20251201, 1, 1, 1, 2, 199, 398), (2, 20251202, 2, 3, 2, -3, 200, -600)]
+    assert_sound(shop)
+
+
+def test_with_a_price_at_sale_quantity_times_price_must_be_the_amount(shop: Shop) -> None:
+    report = shop.load_sales((*GOOD, "1.99"), (2, *GOOD[1:], "2.00"), header=(*HEADER, "unit_price"))
+    assert counts(report) == (1, 0, 0, 1)
+    (rejected,) = shop.rejects(report)
+    assert (rejected["line"], rejected["transaction_id"]) == ("3", "2")
+    assert "2 × 2.00 = 4.00, and 3.98" in rejected["reason"]
+
+
+def test_columns_are_mapped_by_name_in_any_case_and_order(shop: Shop) -> None:
+    header = (
+        "TOTAL_SALES_AMOUNT",
+        "note",
+        " Quantity_Sold ",
+        "customer_id",
+        "product_id",
+        "store_id",
+        "time_id",
+        "transaction_ID",
+    )
+    assert counts(shop.load_sales(("3.98", "x", 2, 1, 1, 1, "2025-12-01", 1), header=header)) == (1, 0, 0, 0)
+    assert facts(shop) == [(1, 20251201, 1, 1, 1, 2, 199, 398)]
+
+
+def test_the_same_batch_twice_changes_nothing_not_even_the_list_of_batches(shop: Shop) -> None:
+    rows = [(n, 20251201 + n % 5, 1 + n % 4, 1 + n % 6, 1 + n % 3, 1 + n % 3, f"{1 + n % 3}.00") for n in range(300)]
+    assert counts(shop.load_sales(*rows)) == (300, 0, 0, 0)
+    before, batches = shop.hash(), shop.rows("SELECT * FROM batch")
+    assert counts(shop.load_sales(*rows)) == (0, 0, 300, 0)
+    assert (shop.hash(), shop.rows("SELECT * FROM batch")) == (before, batches)
+
+
+def test_a_changed_transaction_corrects_facts_and_aggregates_by_its_difference(shop: Shop) -> None:
+    shop.load_sales(GOOD, (2, *GOOD[1:]))
+    report = shop.load_sales((1, 20260101, 2, 4, 3, 5, "10.00"), (2, *GOOD[1:]), (3, *GOOD[1:]))
+    assert counts(report) == (1, 1, 1, 0)
+    assert facts(shop)[0] == (1, 20260101, 2, 4, 3, 5, 200, 1000)
+    assert_sound(shop)
+    shop.load_sales((2, 20260101, 2, 4, 3, 5, "10.00"), (3, 20260101, 2, 4, 3, 5, "10.00"))
+    assert set(shop.aggregates()["Yearly_Sales_Aggregate_Table"]) == {(2026, 2, 4)}
+    assert_sound(shop)
+
+
+def test_of_several_lines_of_a_transaction_the_last_counts(shop: Shop) -> None:
+    report = shop.load_sales(GOOD, (5, *GOOD[1:]), (1, *GOOD[1:5], 1, "7.00"), (1, *GOOD[1:5], 1, "8.00"))
+    assert counts(report)[3] == 0
+    assert [(row[0], row[7]) for row in facts(shop)] == [(1, 800), (5, 398)]
+    assert_sound(shop)
+
+
+def test_a_bad_line_does_not_displace_a_good_one(shop: Shop) -> None:
+    report = shop.load_sales(GOOD, (1, 20251201, 99, 1, 1, 2, "5.00"))
+    assert counts(report) == (1, 0, 0, 1)
+    assert facts(shop)[0][7] == 398
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "reason"),
+    [
+        ("transaction_id", "", "expected a whole number"),
+        ("transaction_id", "-1", "expected a whole number"),
+        ("transaction_id", "1.5", "expected a whole number"),
+        ("transaction_id", "9223372036854775808", "expected a whole number"),
+        ("transaction_id", "1_000", "expected a whole number"),
+        ("transaction_id", "１２", "expected a whole number"),
+        ("time_id", "20251131", "expected a row of Time_Table"),
+        ("time_id", "01/12/2025", "expected a whole number"),
+        ("time_id", "1.12.2025", "expected a whole number"),
+        ("time_id", "2025-13-01", "expected a row of Time_Table"),
+        ("store_id", "77", "expected a row of Store_Table"),
+        ("product_id", "77", "expected a row of Product_Table"),
+        ("customer_id", "77", "expected a row of Customer_Table"),
+        ("quantity_sold", "two", "expected a whole number"),
+        ("quantity_sold", "0", "expected quantity × a price"),
+        ("quantity_sold", "1000001", "expected a whole number"),
+        ("quantity_sold", "-2", "expected quantity × a price"),
+        ("total_sales_amount", "3.99", "in whole cents"),
+        ("total_sales_amount", "3.981", "expected an amount"),
+        ("total_sales_amount", "3,98", "expected an amount"),
+        ("total_sales_amount", "1e3", "expected an amount"),
+        ("total_sales_amount", "NaN", "expected an amount"),
+        ("total_sales_amount", "99999999999999999999", "expected an amount"),
+        ("total_sales_amount", "=1+1", "expected an amount"),
+        ("total_sales_amount", "$3.98", "expected an amount"),
+        ("store_id", "1\n1", "expected a whole number"),
+        ("store_id", "1\x00", "expected a whole number"),
+    ],
+)  # fmt: skip
+def test_a_bad_value_rejects_its_row_alone(shop: Shop, column: str, value: str, reason: str) -> None:
+    bad = [str(cell) for cell in (7, *GOOD[1:])]
+    bad[HEADER.index(column)] = value
+    report = shop.load_sales(GOOD, bad, (9, *GOOD[1:]))
+    assert counts(report) == (2, 0, 0, 1)
+    (rejected,) = shop.rejects(report)
+    assert rejected["line"] == "3"
+    assert rejected["reason"].startswith(
+        f"{column if 'quantity ×' not in reason and 'whole cents' not in reason else 'total_sales_amount'}: "
+    )
+    assert reason in rejected["reason"]
+    assert_sound(shop)
+
+
+def test_plain_and_odd_spellings_of_the_same_value_are_the_same(shop: Shop) -> None:
+    shop.load_sales(GOOD)
+    spelled = (" 1 ", "2025-12-01", "+1", "01", "1", "2", "3.980")
+    assert counts(shop.load_sales(spelled)) == (0, 0, 1, 0)
+
+
+def test_new_and_old_transactions_in_any_order_in_large_files(shop: Shop) -> None:
+    def row(n: int) -> tuple[object, ...]:
+        return n, 20251201 + n % 30, 1 + n % 4, 1 + n % 6, 1 + n % 3, 1 + n % 7, f"{(1 + n % 7) * (1 + n % 9)}.00"
+
+    shop.load_sales(*map(row, range(10_000, 20_000)))
+    report = shop.load_sales(*map(row, range(50_000)), *map(row, range(60_000, 30_000, -1)))
+    assert (report.new, report.changed) == (50_001, 0)
+    assert len(facts(shop)) == 60_001
+    assert_sound(shop)
+
+
+def test_a_dimension_that_is_missing_rejects_every_row(tmp_path: Path) -> None:
+    report = Shop(tmp_path).load_sales(GOOD)
+    assert counts(report) == (0, 0, 0, 1)
+
+
+def test_the_batch_is_recorded_with_its_rejects(shop: Shop) -> None:
+    report = shop.load_sales(GOOD, (2,))
+    (row,) = shop.rows(
+        "SELECT table_name, rows_read, rows_new, rows_rejected, rejects_file FROM batch ORDER BY batch_id DESC LIMIT 1"
+    )
+    assert row == (FACT, 2, 1, 1, str(report.rejects_file))
+    assert report.rejects_file is not None
+    assert stat.S_IMODE(report.rejects_file.stat().st_mode) == 0o600
+
+
+# ---- files ------------------------------------------------------------------
+
+LINES = [",".join(HEADER), ",".join(map(str, GOOD)), ",".join(map(str, (2, *GOOD[1:])))]
+TEXT = "\n".join(LINES) + "\n"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        TEXT.encode(),
+        TEXT.encode("utf-8-sig"),
+        b"\xff\xfe" + TEXT.encode("utf-16-le"),
+        b"\xfe\xff" + TEXT.encode("utf-16-be"),
+        TEXT.replace("\n", "\r\n").encode(),
+        TEXT.replace("\n", "\r").encode(),
+        TEXT.rstrip().encode(),
+        TEXT.replace(",", ";").encode(),
+        TEXT.replace(",", "\t").encode(),
+        TEXT.replace("\n", "\n\n").encode(),
+        TEXT.replace("2,", '"2",').encode(),
+    ],
+)
+def test_csv_as_programs_write_it(shop: Shop, body: bytes) -> None:
+    assert counts(shop.load_bytes(FACT, body)) == (2, 0, 0, 0)
+
+
+def test_bytes_that_are_not_utf8_reject_their_rows_alone(shop: Shop) -> None:
+    body = b"store_id,store_name,city,state,country,region\n7,Caf\xe9,a,b,c,d\n8,Caf\xc3\xa9,a,b,c,d\n9,\x01,a,b,c,d\n"
+    report = shop.load_bytes("Store_Table", body)
+    assert counts(report) == (1, 0, 0, 2)
+    assert shop.rows("SELECT store_name FROM Store_Table WHERE store_id > 6") == [("Café",)]
+    assert [row["line"] for row in shop.rejects(report)] == ["2", "4"]
+
+
+def test_rows_of_another_width_are_rejected_with_their_lines(shop: Shop) -> None:
+    body = (
+        TEXT
+        + "3\n"
+        + ",".join(map(str, (4, *GOOD[1:], "more")))
+        + "\n"
+        + "," * 100_000
+        + "\n"
+        + ",".join(map(str, (5, *GOOD[1:])))
+    )
+    report = shop.load_bytes(FACT, body.encode())
+    assert counts(report) == (3, 0, 0, 3)
+    assert [row["line"] for row in shop.rejects(report)] == ["4", "5", "6"]
+    assert report.rejects_file is not None
+    assert report.rejects_file.stat().st_size < 5_000
+
+
+def test_lines_are_counted_through_quoted_line_ends(shop: Shop) -> None:
+    body = 'store_id,store_name,city,state,country,region\n7,"two\nlines",a,b,c,d\nx,n,a,b,c,d\n'
+    (rejected,) = shop.rejects(shop.load_bytes("Store_Table", body.encode()))
+    assert rejected["line"] == "4"
+
+
+def test_a_quote_that_never_ends_rejects_what_it_swallows_and_no_more(shop: Shop) -> None:
+    body = TEXT + '3,"' + ("x" * 100 + "\n") * 3_000
+    report = shop.load_bytes(FACT, body.encode())
+    assert report.new == 2
+    assert report.rejected >= 1
+    assert_sound(shop)
+
+
+@pytest.mark.parametrize(
+    ("body", "found"),
+    [
+        (b"", "found the columns none"),
+        (b"\n\n", "found the columns none"),
+        (b"a,b\n1,2\n", "expected a column"),
+        (",".join(f"c{n}" for n in range(100_000)).encode(), "at most 1000 columns, found 100000"),
+        (b"x" * 3_000_000, "expected lines of at most"),
+        (bytes(range(256)) * 40, "expected"),
+        (b"PAR1 and then no Parquet", "expected a Parquet file"),
+    ],
+)
+def test_a_file_that_is_no_rows_of_the_table_is_refused(shop: Shop, body: bytes, found: str) -> None:
+    before = shop.hash()
+    with pytest.raises(DataRefused, match=found):
+        shop.load_bytes(FACT, body)
+    assert shop.hash() == before
+    assert not list(shop.exports.glob("*")) + list(shop.exports.glob(".*"))
+
+
+def test_a_file_that_is_not_there_or_no_file_is_refused(shop: Shop) -> None:
+    for path in (shop.folder / "none.csv", shop.folder):
+        with pytest.raises(DataRefused, match="expected a CSV or Parquet file"):
+            shop.load(FACT, path)
+
+
+def test_the_rejects_file_holds_no_formula_a_spreadsheet_would_run(shop: Shop) -> None:
+    header = (*HEADER, "note")
+    report = shop.load_sales(
+        *[(n, 1, 1, 1, 1, -5, "1.00", note) for n, note in enumerate(("=1+1", "+cmd", "-2+3", "@x", "\tx"))],
+        header=header,
+    )
+    rejected = shop.rejects(report)
+    assert [row["note"] for row in rejected] == ["'=1+1", "'+cmd", "'-2+3", "'@x", "'\tx"]
+    assert {row["quantity_sold"] for row in rejected} == {"-5"}
+
+
+# ---- dimensions ---------------------------------------------------------------
+
+
+def test_every_dimension_loads_and_the_same_again_changes_nothing(shop: Shop) -> None:
+    before = shop.hash()
+    for table, rows in MASTER.items():
+        assert counts(shop.load_rows(table, rows)) == (0, 0, len(rows) - 1, 0)
+    assert shop.hash() == before
+    assert shop.rows("SELECT count(*) FROM Time_Table") == [(90,)]
+    assert_sound(shop)
+
+
+def test_names_and_addresses_are_sealed_and_rejects_do_not_show_them(shop: Shop) -> None:
+    rows = [
+        ("customer_id", "customer_name", "address", "membership_level"),
+        (50, "Somebody Private", "1 Hidden Lane", "gold"),
+        (51, "Nobody Private", "2 Hidden Lane", "platinum"),
+        (52, "Else Private", "3 Hidden Lane"),
+    ]
+    report = shop.load_rows("Customer_Table", rows)
+    assert counts(report) == (1, 0, 0, 2)
+    for path in [*shop.folder.glob("warehouse.db*"), *shop.exports.iterdir()]:
+        body = path.read_bytes()
+        assert b"Private" not in body, path
+        assert b"Hidden" not in body, path
+    ((name, address),) = shop.rows("SELECT customer_name, address FROM Customer_Table WHERE customer_id = 50")
+    assert shop.cipher.open(name, table="Customer_Table", column="customer_name", row=50) == "Somebody Private"
+    with pytest.raises(ValueError, match="cannot be opened"):
+        shop.cipher.open(address, table="Customer_Table", column="address", row=51)
+
+
+def test_a_customer_that_is_as_before_keeps_its_sealed_cells(shop: Shop) -> None:
+    before = shop.rows("SELECT * FROM Customer_Table")
+    rows = [MASTER["Customer_Table"][0], (1, "Customer Number 1", "moved", "silver"), *MASTER["Customer_Table"][2:]]
+    assert counts(shop.load_rows("Customer_Table", rows)) == (0, 1, 2, 0)
+    assert shop.rows("SELECT * FROM Customer_Table")[1:] == before[1:]
+
+
+def test_a_product_or_store_that_moves_takes_its_sales_along(shop: Shop) -> None:
+    shop.load_sales(
+        *[(n, 20251201 + n % 31, 1 + n % 4, 1 + n % 6, 1, 1 + n % 3, f"{(1 + n % 3) * 2}.00") for n in range(200)]
+    )
+    product = [
+        MASTER["Product_Table"][0],
+        (1, "Product 1", "Garden", "Alder", "9.99", 1),
+        (2, "Product 2", "Bakery", "Alder", "2.99", 1),
+    ]
+    assert shop.load_rows("Product_Table", product).changed >= 1
+    assert_sound(shop)
+    store = [
+        MASTER["Store_Table"][0],
+        (1, "Store 1", "Portland", "Maine", "United States", "East"),
+        (9, "N", "c", "s", "c", "West"),
+    ]
+    assert counts(shop.load_rows("Store_Table", store)) == (1, 1, 0, 0)
+    assert_sound(shop)
+    assert {key[1] for key in shop.aggregates()["Yearly_Region_Product_Aggregate_Table"]} == {"East", "West"}
+
+
+def test_a_supplier_is_found_by_id_or_name_and_renamed_everywhere(shop: Shop) -> None:
+    header = ("product_id", "product_name", "category", "brand", "unit_price", "supplier_name")
+    report = shop.load_rows(
+        "Product_Table", [header, (50, "P", "C", "B", "1.5", "Cedar Supply"), (51, "P", "C", "B", "1", "Who")]
+    )
+    assert counts(report) == (1, 0, 0, 1)
+    supplier = [MASTER["Supplier_Table"][0], (2, "Cedar & Sons", "2 Depot Road", "+1-555-0102", "c@supplier.example")]
+    assert counts(shop.load_rows("Supplier_Table", supplier)) == (0, 1, 0, 0)
+    assert shop.rows("SELECT supplier_name, unit_price FROM Product_Table WHERE product_id = 50") == [
+        ("Cedar & Sons", 1.5)
+    ]
+    assert_sound(shop)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {1: "2026-13-01"}, {1: "01/03/2026"}, {1: "1.3.2026"}, {1: "20260301"}, {1: "1 March 2026"}, {1: "0001-01-01"},
+        {0: 20260302}, {2: 2}, {3: "April"}, {4: "Q2"}, {5: 2025}, {6: "Monday"}, {7: "No"},
+    ],
+)  # fmt: skip
+def test_a_day_whose_columns_disagree_with_its_date_is_rejected(shop: Shop, change: dict[int, object]) -> None:
+    row: list[object] = [20260301, "2026-03-01", 1, "March", "Q1", 2026, "Sunday", "Yes"]
+    for index, value in change.items():
+        row[index] = value
+    assert counts(shop.load_rows("Time_Table", [MASTER["Time_Table"][0], row])) == (0, 0, 0, 1)
+
+
+def test_days_between_loaded_days_are_filled_in(shop: Shop) -> None:
+    shop.load_rows(
+        "Time_Table", [MASTER["Time_Table"][0], (20260401, "2026-04-01", 1, "April", "Q2", 2026, "wednesday", "no")]
+    )
+    assert shop.rows("SELECT count(*), max(date) FROM Time_Table") == [(122, "2026-04-01")]
+    assert_sound(shop)
+
+
+# ---- Parquet ------------------------------------------------------------------
+
+PARQUET = (
+    "(SELECT i AS transaction_id, 20251201 + i % 30 AS time_id, 1 + i % 4 AS store_id, 1 + i % 6 AS product_id, "
+    "1 + i % 3 AS customer_id, 1 + i % 5 AS quantity_sold, {amount} AS total_sales_amount FROM range({rows}) t(i))"
+)
+
+
+@pytest.mark.parametrize("kind", ["DECIMAL(12, 2)", "DOUBLE", "FLOAT", "VARCHAR", "DECIMAL(18, 6)"])
+def test_parquet_gives_the_same_facts_whatever_the_type_of_money(shop: Shop, kind: str) -> None:
+    path = shop.folder / "sales.parquet"
+    amount = f"CAST(CAST((1 + i % 5) * 1.99 AS DECIMAL(12, 2)) AS {kind})"
+    duckdb.sql(f"COPY {PARQUET.format(amount=amount, rows=30_000)} TO '{path}' (FORMAT parquet)")
+    assert counts(shop.load(FACT, path)) == (30_000, 0, 0, 0)
+    assert shop.rows("SELECT DISTINCT unit_price_cents FROM Sales_Transactions_Table") == [(199,)]
+    assert counts(shop.load(FACT, path)) == (0, 0, 30_000, 0)
+    assert_sound(shop)
+
+
+def test_bad_rows_of_parquet_are_rejected_with_their_number(shop: Shop) -> None:
+    path = shop.folder / "sales.parquet"
+    amount = "CASE WHEN i = 3 THEN NULL WHEN i = 4 THEN 1.999 ELSE (1 + i % 5) END::DOUBLE"
+    duckdb.sql(f"COPY {PARQUET.format(amount=amount, rows=10)} TO '{path}' (FORMAT parquet)")
+    report = shop.load(FACT, path)
+    assert counts(report) == (8, 0, 0, 2)
+    assert [row["line"] for row in shop.rejects(report)] == ["4", "5"]
+
+
+def test_dimensions_load_from_parquet(shop: Shop) -> None:
+    path = shop.folder / "customers.parquet"
+    row = "SELECT 70 AS customer_id, 'N' AS customer_name, 'A' AS address, 'SILVER' AS membership_level"
+    duckdb.sql(f"COPY ({row}) TO '{path}' (FORMAT parquet)")
+    assert counts(shop.load("Customer_Table", path)) == (1, 0, 0, 0)
+
+
+def test_parquet_without_its_extra_names_the_command_that_installs_it(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "duckdb", None)
+    with pytest.raises(EngineMissing, match=r"pip install"):
+        shop.load_bytes(FACT, b"PAR1")
+
+
+# ---- stopping, readers ------------------------------------------------------------
+
+
+def test_a_load_that_is_stopped_changes_nothing(shop: Shop) -> None:
+    shop.load_sales(GOOD)
+    before, stop = shop.hash(), threading.Event()
+    rows = [(n, *GOOD[1:]) for n in range(2, 60_000)]
+    with pytest.raises(QueryStopped):
+        shop.load(FACT, shop.file([HEADER, *rows, (1, 2)]), progress=lambda _done, _all: stop.set(), stop=stop)
+    assert shop.hash() == before
+    assert not list(shop.exports.glob(".*"))
+
+
+def test_progress_ends_at_the_whole_of_the_file(shop: Shop) -> None:
+    told: list[tuple[int, int]] = []
+    path = shop.file([HEADER, GOOD])
+    shop.load(FACT, path, progress=lambda done, whole: told.append((done, whole)))
+    assert told[-1] == (path.stat().st_size, path.stat().st_size)
+
+
+def test_readers_see_whole_batches_only(shop: Shop) -> None:
+    """While batches of 500 rows come in, every look finds facts and aggregates of the same batches."""
+    ended = threading.Event()
+    looks: list[tuple[int, int]] = []
+
+    def look() -> None:
+        while not ended.is_set():
+            with shop.warehouse.reading() as connection:
+                facts = connection.execute("SELECT count(*) FROM Sales_Transactions_Table").fetchone()[0]
+                lines = connection.execute(
+                    "SELECT total(transaction_count) FROM Yearly_Sales_Aggregate_Table"
+                ).fetchone()[0]
+                looks.append((facts, int(lines)))
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        for batch in range(6):
+            shop.load_sales(*[(batch * 500 + n, *GOOD[1:]) for n in range(500)])
+    finally:
+        ended.set()
+        thread.join()
+    assert looks
+    assert all(facts == lines and facts % 500 == 0 for facts, lines in looks)
+
+
+def test_the_practice_days_are_what_the_calendar_says() -> None:
+    assert practice_dimensions.calendar_row(date(2024, 2, 29)) == (
+        20240229, "2024-02-29", 29, "February", 2, "Q1", 2024, "Thursday", "No",
+    )  # fmt: skip

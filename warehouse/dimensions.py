@@ -1,0 +1,249 @@
+"""Loads the dimensions: rows are checked one by one, sealed where they must be, and put in or brought up to date.
+
+A product that changes its category, or a store its region, takes its sales along in the roll-ups. Days missing between
+the first and the last of Time_Table follow from the calendar, so they are filled in.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Sequence
+from datetime import date
+from typing import Any
+
+from warehouse import aggregates, practice_dimensions
+from warehouse.errors import DataRefused
+from warehouse.models import SENSITIVE
+from warehouse.ports import CellCipher
+from warehouse.readers import Chunk, Rejected
+from warehouse.rejects import RejectsFile
+from warehouse.values import Unfit, cents, integer, shown, text
+
+LEVELS = ("bronze", "silver", "gold")
+FIRST_YEAR, LAST_YEAR = 1900, 2199
+
+SPECIFIED: dict[str, tuple[str, ...]] = {
+    "Store_Table": ("store_id", "store_name", "city", "state", "country", "region"),
+    "Supplier_Table": ("supplier_id", "supplier_name", "supplier_address", "contact_number", "email_address"),
+    "Product_Table": ("product_id", "product_name", "category", "brand", "unit_price_cents", "supplier_id"),
+    "Customer_Table": ("customer_id", "customer_name", "address", "membership_level"),
+    "Time_Table": ("time_id", "date", "day", "month", "quarter", "year", "weekday", "is_weekend"),
+}
+STORED = SPECIFIED | {
+    "Product_Table": (*SPECIFIED["Product_Table"], "supplier_name"),
+    "Time_Table": ("time_id", "date", "day", "month", "month_number", "quarter", "year", "weekday", "is_weekend"),
+}
+WANTED = {
+    **{table: set(names) for table, names in STORED.items()},
+    "Product_Table": {*STORED["Product_Table"], "unit_price"},
+}
+MOVES = {"Product_Table": ("product", "category"), "Store_Table": ("store", "region")}
+
+Row = tuple[Any, ...]
+
+
+class DimensionLoad:
+    """One batch of a dimension within a write transaction. Raises `DataRefused` if a column is missing."""
+
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        table: str,
+        names: Sequence[str],
+        cipher: CellCipher,
+        rejects: RejectsFile,
+    ) -> None:
+        self._connection = connection
+        self._table = table
+        self._names = tuple(names)
+        self._cipher = cipher
+        self._rejects = rejects
+        self._columns = STORED[table]
+        self._secret = [index for index, name in enumerate(self._columns) if (table, name) in SENSITIVE]
+        self._parse: Callable[[dict[str, Any]], Row] = {
+            "Product_Table": self._product, "Customer_Table": _customer, "Time_Table": _day,
+        }.get(table, self._plain)  # fmt: skip
+        self._new = self._changed = self._same = 0
+        _require(table, self._names)
+
+    def take(self, chunk: Chunk) -> None:
+        """Check these rows, and put the good ones in."""
+        good: dict[int, Row] = {}
+        for line, *row in zip(chunk.lines, *chunk.columns, strict=True):
+            try:
+                parsed = self._parse(dict(zip(self._names, row, strict=True)))
+            except Unfit as unfit:
+                self._rejects.add([Rejected(line, str(unfit), row)])
+                continue
+            self._same += parsed[0] in good  # the last line of a key counts
+            good[parsed[0]] = parsed
+        if good:
+            self._put(good)
+
+    def finish(self) -> tuple[int, int, int]:
+        """How many rows were new, have changed one, have changed nothing."""
+        if self._table == "Time_Table" and self._new:
+            self._fill_gaps()
+        return self._new, self._changed, self._same
+
+    def _put(self, good: dict[int, Row]) -> None:
+        stored = self._stored(good)
+        changed = {key: row for key, row in good.items() if key in stored and stored[key] != row}
+        new = {key: row for key, row in good.items() if key not in stored}
+        self._new += len(new)
+        self._changed += len(changed)
+        self._same += len(good) - len(new) - len(changed)
+        if self._table in MOVES:
+            kind, column = MOVES[self._table]
+            at = self._columns.index(column)
+            moved = [key for key, row in changed.items() if row[at] != stored[key][at]]
+            if moved:
+                self._write_moving([*changed.values(), *new.values()], kind, moved)
+                return
+        self._write([*changed.values(), *new.values()])
+        if self._table == "Supplier_Table" and changed:
+            self._connection.executemany(
+                "UPDATE Product_Table SET supplier_name = ? WHERE supplier_id = ?",
+                [(row[1], key) for key, row in changed.items()],
+            )
+
+    def _stored(self, keys: dict[int, Row]) -> dict[int, Row]:
+        """The rows that are there already, in clear."""
+        sql = (
+            f"SELECT {', '.join(self._columns)} FROM {self._table} "  # noqa: S608 - fixed names
+            f"WHERE {self._columns[0]} IN (SELECT value FROM json_each(?))"
+        )
+        return {row[0]: self._clear(row) for row in self._connection.execute(sql, (json.dumps(list(keys)),))}
+
+    def _clear(self, row: Row) -> Row:
+        if not self._secret:
+            return row
+        clear = list(row)
+        for index in self._secret:
+            try:
+                clear[index] = self._cipher.open(row[index], table=self._table, column=self._columns[index], row=row[0])
+            except ValueError:
+                clear[index] = None  # a cell that does not open differs from every text: it is sealed anew
+        return tuple(clear)
+
+    def _sealed(self, row: Row) -> Row:
+        if not self._secret:
+            return row
+        sealed = list(row)
+        for index in self._secret:
+            sealed[index] = self._cipher.seal(row[index], table=self._table, column=self._columns[index], row=row[0])
+        return tuple(sealed)
+
+    def _write(self, rows: list[Row]) -> None:
+        key, *rest = self._columns
+        self._connection.executemany(
+            f"INSERT INTO {self._table} ({', '.join(self._columns)}) "  # noqa: S608 - fixed names
+            f"VALUES ({', '.join('?' * len(self._columns))}) ON CONFLICT ({key}) DO UPDATE SET "
+            + ", ".join(f"{name} = excluded.{name}" for name in rest),
+            map(self._sealed, rows),
+        )
+
+    def _write_moving(self, rows: list[Row], kind: str, moved: list[int]) -> None:
+        self._connection.execute("DROP TABLE IF EXISTS temp.moved")
+        self._connection.execute("CREATE TEMP TABLE moved (kind TEXT NOT NULL, key INTEGER NOT NULL)")
+        self._connection.executemany("INSERT INTO temp.moved VALUES (?, ?)", [(kind, key) for key in moved])
+        aggregates.take_from_roll_ups(self._connection)
+        self._write(rows)
+        aggregates.give_to_roll_ups(self._connection)
+
+    def _plain(self, row: dict[str, Any]) -> Row:
+        key, *rest = self._columns
+        return (integer(key, row[key]), *(text(name, row[name]) for name in rest))
+
+    def _product(self, row: dict[str, Any]) -> Row:
+        money = "unit_price" if "unit_price" in row else "unit_price_cents"
+        supplier_id, supplier = self._supplier(row)
+        return (
+            integer("product_id", row["product_id"]),
+            *(text(name, row[name]) for name in ("product_name", "category", "brand")),
+            cents(money, row[money], low=0, is_cents=money == "unit_price_cents"),
+            supplier_id,
+            supplier,
+        )
+
+    def _supplier(self, row: dict[str, Any]) -> tuple[int, str]:
+        """The supplier by id, by name, or by both if they agree."""
+        where, parameters = [], []
+        if "supplier_id" in row:
+            where.append("supplier_id = ?")
+            parameters.append(integer("supplier_id", row["supplier_id"]))
+        if row.get("supplier_name") not in (None, ""):
+            where.append("supplier_name = ?")
+            parameters.append(text("supplier_name", row["supplier_name"]))  # type: ignore[arg-type]
+        if not where:
+            raise Unfit("supplier_name: expected a text, found nothing")
+        found = self._connection.execute(
+            f"SELECT supplier_id, supplier_name FROM Supplier_Table WHERE {' AND '.join(where)} LIMIT 2",  # noqa: S608
+            parameters,
+        ).fetchall()
+        if len(found) != 1:
+            asked = " and ".join(shown(value) for value in parameters)
+            raise Unfit(f"supplier: expected one row of Supplier_Table with {asked}, found {len(found) or 'none'}")
+        return int(found[0][0]), str(found[0][1])
+
+    def _fill_gaps(self) -> None:
+        first, last, count = self._connection.execute(
+            "SELECT min(date), max(date), count(*) FROM Time_Table"
+        ).fetchone()
+        start, end = date.fromisoformat(first), date.fromisoformat(last)
+        if (end - start).days + 1 != count:
+            self._connection.executemany(
+                "INSERT OR IGNORE INTO Time_Table VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                map(practice_dimensions.calendar_row, practice_dimensions.days(start, end)),
+            )
+
+
+def _customer(row: dict[str, Any]) -> Row:
+    level = text("membership_level", row["membership_level"]).lower()
+    if level not in LEVELS:
+        raise Unfit(f"membership_level: expected bronze, silver or gold, found {shown(level)}")
+    return (
+        integer("customer_id", row["customer_id"]),
+        text("customer_name", row["customer_name"], secret=True),
+        text("address", row["address"], secret=True),
+        level,
+    )
+
+
+def _day(row: dict[str, Any]) -> Row:
+    """The day that `date` names; every other column must say the same."""
+    words = text("date", row["date"])
+    try:
+        day = date.fromisoformat(words) if len(words) == 10 else None
+    except ValueError:
+        day = None
+    if day is None or not FIRST_YEAR <= day.year <= LAST_YEAR:
+        raise Unfit(f"date: expected YYYY-MM-DD in the years {FIRST_YEAR} to {LAST_YEAR}, found {shown(words)}")
+    expected = practice_dimensions.calendar_row(day)
+    for name, value in zip(STORED["Time_Table"], expected, strict=True):
+        if name in row and not _says(row[name], value):
+            raise Unfit(f"{name}: expected {value} for {words}, found {shown(row[name])}")
+    return expected
+
+
+def _says(cell: Any, value: object) -> bool:
+    words = "" if cell is None else str(cell).strip()
+    if isinstance(value, int):
+        return words.lstrip("0") == str(value)
+    return words.casefold() == str(value).casefold()
+
+
+def _require(table: str, names: Sequence[str]) -> None:
+    missing = [name for name in SPECIFIED[table] if name not in names]
+    if table == "Product_Table":
+        missing = [
+            name
+            for name in missing
+            if not (name == "unit_price_cents" and "unit_price" in names)
+            and not (name == "supplier_id" and "supplier_name" in names)
+        ]
+        missing = ["unit_price" if name == "unit_price_cents" else name for name in missing]
+    if missing:
+        found = ", ".join(shown(name) for name in names[:20]) or "none"
+        raise DataRefused(f"expected a column {', '.join(missing)}, found the columns {found}")

@@ -1,0 +1,109 @@
+"""The SQLite engine: governed queries and questions on `warehouse.db`, through the navigator where that is exact."""
+
+from __future__ import annotations
+
+import math
+import threading
+from dataclasses import replace
+from datetime import date
+
+from warehouse.governed import Parameters, Rows, Session, Source
+from warehouse.limits import QueryLimits
+from warehouse.models import AGGREGATES, DIMENSIONS, FACT, Answer, Cell
+from warehouse.navigator import Navigator, Route
+from warehouse.ports import CellCipher, ColumnGuard
+from warehouse.questions import last_day_in_sqlite
+from warehouse.sql_text import one_select
+
+AS_WRITTEN = "answered as it is written"
+
+
+class SqliteEngine:
+    """Answers on one connection, for one thread at a time. Methods raise as `Session` does."""
+
+    name = "sqlite"
+    facts_only = False
+
+    def __init__(self, source: Source, *, guard: ColumnGuard | None = None, cipher: CellCipher | None = None) -> None:
+        self.session = Session(source, guard=guard, cipher=cipher)
+        self._navigator = Navigator(self.session.rows_known) if source.sealed else None
+        known = (FACT, *AGGREGATES, *DIMENSIONS, *(source.tables or ()), *(view for view, _ in source.views))
+        self._tables = {name.lower(): name for name in known}
+
+    def close(self) -> None:
+        self.session.close()
+
+    def cancel(self) -> None:
+        """End the running query, from any thread."""
+        self.session.cancel()
+
+    def last_day(self) -> date:
+        """The last day with sales. Raises `DataRefused` if there are none."""
+        return last_day_in_sqlite(self)
+
+    def route(self, sql: str, *, aggregates: bool = True) -> Route:
+        """Where a query is answered. Raises `QueryRefused` unless it is one SELECT."""
+        text, found = one_select(sql)
+        if not aggregates:
+            return Route(text, None, "answered from the tables as written: aggregates are switched off")
+        if self._navigator is None:
+            return Route(text, None, AS_WRITTEN)
+        return self._navigator.route(text, found)
+
+    def answer(
+        self,
+        sql: str,
+        parameters: Parameters | None = None,
+        *,
+        aggregates: bool = True,
+        limits: QueryLimits | None = None,
+        stop: threading.Event | None = None,
+    ) -> Answer:
+        """The first rows of one SELECT. With `aggregates`, from the smallest that gives the same to the cent."""
+        route = self.route(sql, aggregates=aggregates)
+        return self._answer(route, self.session.run(route.sql, parameters, limits=limits, stop=stop))
+
+    def checked(
+        self, sql: str, parameters: Parameters | None = None, *, limits: QueryLimits | None = None
+    ) -> tuple[Answer, bool]:
+        """The answer, and whether the facts give the same rows to the cent; the time for both counts."""
+        answer = self.answer(sql, parameters, limits=limits)
+        base = self.answer(sql, parameters, aggregates=False, limits=limits)
+        same = answer.columns == base.columns and same_rows(answer, base)
+        note = "the facts give the same" if same else f"THE FACTS GIVE OTHER ROWS than {', '.join(answer.source)}"
+        return replace(answer, elapsed_ms=answer.elapsed_ms + base.elapsed_ms, notes=(note,)), same
+
+    def _answer(self, route: Route, rows: Rows) -> Answer:
+        read = self.session.tables_read(route.sql)
+        named = [self._tables.get(table, table) for table in sorted(read)]
+        large = [table for table in named if table == FACT or table in AGGREGATES]
+        return Answer(
+            columns=rows.columns,
+            rows=rows.rows,
+            truncated=rows.more,
+            source=tuple(large or named),
+            because=route.because,
+            sql=route.sql,
+            elapsed_ms=rows.elapsed_ms,
+        )
+
+
+def same_rows(answer: Answer, base: Answer) -> bool:
+    """Whether both have the same rows, in any order; numbers that are not whole may differ in their last digits."""
+    if len(answer.rows) != len(base.rows):
+        return False
+    return all(
+        len(ours) == len(theirs) and all(map(_same, ours, theirs))
+        for ours, theirs in zip(sorted(answer.rows, key=_order), sorted(base.rows, key=_order), strict=True)
+    )
+
+
+def _same(ours: Cell, theirs: Cell) -> bool:
+    if isinstance(ours, float) and isinstance(theirs, float):
+        return math.isclose(ours, theirs, rel_tol=1e-9, abs_tol=1e-6)
+    return type(ours) is type(theirs) and ours == theirs
+
+
+def _order(row: tuple[Cell, ...]) -> tuple[list[str], list[float]]:
+    whole = [repr(cell) for cell in row if not isinstance(cell, float)]
+    return whole, [cell for cell in row if isinstance(cell, float)]

@@ -1,0 +1,243 @@
+"""Read-only sessions in which people may type SQL: one SELECT, within limits, with sealed columns masked.
+
+Everything that such SQL passes, in order:
+1. The text is one SELECT (`sql_text`), of bounded length.
+2. The file is open read-only, with SQLite's limits lowered (`limits`): nothing else can be attached.
+3. The authorizer permits reading of known tables and harmless functions, and nothing else (`authorizer`).
+4. Sealed columns are constants or opened cells of a TEMP view (`masking`).
+5. A deadline and a cancellation are asked for from within SQLite; rows are fetched up to a limit.
+"""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from warehouse.authorizer import Authorizer
+from warehouse.errors import QueryStopped, StoreBusy, StoreDamaged, StoreError
+from warehouse.limits import Deadline, QueryLimits, apply_limits
+from warehouse.masking import decide, install_views
+from warehouse.models import Cell
+from warehouse.ports import CellCipher, ColumnGuard, Showing
+from warehouse.printf import install_printf
+from warehouse.sql_errors import DAMAGED, in_words
+from warehouse.sql_text import at_most, one_select
+
+BUSY_TIMEOUT_S = 5.0
+Parameters = Mapping[str, Cell]
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """What a query gave; `more` says whether there were more rows than asked for."""
+
+    columns: tuple[str, ...]
+    rows: list[tuple[Cell, ...]]
+    more: bool
+    elapsed_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A database that may be queried. `tables` are the only ones seen, None for all; `views` are made for a session.
+
+    `sealed` says that it has the warehouse's sensitive columns.
+    """
+
+    name: str
+    path: Path
+    tables: tuple[str, ...] | None = None
+    views: tuple[tuple[str, str], ...] = ()
+    sealed: bool = True
+
+
+class Session:
+    """One connection of one session, for one thread at a time; only `cancel` may be called from another.
+
+    Raises `QueryRefused`, `QueryStopped` or a `StoreError`.
+    """
+
+    def __init__(self, source: Source, *, guard: ColumnGuard | None = None, cipher: CellCipher | None = None) -> None:
+        self.source = source
+        self.showing = decide(guard) if source.sealed else {}
+        self._cipher = cipher
+        self.rows_known: dict[str, int] = {}
+        self.keys: dict[str, tuple[str, ...]] = {}  # of each table, in lower case
+        self._deadline: Deadline | None = None
+        self._read: dict[str, frozenset[str]] = {}
+        self._connection, self.authorizer = self._open()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the connection back."""
+        self._connection.close()
+
+    def cancel(self) -> None:
+        """End the running query, from any thread; without one, nothing happens."""
+        if deadline := self._deadline:
+            deadline.cancel()
+
+    def run(
+        self,
+        sql: str,
+        parameters: Parameters | None = None,
+        *,
+        limits: QueryLimits | None = None,
+        stop: threading.Event | None = None,
+    ) -> Rows:
+        """The first rows of one SELECT, at most `limits.rows`."""
+        limits = limits or QueryLimits()
+        started = time.perf_counter()
+        with self.cursor(sql, parameters, Deadline(limits.timeout_s, stop), rows=limits.rows + 1) as cursor:
+            rows = cursor.fetchmany(limits.rows + 1)
+            columns = columns_of(cursor)
+        return Rows(columns, rows[: limits.rows], len(rows) > limits.rows, (time.perf_counter() - started) * 1000)
+
+    def plan(self, sql: str, parameters: Parameters | None = None) -> list[tuple[int, int, str]]:
+        """SQLite's plan of one SELECT: (step, the step it belongs to, what it does)."""
+        text, _ = one_select(sql)
+        with self.governed(text, Deadline(10.0)) as connection:
+            # Of a query that passed `one_select`: EXPLAIN QUERY PLAN carries nothing out.
+            rows = connection.execute("EXPLAIN QUERY PLAN " + text, parameters or {}).fetchall()
+        return [(int(row[0]), int(row[1]), str(row[3])) for row in rows]
+
+    def tables_read(self, sql: str) -> frozenset[str]:
+        """The tables, in lower case, that a query read when it was last run here."""
+        return self._read.get(one_select(sql)[0], frozenset())
+
+    @contextmanager
+    def cursor(
+        self, sql: str, parameters: Parameters | None, deadline: Deadline, *, rows: int | None = None, offset: int = 0
+    ) -> Iterator[sqlite3.Cursor]:
+        """The running query, at most `rows` rows of it; what goes wrong within is told in words."""
+        text, found = one_select(sql)
+        limited = text if rows is None else at_most(text, found, rows, offset)
+        with self.governed(text, deadline) as connection:
+            cursor = connection.execute(limited, parameters or {})
+            if self.authorizer.read or text not in self._read:  # SQLite asks once for a statement that it keeps
+                self._read[text] = frozenset(table for table, _ in self.authorizer.read)
+            try:
+                yield cursor
+            finally:
+                cursor.close()
+
+    def spool(self, sql: str, parameters: Parameters | None, deadline: Deadline, columns: int) -> tuple[str, int]:
+        """Keep the whole result of one SELECT for this session: the TEMP table's name, and its rows, numbered from 1.
+
+        Its columns are c0, c1, …
+        """
+        text, _ = one_select(sql)
+        name = f"spool_{secrets.token_hex(16)}"
+        self._connection.set_authorizer(None)
+        self._connection.execute(f"CREATE TEMP TABLE {name} ({', '.join(f'c{n}' for n in range(columns))})")
+        self._connection.set_authorizer(self.authorizer)
+        self.authorizer.spool = name
+        with self.governed(text, deadline) as connection:
+            rows = connection.execute(f"INSERT INTO temp.{name}\n{text}", parameters or {}).rowcount
+        return name, rows
+
+    @contextmanager
+    def governed(self, text: str, deadline: Deadline) -> Iterator[sqlite3.Connection]:
+        """The connection while a deadline watches it; an error of SQLite about `text` is told in words."""
+        self._deadline = deadline
+        self.authorizer.begin()
+        deadline.watch(self._connection)
+        try:
+            if deadline.is_over():
+                raise deadline.error()
+            yield self._connection
+        except (sqlite3.Error, sqlite3.Warning, OverflowError, MemoryError, UnicodeError) as error:
+            raise self._told(text, error, deadline) from error
+        finally:
+            self._connection.set_progress_handler(None, 0)
+            self._deadline = None
+
+    def _told(self, text: str, error: Exception, deadline: Deadline) -> Exception:
+        if "interrupted" in str(error):
+            return deadline.error()
+        if isinstance(error, MemoryError):
+            return QueryStopped("the query needs more memory than there is; narrow it")
+        if isinstance(error, sqlite3.Error) and any(sign in str(error) for sign in DAMAGED):
+            return StoreDamaged(f"{self.source.path} is damaged ({error}); restore it from a backup")
+        if isinstance(error, sqlite3.OperationalError) and "locked" in str(error):
+            return StoreBusy(f"another process holds {self.source.path}; try again")
+        return in_words(text, error, self.authorizer.reason, self._parses)
+
+    def _parses(self, text: str) -> str:
+        """What SQLite says when it only parses `text`."""
+        try:
+            self._connection.execute("EXPLAIN " + text).close()
+        except (sqlite3.Error, sqlite3.Warning) as error:
+            return str(error)
+        return ""
+
+    def _open(self) -> tuple[sqlite3.Connection, Authorizer]:
+        path = self.source.path
+        if not path.exists():
+            raise StoreError(f"there is no {self.source.name} database {path} yet: nothing has been loaded")
+        try:
+            connection = sqlite3.connect(
+                f"{path.absolute().as_uri()}?mode=ro",
+                uri=True,
+                timeout=BUSY_TIMEOUT_S,
+                isolation_level=None,
+                check_same_thread=False,
+                cached_statements=32,
+            )
+        except sqlite3.Error as error:
+            raise StoreError(f"{path} cannot be opened: {error}") from error
+        try:
+            return connection, self._prepare(connection)
+        except sqlite3.Error as error:
+            connection.close()
+            kind = StoreDamaged if any(sign in str(error) for sign in DAMAGED) else StoreError
+            raise kind(f"{path} cannot be read: {error}") from error
+
+    def _prepare(self, connection: sqlite3.Connection) -> Authorizer:
+        apply_limits(connection)
+        install_printf(connection)
+        names = {str(row[0]).lower() for row in connection.execute("SELECT name FROM main.sqlite_master")}
+        if "sqlite_stat1" in names:
+            found = connection.execute("SELECT tbl, max(CAST(stat AS INTEGER)) FROM sqlite_stat1 GROUP BY tbl")
+            self.rows_known = {str(table): int(rows) for table, rows in found if rows}
+        if self.source.tables is not None:
+            names &= {name.lower() for name in self.source.tables}
+        self.keys = {name: _key(connection, name) for name in names}
+        if self.source.sealed and any(table.lower() in names for table, _ in self.showing):
+            install_views(connection, self.showing, self._cipher)
+            if Showing.CLEAR in self.showing.values():
+                connection.execute("PRAGMA temp_store = MEMORY")  # what was opened is not sorted on a disk
+        for name, select in self.source.views:
+            connection.execute(f"CREATE TEMP VIEW {name} AS {select}")
+            names.add(name.lower())
+        masked = {column for column, showing in self.showing.items() if showing is not Showing.CLEAR}
+        if self._cipher is None:
+            masked = set(self.showing)
+        authorizer = Authorizer(
+            tables=frozenset(names), sealed=frozenset((table.lower(), column.lower()) for table, column in masked)
+        )
+        connection.set_authorizer(authorizer)
+        return authorizer
+
+
+def _key(connection: sqlite3.Connection, table: str) -> tuple[str, ...]:
+    found = connection.execute("SELECT name FROM pragma_table_info(?) WHERE pk > 0 ORDER BY pk", (table,))
+    return tuple(str(row[0]) for row in found)
+
+
+def columns_of(cursor: sqlite3.Cursor) -> tuple[str, ...]:
+    """The names of a running query's columns."""
+    return tuple(str(column[0]) for column in cursor.description or ())

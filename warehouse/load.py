@@ -1,0 +1,137 @@
+"""Loads one file into one table: a batch, which is one transaction, with its rejects beside it."""
+
+from __future__ import annotations
+
+import gc
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from datetime import datetime
+from pathlib import Path
+
+from warehouse import dimensions, sales
+from warehouse.database import STOPPED, Warehouse, stamp
+from warehouse.dimensions import DimensionLoad
+from warehouse.errors import DataRefused, QueryStopped, StoreError
+from warehouse.models import DIMENSIONS, FACT, LoadReport
+from warehouse.ports import CellCipher
+from warehouse.readers import Reader
+from warehouse.readers.csv import CsvReader
+from warehouse.readers.parquet import ParquetReader
+from warehouse.rejects import RejectsFile
+from warehouse.sales import SalesLoad
+
+LOADABLE = (FACT, *DIMENSIONS)
+PARQUET_MAGIC = b"PAR1"
+
+
+def table_named(name: str) -> str:
+    """The table of that name as it is spelled, whatever its case. Raises `DataRefused`."""
+    for table in LOADABLE:
+        if table.casefold() == name.casefold():
+            return table
+    raise DataRefused(f"expected one of the tables {', '.join(LOADABLE)}, found {name[:60]!r}")
+
+
+def load(
+    warehouse: Warehouse,
+    table: str,
+    path: Path,
+    *,
+    cipher: CellCipher,
+    rejects_dir: Path,
+    now: datetime,
+    progress: Callable[[int, int], None] = lambda _done, _all: None,
+    stop: threading.Event | None = None,
+) -> LoadReport:
+    """Load the CSV or Parquet file `path` into `table`, whole or not at all; the aggregates are current afterwards.
+
+    A row whose key is there already changes what differs, or nothing; of several lines with one key the last counts.
+    `progress` is told how much of the file is read. Raises `DataRefused` for a file that is not rows of this table,
+    `EngineMissing` for Parquet without its extra, `QueryStopped`, and a `StoreError`.
+    """
+    started_s = time.monotonic()
+    with closing(_open(path, table)) as reader, warehouse.writing(stop) as connection:
+        batch_id = int(connection.execute("SELECT coalesce(max(batch_id), 0) + 1 FROM batch").fetchone()[0])
+        try:
+            with RejectsFile(rejects_dir, table, reader.names, now) as rejects:
+                read, (new, changed, same) = _carry_out(
+                    connection, table, reader, batch_id, cipher, rejects, progress, stop
+                )
+                rejects_file = rejects.publish()
+        except DataRefused as error:
+            raise DataRefused(f"{path}: {error}") from error
+        except OSError as error:
+            where = error.filename or rejects_dir
+            raise StoreError(f"{where}: cannot be read or written: {error.strerror}; nothing was changed") from error
+        if new or changed:
+            connection.execute(
+                "INSERT INTO batch VALUES (?, ?, ?, NULL, ?, ?, ?, ?, ?, ?, ?)",
+                (batch_id, table, str(path.absolute()), stamp(now), read, new, changed, same, rejects.count,
+                 None if rejects_file is None else str(rejects_file)),
+            )  # fmt: skip
+    if new or changed:
+        warehouse.checkpoint()
+    return LoadReport(table, read, new, changed, same, rejects.count, rejects_file, time.monotonic() - started_s)
+
+
+def _carry_out(
+    connection: sqlite3.Connection,
+    table: str,
+    reader: Reader,
+    batch_id: int,
+    cipher: CellCipher,
+    rejects: RejectsFile,
+    progress: Callable[[int, int], None],
+    stop: threading.Event | None,
+) -> tuple[int, tuple[int, int, int]]:
+    """Rows read, and what became of the good ones."""
+    target: SalesLoad | DimensionLoad = (
+        SalesLoad(connection, reader.names, batch_id, rejects)
+        if table == FACT
+        else DimensionLoad(connection, table, reader.names, cipher, rejects)
+    )
+    read = 0
+    with _without_collection():
+        for chunk in reader.chunks():
+            if stop is not None and stop.is_set():
+                raise QueryStopped(STOPPED)
+            rejects.add(chunk.rejected)
+            target.take(chunk)
+            rejects.settle()
+            read += len(chunk.lines) + len(chunk.rejected)
+            progress(*reader.progress())
+    return read, target.finish()
+
+
+@contextmanager
+def _without_collection() -> Iterator[None]:
+    """Rows are no cycles, but looking for some among millions of them takes a third of the time of reading."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def _open(path: Path, table: str) -> Reader:
+    """A reader by what the file holds, whatever it is called. Raises `DataRefused`, `EngineMissing`."""
+    try:
+        if not path.is_file():
+            found = "a folder or device" if path.exists() else "no such file"
+            raise DataRefused(f"{path}: expected a CSV or Parquet file, found {found}")
+        with path.open("rb") as file:
+            magic = file.read(4)
+        if magic == PARQUET_MAGIC:
+            return ParquetReader(path, sales.WANTED if table == FACT else dimensions.WANTED[table])
+        try:
+            return CsvReader(path)
+        except DataRefused as error:
+            raise DataRefused(f"{path}: {error}") from error
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise DataRefused(f"{path}: expected a file that can be read, found: {reason}") from error

@@ -1,0 +1,41 @@
+"""Files of rows as columns: what a load reads, a bounded piece at a time, whatever the format."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A row that is not loaded: its 1-based line (in Parquet its row), why not, and its fields as they came."""
+
+    line: int
+    reason: str
+    fields: Sequence[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Some rows as columns in the order of the reader's `names`, the line of each, and rows without that shape."""
+
+    lines: Sequence[int]
+    columns: Sequence[Sequence[Any]]
+    rejected: list[Rejected] = field(default_factory=list)
+
+
+class Reader(Protocol):
+    """A file being read. `names` are its columns in lower case; cells are text, int or None."""
+
+    names: tuple[str, ...]
+
+    def chunks(self) -> Iterator[Chunk]:
+        """The rows, once. Raises `DataRefused` where the file cannot be read on."""
+        ...
+
+    def progress(self) -> tuple[int, int]:
+        """How much is read, and of how much."""
+        ...
+
+    def close(self) -> None: ...

@@ -1,0 +1,131 @@
+"""CSV as it comes: UTF-8 or UTF-16, with or without a mark, any usual delimiter; never more than a few MiB at once."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from warehouse.errors import DataRefused
+from warehouse.readers import Chunk, Rejected
+
+BLOCK = 262_144  # bytes read at once
+LONGEST_LINE = 1_048_576  # bytes
+MOST_COLUMNS = 1_000
+ROWS_A_CHUNK, BYTES_A_CHUNK, ROWS_A_STEP = 5_000, 4_194_304, 16
+DELIMITERS = (",", ";", "\t", "|")
+MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
+
+
+class CsvReader:
+    """The rows of a CSV file with a header. Raises `DataRefused` if it has none that can be read, and OSError."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file = path.open("rb")
+        self._size = path.stat().st_size
+        self._handed = 0
+        try:
+            lines = chain.from_iterable(io.StringIO(text, newline="") for text in self._texts(self._file))
+            first = next(lines, "")
+            delimiter = max(DELIMITERS, key=first.count)
+            self._rows = csv.reader(chain([first], lines), delimiter=delimiter)
+            self.names = self._header()
+        except BaseException:
+            self._file.close()
+            raise
+        self._line = self._rows.line_num
+
+    def chunks(self) -> Iterator[Chunk]:
+        while (chunk := self._chunk()) is not None:
+            yield chunk
+
+    def progress(self) -> tuple[int, int]:
+        return self._handed, self._size
+
+    def close(self) -> None:
+        self._file.close()
+
+    def _header(self) -> tuple[str, ...]:
+        try:
+            row = next(self._rows, [])
+        except csv.Error as error:
+            raise self._refused(1, f"expected a header line, found what is not CSV ({error})") from error
+        if len(row) > MOST_COLUMNS:
+            raise self._refused(1, f"expected a header of at most {MOST_COLUMNS} columns, found {len(row)}")
+        return tuple(name.strip().lower() for name in row)
+
+    def _texts(self, file: BinaryIO) -> Iterator[str]:
+        """The file's text in pieces that end with a line, undecodable bytes as lone surrogates."""
+        block = file.read(BLOCK)
+        mark, encoding = next(((m, e) for m, e in MARKS if block.startswith(m)), (b"", "utf-8"))
+        errors = "surrogateescape" if encoding == "utf-8" else "replace"
+        decoder = codecs.getincrementaldecoder(encoding)(errors=errors)
+        block, rest = block[len(mark) :], ""
+        while block:
+            self._handed += len(block)
+            rest += decoder.decode(block)
+            end = max(rest.rfind("\n"), rest.rfind("\r", 0, -1)) + 1
+            if end:
+                yield rest[:end]
+                rest = rest[end:]
+            if len(rest) > LONGEST_LINE:
+                raise DataRefused(f"expected lines of at most {LONGEST_LINE:,} characters, found more; is this CSV?")
+            block = file.read(BLOCK)
+        rest += decoder.decode(b"", final=True)
+        if rest:
+            yield rest
+
+    def _chunk(self) -> Chunk | None:
+        rows: list[list[str]] = []
+        failed = ""
+        start, line = self._handed, self._line
+        try:
+            while len(rows) < ROWS_A_CHUNK and self._handed - start < BYTES_A_CHUNK:
+                before = len(rows)
+                rows.extend(islice(self._rows, ROWS_A_STEP))
+                if len(rows) == before:
+                    break
+        except csv.Error as error:
+            failed = str(error)
+        self._line = self._rows.line_num
+        if not rows and not failed:
+            return None
+        return self._shaped(rows, line, failed)
+
+    def _shaped(self, rows: list[list[str]], before: int, failed: str) -> Chunk:
+        """`rows`, which follow line `before`, as columns; a row of another width is rejected, a blank line nothing."""
+        width = len(self.names)
+        lines: Sequence[int] = range(before + 1, before + len(rows) + 1)
+        rejected: list[Rejected] = []
+        if self._line - before != len(rows) or failed:
+            lines = _lines(rows, before)
+            if failed:
+                rejected.append(Rejected(self._line, f"expected a line of CSV, found what is not ({failed})", []))
+        if set(map(len, rows)) - {width}:
+            pairs = list(zip(lines, rows, strict=True))
+            rejected += [
+                Rejected(line, f"expected {width} fields, found {len(row)}", row[: width + 1])
+                for line, row in pairs
+                if row and len(row) != width
+            ]
+            pairs = [(line, row) for line, row in pairs if len(row) == width]
+            lines, rows = [line for line, _ in pairs], [row for _, row in pairs]
+        columns: list[tuple[Any, ...]] = list(zip(*rows, strict=True)) if rows else [()] * width
+        return Chunk(lines, columns, rejected)
+
+    def _refused(self, line: int, what: str) -> DataRefused:
+        return DataRefused(f"line {line}: {what}")
+
+
+def _lines(rows: list[list[str]], before: int) -> list[int]:
+    """The line on which each row starts, where quoted fields hold line ends."""
+    found, line = [], before + 1
+    for row in rows:
+        found.append(line)
+        line += 1 + sum(max(field.count("\n"), field.count("\r")) for field in row)
+    return found

@@ -1,0 +1,93 @@
+"""The rejects file of a load: every row that was not loaded, with line and reason; there whole, or not at all."""
+
+from __future__ import annotations
+
+import csv
+import os
+import re
+import uuid
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TextIO
+
+from warehouse.models import MASK, SENSITIVE
+from warehouse.readers import Rejected
+
+MOST_FIELDS = 200
+_NUMBER = re.compile(r"[+-]?[0-9][0-9.,]*")
+
+
+class RejectsFile:
+    """Collects rejected rows of `table` in `folder`; the file is made with the first, and appears with `publish`.
+
+    Cells of sensitive columns are masked in it: the line leads back to the file they came from. A cell that a
+    spreadsheet would run as a formula is led by an apostrophe.
+    """
+
+    def __init__(self, folder: Path, table: str, names: Sequence[str], now: datetime) -> None:
+        stem = f"rejects-{table}-{now.astimezone(UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}.csv"
+        self._path = folder / stem
+        self._part = folder / f".{stem}.part"
+        self._names = names
+        self._masked = {name for where, name in SENSITIVE if where == table}
+        self._file: TextIO | None = None
+        self._writer: Any = None
+        self._waiting: list[Rejected] = []
+        self.count = 0
+
+    def add(self, rows: Iterable[Rejected]) -> None:
+        """Note these rows."""
+        self._waiting += rows
+
+    def settle(self) -> None:
+        """Write what was noted, in the order of the lines. Raises OSError."""
+        if self._waiting and self._file is None:
+            self._begin()
+        for row in sorted(self._waiting, key=lambda row: row.line):
+            self._writer.writerow([row.line, row.reason, *map(guarded, self._fields(row.fields))])
+        self.count += len(self._waiting)
+        self._waiting = []
+
+    def publish(self) -> Path | None:
+        """Make the file durable under its name; None if no row was rejected. Raises OSError."""
+        if self._file is None:
+            return None
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._file.close()
+        self._part.replace(self._path)
+        return self._path
+
+    def _begin(self) -> None:
+        self._part.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        handle = os.open(self._part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        self._file = os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace", newline="")
+        self._writer = csv.writer(self._file)
+        self._writer.writerow(["line", "reason", *map(guarded, self._names[:MOST_FIELDS])])
+
+    def _fields(self, fields: Sequence[Any]) -> list[Any]:
+        known = len(fields) == len(self._names)
+        return [
+            MASK if self._masked and (not known or self._names[index] in self._masked) else cell
+            for index, cell in enumerate(fields[:MOST_FIELDS])
+        ]
+
+    def __enter__(self) -> RejectsFile:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._file is not None:
+            self._file.close()
+        self._part.unlink(missing_ok=True)
+
+
+def guarded(cell: Any) -> str:
+    """A cell that no spreadsheet takes for a formula."""
+    words = "" if cell is None else str(cell).replace("\0", "\\0")
+    if words[:1] in "=+-@\t\r\n" and words and not _NUMBER.fullmatch(words):
+        return "'" + words
+    return words

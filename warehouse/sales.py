@@ -1,0 +1,215 @@
+"""Loads sales: checks them a column at a time, takes new ones straight in, and corrects those that have changed.
+
+In order:
+1. A piece of the file whose every value is plain and valid is taken as columns; any other is read row by row, and
+   its bad rows are rejected with their reasons.
+2. Rows whose transaction ids follow upon all others are new: they go straight to the facts. Others are staged, where
+   the last line of a transaction counts.
+3. In the end staged rows that are there already are forgotten; what the rest changes, and what is new, is summed by
+   month, store and product, and that difference is added to all four aggregates.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from operator import floordiv, lt, mul
+from typing import Any
+
+from warehouse import aggregates
+from warehouse.bulk import FACT_COLUMNS, Inserter
+from warehouse.database import script, statements
+from warehouse.errors import DataRefused
+from warehouse.keys import KeySet
+from warehouse.models import FACT
+from warehouse.readers import Chunk, Rejected
+from warehouse.rejects import RejectsFile
+from warehouse.values import (
+    LARGEST_CENTS,
+    LARGEST_ID,
+    LARGEST_QUANTITY,
+    Unfit,
+    cents,
+    integer,
+    integers,
+    monies,
+    shown,
+)
+
+KEYS = {
+    "time_id": "Time_Table",
+    "store_id": "Store_Table",
+    "product_id": "Product_Table",
+    "customer_id": "Customer_Table",
+}
+IDS = ("transaction_id", *KEYS)
+NEEDED = (*IDS, "quantity_sold")
+AMOUNT, AMOUNT_CENTS = "total_sales_amount", "total_sales_cents"
+PRICE, PRICE_CENTS = "unit_price", "unit_price_cents"
+WANTED = {*NEEDED, AMOUNT, AMOUNT_CENTS, PRICE, PRICE_CENTS}
+
+Columns = list[list[int]]
+
+
+class SalesLoad:
+    """One batch of sales within a write transaction. Raises `DataRefused` if a specified column is missing."""
+
+    def __init__(
+        self, connection: sqlite3.Connection, names: Sequence[str], batch_id: int, rejects: RejectsFile
+    ) -> None:
+        self._connection = connection
+        self._batch_id = batch_id
+        self._rejects = rejects
+        self._at = _positions(names)
+        self._amount = AMOUNT if AMOUNT in self._at else AMOUNT_CENTS
+        self._price = next((name for name in (PRICE, PRICE_CENTS) if name in self._at), None)
+        self._keys = {name: KeySet(connection, table, name) for name, table in KEYS.items()}
+        top = connection.execute("SELECT max(transaction_id) FROM Sales_Transactions_Table").fetchone()[0]
+        self._top = -1 if top is None else int(top)
+        self._first, self._last = self._top + 1, self._top
+        for statement in statements(script("load/stage")):
+            connection.execute(statement)
+        self._direct = Inserter(connection, FACT, FACT_COLUMNS, constants={"batch_id": batch_id})
+        self._staging = Inserter(connection, "temp.staged", FACT_COLUMNS, verb="INSERT OR REPLACE")
+        self._inserted = self._staged = 0
+
+    def take(self, chunk: Chunk) -> None:
+        """Check these rows, and take the good ones (1, 2)."""
+        if not len(chunk.lines):
+            return
+        found = self._as_columns(chunk) or self._row_by_row(chunk)
+        ids = found[0]
+        if not ids:
+            return
+        if ids[0] > self._top and all(map(lt, ids, ids[1:])):
+            if not self._inserted:
+                self._first = ids[0]
+            self._direct.add(found, len(ids))
+            self._inserted += len(ids)
+            self._last = ids[-1]
+        else:
+            self._staging.add(found, len(ids))
+            self._staged += len(ids)
+        self._top = max(self._top, *ids)
+
+    def finish(self) -> tuple[int, int, int]:
+        """Apply what was taken (3): how many rows were new, have changed a fact, have changed nothing."""
+        self._direct.flush()
+        self._staging.flush()
+        corrected = 0
+        if self._staged:
+            self._run("forget_same")
+            corrected = self._count(
+                "SELECT count(*) FROM temp.staged JOIN Sales_Transactions_Table USING (transaction_id)"
+            )
+        effective = self._count("SELECT count(*) FROM temp.staged")
+        if self._inserted or effective:
+            aggregates.begin_differences(self._connection)
+            self._run("difference", {"first": self._first, "last": self._last})
+            self._run("apply", {"batch_id": self._batch_id})
+            aggregates.apply_differences(self._connection, corrections=corrected > 0)
+        return self._inserted + effective - corrected, corrected, self._staged - effective
+
+    def _as_columns(self, chunk: Chunk) -> Columns | None:
+        """The chunk as columns of valid facts, None unless every row is plain and valid."""
+        columns = [integers(chunk.columns[self._at[name]]) for name in NEEDED]
+        amounts = self._money(chunk, self._amount)
+        if amounts is None or any(column is None for column in columns):
+            return None
+        *ids, quantities = [column for column in columns if column is not None]
+        if self._price is None:
+            if 0 in quantities:
+                return None
+            prices = list(map(floordiv, amounts, quantities))
+        elif (given := self._money(chunk, self._price)) is not None:
+            prices = given
+        else:
+            return None
+        if (
+            list(map(mul, quantities, prices)) != amounts
+            or min(prices) < 0
+            or max(map(abs, quantities)) > LARGEST_QUANTITY
+            or max(map(abs, amounts)) > LARGEST_CENTS
+            or max(prices) > LARGEST_CENTS
+            or min(ids[0]) < 0
+            or max(ids[0]) > LARGEST_ID
+            or any(self._keys[name].missing(column) for name, column in zip(KEYS, ids[1:], strict=True))
+        ):
+            return None
+        return [*ids, quantities, prices, amounts]
+
+    def _money(self, chunk: Chunk, name: str) -> list[int] | None:
+        column = chunk.columns[self._at[name]]
+        return monies(column) if name in (AMOUNT, PRICE) else integers(column)
+
+    def _row_by_row(self, chunk: Chunk) -> Columns:
+        """The good rows of the chunk as columns; the others are rejected."""
+        rows, lines = list(zip(*chunk.columns, strict=True)), chunk.lines
+        parsed: list[tuple[int, ...] | Unfit] = [self._parsed(row) for row in rows]
+        good = [facts for facts in parsed if isinstance(facts, tuple)]
+        unknown = {name: self._keys[name].missing(facts[index] for facts in good) for index, name in enumerate(KEYS, 1)}
+        kept: list[tuple[int, ...]] = []
+        for facts, row, line in zip(parsed, rows, lines, strict=True):
+            reason = str(facts) if isinstance(facts, Unfit) else _unknown_key(facts, unknown)
+            if reason or isinstance(facts, Unfit):
+                self._rejects.add([Rejected(line, reason, row)])
+            else:
+                kept.append(facts)
+        return [list(column) for column in zip(*kept, strict=True)] if kept else [[] for _ in FACT_COLUMNS]
+
+    def _parsed(self, row: Sequence[Any]) -> tuple[int, ...] | Unfit:
+        """The facts of a row, or why it has none."""
+        try:
+            ids = [_key(name, row[self._at[name]]) for name in IDS]
+            quantity = integer(
+                "quantity_sold", row[self._at["quantity_sold"]], low=-LARGEST_QUANTITY, high=LARGEST_QUANTITY
+            )
+            amount = cents(self._amount, row[self._at[self._amount]], is_cents=self._amount == AMOUNT_CENTS)
+            return (*ids, quantity, self._price_at_sale(row, quantity, amount), amount)
+        except Unfit as unfit:
+            return unfit
+
+    def _price_at_sale(self, row: Sequence[Any], quantity: int, amount: int) -> int:
+        if self._price is not None:
+            price = cents(self._price, row[self._at[self._price]], low=0, is_cents=self._price == PRICE_CENTS)
+            if quantity * price != amount:
+                found = f"{quantity} × {price / 100:.2f} = {quantity * price / 100:.2f}, and {amount / 100:.2f}"
+                raise Unfit(f"{self._amount}: expected quantity × price at sale, found {found}")
+            return price
+        if quantity == 0 or amount % quantity or amount // quantity < 0:
+            found = f"{amount / 100:.2f} for {quantity}"
+            raise Unfit(f"{self._amount}: expected quantity × a price in whole cents, found {found}")
+        return amount // quantity
+
+    def _run(self, name: str, parameters: dict[str, int] | None = None) -> None:
+        for statement in statements(script(f"load/{name}")):
+            self._connection.execute(statement, parameters or {})
+
+    def _count(self, sql: str) -> int:
+        return int(self._connection.execute(sql).fetchone()[0])
+
+
+def _positions(names: Sequence[str]) -> dict[str, int]:
+    at = {name: names.index(name) for name in WANTED if name in names}
+    missing = [name for name in NEEDED if name not in at]
+    if AMOUNT not in at and AMOUNT_CENTS not in at:
+        missing.append(AMOUNT)
+    if missing:
+        found = ", ".join(shown(name) for name in names[:20]) or "none"
+        raise DataRefused(f"expected a column {', '.join(missing)}, found the columns {found}")
+    return at
+
+
+def _key(name: str, cell: Any) -> int:
+    """An id; a day may also be written as a date."""
+    if name == "time_id" and isinstance(cell, str) and len(cell) == 10 and cell[4] == cell[7] == "-":
+        cell = cell.replace("-", "")
+    return integer(name, cell)
+
+
+def _unknown_key(facts: Sequence[int], unknown: dict[str, set[int]]) -> str:
+    """Which key of a row its dimension does not have; empty if it has all."""
+    for index, (name, missing) in enumerate(unknown.items(), 1):
+        if facts[index] in missing:
+            return f"{name}: expected a row of {KEYS[name]}, found none with {facts[index]}"
+    return ""

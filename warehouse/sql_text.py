@@ -1,0 +1,140 @@
+"""Reading SQL text as tokens: enough to tell one SELECT from anything else and to point at a place in it.
+
+It decides nothing about rights, which the authorizer does on what SQLite really understood; it gives early, clear
+refusals and the offsets that messages point at.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from itertools import pairwise
+
+from warehouse.errors import QueryRefused
+
+MAX_CHARACTERS = 100_000
+READING = ("SELECT", "WITH", "VALUES")
+
+_TOKEN = re.compile(
+    r"""(?P<space>[ \t\r\n\f]+|--[^\n]*|/\*(?s:.*?)(?:\*/|\Z))
+      | (?P<string>[xX]?'(?:[^']|'')*')
+      | (?P<quoted>"(?:[^"]|"")*"|`(?:[^`]|``)*`|\[[^\]]*\])
+      | (?P<number>0[xX][0-9A-Fa-f]+|(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)
+      | (?P<parameter>[:@$][A-Za-z_]\w*|\?\d*)
+      | (?P<word>[^\W\d][\w$]*)
+      | (?P<operator>\|\||<<|>>|<=|>=|<>|!=|==|->>|->|[-+*/%&|~<>=(),.;])""",
+    re.VERBOSE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One token; `kind` is string, quoted, number, parameter, word or operator, `start` its offset in the text."""
+
+    kind: str
+    text: str
+    start: int
+
+    @property
+    def end(self) -> int:
+        return self.start + len(self.text)
+
+    @property
+    def name(self) -> str:
+        """What the token names, without its quotes and in lower case."""
+        bare = self.text[1:-1] if self.kind == "quoted" else self.text
+        return bare.lower()
+
+
+def tokens(text: str) -> list[Token]:
+    """The tokens of `text`, comments and spaces left out. Raises `QueryRefused` at what begins no token."""
+    found, at = [], 0
+    while at < len(text):
+        match = _TOKEN.match(text, at)
+        if match is None:
+            raise QueryRefused(f"{_unreadable(text[at])}{where(text, at)}", position=at)
+        if match.lastgroup != "space":
+            found.append(Token(str(match.lastgroup), match.group(), at))
+        at = match.end()
+    return found
+
+
+def one_select(text: str) -> tuple[str, list[Token]]:
+    """The one SELECT that `text` is, without a final semicolon, and its tokens.
+
+    Raises `QueryRefused` for anything else, pointing at the place.
+    """
+    if len(text) > MAX_CHARACTERS:
+        raise QueryRefused(f"the query has {len(text):,} characters; at most {MAX_CHARACTERS:,} are taken")
+    if (position := text.find("\0")) >= 0:
+        raise QueryRefused(f"the query holds a NUL character{where(text, position)}", position=position)
+    found = tokens(text)
+    while found and found[-1].text == ";":
+        found.pop()
+    if not found:
+        raise QueryRefused("there is no query: expected one SELECT")
+    first = found[0]
+    if first.text.upper() not in READING:
+        raise QueryRefused(
+            f"only one SELECT is permitted, found {shown(first.text)}{where(text, first.start)}", position=first.start
+        )
+    for token, following in pairwise(found):
+        if token.text == ";":
+            raise QueryRefused(
+                f"only one statement is permitted; a second begins with {shown(following.text)}"
+                f"{where(text, following.start)}",
+                position=following.start,
+            )
+    return text[: found[-1].end], found
+
+
+def at_most(text: str, found: list[Token], rows: int, offset: int = 0) -> str:
+    """`text` with a limit on its rows: one that SQLite knows of lets it sort only what is wanted."""
+    limit = f"\nLIMIT {rows}" + (f" OFFSET {offset}" if offset else "")
+    depth = 0
+    for token in found:
+        depth += (token.text == "(") - (token.text == ")")
+        if depth == 0 and token.kind == "word" and token.name in ("limit", "values"):
+            return f"SELECT * FROM (\n{text}\n){limit}" if offset else text  # noqa: S608 - the user's own SELECT, which it stays
+    return text + limit
+
+
+def where(text: str, position: int) -> str:
+    """` at line L, column C`, both counted from 1."""
+    line = text.count("\n", 0, position) + 1
+    column = position - (text.rfind("\n", 0, position) + 1) + 1
+    return f" at line {line}, column {column}"
+
+
+def shown(text: str) -> str:
+    """A token as a message may show it: short, quoted."""
+    return repr(text if len(text) <= 40 else text[:39] + "…")
+
+
+def split_at_commas(part: list[Token]) -> list[list[Token]]:
+    """The items of a list, split at the commas outside of parentheses."""
+    items: list[list[Token]] = [[]]
+    depth = 0
+    for token in part:
+        depth += (token.text == "(") - (token.text == ")")
+        if token.text == "," and depth == 0:
+            items.append([])
+        else:
+            items[-1].append(token)
+    return items
+
+
+def with_parameters_written(text: str, *, sign: str) -> str:
+    """`text` with its `:name` parameters written with another sign, as another engine wants them."""
+    parts, at = [], 0
+    for token in tokens(text):
+        if token.kind == "parameter" and token.text[0] == ":":
+            parts += [text[at : token.start], sign, token.text[1:]]
+            at = token.end
+    return "".join([*parts, text[at:]])
+
+
+def _unreadable(character: str) -> str:
+    if character in "'\"`[":
+        return f"a quotation that begins with {character} does not end; it starts"
+    return f"a character that SQL does not have, {character!r},"
