@@ -15,6 +15,7 @@ from textual import events
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.message_pump import MessagePump
+from textual.notifications import Notify, SeverityLevel
 from textual.screen import Screen
 from textual.widgets import Input
 
@@ -28,6 +29,7 @@ from console.tui.shell import Shell
 from console.tui.state import UiState, load_state, save_state
 from console.tui.terminal import guarded_run
 from console.tui.theme import DARK, LIGHT, AsciiOnly, speaks_unicode, themes, variables
+from console.tui.toasts import FAILURE_S, MOST, SUCCESS_S, shortened
 from console.tui.widgets.line_table import LineTable
 
 LEAST_WIDTH, LEAST_HEIGHT = 60, 16
@@ -121,7 +123,28 @@ class LakewardenApp(App[None]):
     def _on_problem(self, message: str) -> None:
         """Called in the scheduler's thread."""
         with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
-            self.call_later(self.notify, message, severity="error", timeout=15, markup=False)
+            self.call_later(self.notify, message, severity="error", markup=False)
+
+    def notify(
+        self,
+        message: str,
+        *,
+        title: str = "",
+        severity: SeverityLevel = "information",
+        timeout: float | None = None,
+        markup: bool = True,
+    ) -> None:
+        """A short message, soon gone: what matters stands elsewhere too."""
+        if timeout is None:
+            timeout = SUCCESS_S if severity == "information" else FAILURE_S
+        text = shortened(message, width=self.size.width)
+        super().notify(text, title=title, severity=severity, timeout=timeout, markup=markup)
+
+    def on_notify(self, _event: Notify) -> None:
+        """Before one more is shown: older ones make room."""
+        shown = list(self._notifications)
+        for old in shown[: max(len(shown) - MOST + 1, 0)]:
+            del self._notifications[old]
 
     async def action_quit(self) -> None:
         """Leave at once: what is in flight is told of afterwards."""
@@ -205,7 +228,9 @@ def run_console(settings: Settings, environ: Mapping[str, str]) -> int:
         workspace.background.stop()
         if left:
             runs = "1 run was" if left == 1 else f"{left} runs were"
-            sys.stderr.write(f"lakewarden: {runs} left unfinished; the next call of its hour completes it\n")
+            sys.stderr.write(
+                f"lakewarden: {runs} left unfinished: the next call of its hour completes it, `r` a manual one\n"
+            )
     return code
 
 

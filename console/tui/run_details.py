@@ -8,6 +8,7 @@ from pathlib import Path
 
 from console.actions.errors import NoSuchRun
 from console.actions.pipelines import Pipelines
+from console.tui.run_lines import states_of
 from etl.history.queries import AttemptRow, CityRow, LogLine, RunRow
 from etl.models import CityState, RunState, Task, TaskState
 from etl.tasks import PRACTICE
@@ -63,19 +64,24 @@ class RunDetails:
         return self.run.source == PRACTICE
 
     @property
-    def to_copy(self) -> str:
-        """The object's key, or before there is one the newest file of the run that exists, else the run's id."""
+    def waits(self) -> bool:
+        """Whether the city waits for its retry."""
+        return self.city.retry_at is not None and self.city.state is CityState.RUNNING
+
+    @property
+    def to_copy(self) -> tuple[str, str]:
+        """What it is, and the object's key, or before there is one the newest file that exists, else the run's id."""
         if self.city.object_key:
-            return self.city.object_key
+            return "the object key", self.city.object_key
         files = [file for file in (self.transformed, self.raw) if file.exists]
-        return str(files[0].path) if files else self.run.run_id
+        return ("the file path", str(files[0].path)) if files else ("the run id", self.run.run_id)
 
 
 def read_details(pipelines: Pipelines, run_id: str, wanted: Wanted) -> RunDetails:
     """Read what is wanted. Raises `NoSuchRun`, an `EtlError`, a `ConfigError` or `PermissionDenied`."""
     run = pipelines.run(run_id)
     city = city_of_run(run, wanted.slug)
-    attempts = tuple(pipelines.attempts(run.run_id, slug=city.slug))
+    attempts = with_never_started(pipelines.attempts(run.run_id, slug=city.slug), run, city)
     attempt = attempt_of(attempts, wanted.attempt)
     raw, transformed = pipelines.staged_files(run.run_id, city.slug)
     return RunDetails(
@@ -97,6 +103,19 @@ def city_of_run(run: RunRow, slug: str | None) -> CityRow:
     if not run.cities:
         raise NoSuchRun(f"{run.run_id} has no cities, so there is nothing to show")
     return min(run.cities, key=lambda city: _MOST_TELLING.index(city.state))
+
+
+def with_never_started(attempts: Sequence[AttemptRow], run: RunRow, city: CityRow) -> tuple[AttemptRow, ...]:
+    """The attempts, and one that never started for each task that will not run any more."""
+    newest = {attempt.task: attempt.state for attempt in attempts}
+    states = states_of(city, newest, running=run.state is RunState.RUNNING)
+    never = [
+        AttemptRow(task, city.city, city.slug, 0, state, None, None, None)
+        for task, state in states.items()
+        if task not in newest and state is not TaskState.QUEUED
+    ]
+    tasks = list(Task)
+    return tuple(sorted([*attempts, *never], key=lambda attempt: (tasks.index(attempt.task), attempt.attempt)))
 
 
 def attempt_of(attempts: Sequence[AttemptRow], wanted: AttemptId | None) -> AttemptRow | None:

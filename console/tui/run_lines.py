@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from etl.cities import same_city
-from etl.models import CityState, RunState, Task, TaskState, Trigger
+from etl.models import CITY_TASKS, CityState, RunState, Task, TaskState, Trigger
 
 if TYPE_CHECKING:  # the domain is loaded after the first paint
     from etl.history.queries import AttemptRow, CityRow, GridRow
@@ -139,6 +139,42 @@ def lines_of(runs: Runs) -> list[Line]:
 def waiting_cities(cities: Iterable[CityRow]) -> list[CityRow]:
     """The cities whose retry waits."""
     return [city for city in cities if city.retry_at is not None and city.state is CityState.RUNNING]
+
+
+def states_of(city: CityRow, tasks: Mapping[Task, TaskState], *, running: bool) -> dict[Task, TaskState]:
+    """Where each of a city's tasks stands; without attempt it waits only while the run goes on, else it never runs.
+    A retry that still waited when the run ended never goes either: the task failed."""
+    if city.state is CityState.FAILED:
+        never = TaskState.UPSTREAM_FAILED
+    else:
+        never = TaskState.QUEUED if running and city.state is CityState.RUNNING else TaskState.SKIPPED
+    known = dict(tasks) if running else {task: _settled(state) for task, state in tasks.items()}
+    return {task: known.get(task, never) for task in CITY_TASKS}
+
+
+def _settled(state: TaskState) -> TaskState:
+    return TaskState.FAILED if state is TaskState.UP_FOR_RETRY else state
+
+
+def counts_of(row: GridRow, task: Task) -> dict[TaskState, int]:
+    """How many of an ended run's cities stand where in a task, those included that it never ran for."""
+    counts = dict(row.tasks[task].counts) if task in row.tasks else {}
+    expected = 1 if task is Task.CHECK else sum(row.city_states.values())
+    if row.state is RunState.RUNNING:
+        return counts
+    if dropped := counts.pop(TaskState.UP_FOR_RETRY, 0):
+        counts[TaskState.FAILED] = counts.get(TaskState.FAILED, 0) + dropped
+    never = expected - sum(counts.values())
+    if never <= 0:
+        return counts
+    failed = 0
+    if task is not Task.CHECK:
+        ended = sum(counts.get(state, 0) for state in (TaskState.FAILED, TaskState.UPSTREAM_FAILED))
+        failed = min(never, max(row.city_states.get(CityState.FAILED, 0) - ended, 0))
+    for state, count in ((TaskState.UPSTREAM_FAILED, failed), (TaskState.SKIPPED, never - failed)):
+        if count:
+            counts[state] = counts.get(state, 0) + count
+    return counts
 
 
 def loaded_of(row: GridRow) -> tuple[int, int]:

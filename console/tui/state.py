@@ -16,12 +16,10 @@ MOST_BYTES = 65_536
 
 @dataclass(frozen=True, slots=True)
 class UiState:
-    """The choices of the person at the terminal. `filter` is what was typed, a selected city's name included;
-    `hidden_columns` are the titles of run-grid columns left out."""
+    """The choices of the person at the terminal. `hidden_columns` are the titles of run-grid columns left out."""
 
     tab: str = "pipelines"
     theme: str = DARK
-    filter: str = ""
     hidden_columns: tuple[str, ...] = ()
 
 
@@ -35,9 +33,7 @@ def load_state(path: Path) -> UiState:
     if not isinstance(found, dict):
         return UiState()
     texts = {
-        name: found[name]
-        for name in ("tab", "theme", "filter")
-        if isinstance(found.get(name), str) and len(found[name]) <= 200
+        name: found[name] for name in ("tab", "theme") if isinstance(found.get(name), str) and len(found[name]) <= 200
     }
     if texts.get("theme") not in (DARK, LIGHT):
         texts.pop("theme", None)

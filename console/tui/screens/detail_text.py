@@ -12,6 +12,7 @@ from console.tui.run_details import RunDetails, StagedFile
 from console.tui.text import duration_words, local_clock, plain
 from console.tui.theme import CITY_TONE, RUN_TONE, Glyphs, Tones
 from etl.history.queries import Problem
+from etl.models import CityState, TaskState
 
 LABEL = len("transformed  ")
 
@@ -19,19 +20,23 @@ LABEL = len("transformed  ")
 def summary_text(details: RunDetails, styles: Tones, signs: Glyphs) -> Text:
     """Two lines: the run, and the city."""
     run, city = details.run, details.city
-    at = run.logical_time.astimezone(UTC)
-    took = f"{duration_words(run.duration_s)}" if run.ended else "at work"
+    hour = run.logical_time.astimezone(UTC)
+    at_work = [other for other in run.cities if other.state is CityState.RUNNING]
+    idle = bool(at_work) and all(other.retry_at is not None for other in at_work)
+    took = f"{duration_words(run.duration_s)}" if run.ended else "waits for a retry" if idle else "at work"
     text = Text()
     text.append(f"{signs.run[run.state]} {run.state.value}", styles[RUN_TONE[run.state]])
-    text.append(f"  {at:%Y-%m-%d %H:%M:%S} UTC", styles["strong"])
-    text.append(f" ({local_clock(at)} here)  {run.trigger.value}  {took}\n", styles["muted"])
-    text.append(f"{signs.city[city.state]} {city.state.value}", styles[CITY_TONE[city.state]])
+    text.append(f"  {hour:%Y-%m-%d %H:%M:%S} UTC", styles["strong"])
+    text.append(f" ({local_clock(hour)} here)  {run.trigger.value}  {took}\n", styles["muted"])
+    if details.waits and city.retry_at is not None:
+        at = local_clock(city.retry_at, seconds=True)
+        text.append(f"{signs.task[TaskState.UP_FOR_RETRY]} waits for its retry at {at}", styles["wait"])
+    else:
+        text.append(f"{signs.city[city.state]} {city.state.value}", styles[CITY_TONE[city.state]])
     text.append(f"  {plain(city.city)}", styles["strong"])
     if len(run.cities) > 1:
         number = [other.slug for other in run.cities].index(city.slug) + 1
         text.append(f"  city {number} of {len(run.cities)}, [ and ] change, o chooses", styles["muted"])
-    if city.retry_at is not None:
-        text.append(f"  retry {local_clock(city.retry_at, seconds=True)}", styles["wait"])
     return text
 
 

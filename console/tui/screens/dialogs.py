@@ -108,8 +108,8 @@ class AddCity(Dialog):
             yield Static("", id="answer", classes="dialog-text", markup=False)
             with Horizontal(classes="dialog-buttons"):
                 yield Button("Test (Ctrl+T)", id="test")
-                yield Button("Add (Enter)", id="add", classes="primary")
-                yield Button("Cancel (Esc)", id="cancel")
+                yield Button("Add", id="add", classes="primary")
+                yield Button("Cancel", id="cancel")
 
     def on_mount(self) -> None:
         self._say("Test asks the weather API and stores nothing.", "muted")

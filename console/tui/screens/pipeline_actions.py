@@ -19,16 +19,19 @@ from console.tui.off_loop import off_loop, post
 from console.tui.run_lines import Line, exported, waiting_cities
 from console.tui.screens.dialogs import AddCity, Confirm, Notice, answer_text
 from console.tui.text import plain
+from console.tui.toasts import FAILURE_S, ended_words, nothing_done
 from console.tui.widgets.city_list import CityList
 from console.tui.widgets.run_grid import RunGrid
 from etl.files import write_whole
 from etl.models import City, RunState
+from etl.run import RunOutcome
 
 if TYPE_CHECKING:  # the domain is loaded after the first paint
     from etl.history.queries import GridRow
-    from etl.run import RunOutcome, RunRequest
+    from etl.run import RunRequest
 
 T = TypeVar("T")
+OnEnd = Callable[[RunOutcome | Exception], None]
 
 
 class PipelineActions:
@@ -75,7 +78,7 @@ class PipelineActions:
     # ---- runs -------------------------------------------------------------------------------------------------------
 
     def _run_now(self, opened: Workspace) -> None:
-        self._off_loop(lambda: opened.background.trigger(self._on_end), self._started)
+        self._start(opened.background.trigger)
 
     def _retry(self, opened: Workspace) -> None:
         row = self._selected_run("retry")
@@ -87,29 +90,42 @@ class PipelineActions:
             self._tell("Nothing failed in this run, so there is nothing to retry.", "warning")
         else:
             run_id = row.run_id
-            self._off_loop(lambda: opened.background.retry_failed(run_id, self._on_end), self._started)
+            self._start(lambda on_end: opened.background.retry_failed(run_id, on_end))
+
+    def _start(self, begin: Callable[[OnEnd], RunRequest]) -> None:
+        """Begin a run; that it started is told before how it ended, and not at all where another process has it."""
+        early: list[RunOutcome | Exception] = []
+        begun = False
+
+        def started(request: RunRequest) -> None:
+            nonlocal begun
+            begun = True
+            if not any(isinstance(outcome, RunOutcome) and nothing_done(outcome) for outcome in early):
+                self._started(request)
+            for outcome in early:
+                self._ended(outcome)
+
+        def ended(outcome: RunOutcome | Exception) -> None:
+            if begun:
+                self._ended(outcome)
+            else:
+                early.append(outcome)
+
+        self._off_loop(lambda: begin(lambda outcome: post(self._screen, Delivered(ended, outcome))), started)
 
     def _started(self, request: RunRequest) -> None:
         count = len(request.cities)
         self._tell(f"Run started: {plain(request.cities[0].name) if count == 1 else f'{count} cities'}.")
         self._feed.look_again()
 
-    def _on_end(self, outcome: RunOutcome | Exception) -> None:
-        """Called in the run's thread."""
-        post(self._screen, Delivered(self._ended, outcome))
-
     def _ended(self, outcome: RunOutcome | Exception) -> None:
         if isinstance(outcome, Exception):
             self._fail(outcome)
             return
         self._feed.look_again(outcome.run_id)
-        if outcome.failures:
-            what = f"{len(outcome.failures)} failed, {outcome.loaded} loaded. {outcome.failures[0]}"
-            self._tell(f"Run ended: {plain(what)}", "error")
-        elif outcome.busy and not outcome.loaded:
-            self._tell("Nothing was done: another process works on this run.", "warning")
-        else:
-            self._tell(f"Run ended: {outcome.loaded} loaded.")
+        if nothing_done(outcome):
+            self._screen.app.call_later(self._screen.app.clear_notifications)  # that it started is not so
+        self._tell(*ended_words(outcome))
 
     def _ask_retry(self, opened: Workspace, request: str) -> None:
         line = self._selected_line(f"{request} a retry")
@@ -210,7 +226,7 @@ class PipelineActions:
             units = opened.pipelines.setup().policy.units
             return answer_text(opened.pipelines.test_city(city), units)
 
-        self._off_loop(ask, self._tell)
+        self._off_loop(ask, self._tell_result)
 
     # ---- taking away ----------------------------------------------------------------------------------------------
 
@@ -235,7 +251,7 @@ class PipelineActions:
 
     def _copied(self, text: str) -> None:
         copy(self._screen.app, text)
-        self._tell(f"Copied: {plain(text)}")
+        self._tell_result(f"Sent to the terminal's clipboard: {plain(text)}")
 
     def _export(self, _opened: Workspace) -> None:
         rows = [line.run for line in self._grid.shown if line.city is None]
@@ -248,9 +264,9 @@ class PipelineActions:
             documents = [exported(row) for row in rows]
             write_whole(self._exports_dir / f"{name}.csv", csv_of(documents))
             write_whole(self._exports_dir / f"{name}.json", json.dumps(documents, indent=1).encode())
-            return f"{len(rows)} runs exported: {self._exports_dir}/{name}.csv and .json"
+            return f"{len(rows)} runs exported: {self._exports_dir.name}/{name}.csv and .json"
 
-        self._off_loop(write, self._tell)
+        self._off_loop(write, self._tell_result)
 
     # ---- inside -----------------------------------------------------------------------------------------------------
 
@@ -260,7 +276,7 @@ class PipelineActions:
             self._tell(f"There is no run to {what}.", "warning")
         elif line.run.run_id is None:
             self._tell(
-                "This hour was missed: no run exists. The API only tells the current weather, so it cannot be made up.",
+                "This hour was missed: no run exists, and the API only tells the current weather.",
                 "warning",
             )
         return line
@@ -288,7 +304,11 @@ class PipelineActions:
         off_loop(self._screen, work, done, self._fail)
 
     def _tell(self, text: str, severity: str = "information") -> None:
-        self._screen.notify(text, severity=severity, timeout=6 if severity == "information" else 10, markup=False)  # type: ignore[arg-type]
+        self._screen.notify(text, severity=severity, markup=False)  # type: ignore[arg-type]
+
+    def _tell_result(self, text: str) -> None:
+        """What was asked for, which takes longer to read than that something was done."""
+        self._screen.notify(text, timeout=FAILURE_S, markup=False)
 
     def _fail(self, error: Exception) -> None:
         """An error is shown in full: as a notice that stays until it is read."""

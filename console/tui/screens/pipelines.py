@@ -23,17 +23,21 @@ from console.tui.widgets.line_table import LineTable
 from console.tui.widgets.run_grid import OPTIONAL, RunGrid
 from console.tui.widgets.section_title import SectionTitle
 from console.tui.widgets.status_strip import StatusStrip
+from etl.models import RunState
 
 if TYPE_CHECKING:  # the domain is loaded after the first paint
     from console.actions.pipelines import Overview
     from console.tui.screens.pipeline_actions import PipelineActions
 
-FILTER_HELP = "failed, running, missed, manual, cron … or part of a city's name"
+FILTER_HELP = "failed (partial too), missed, manual … or a city's name"
 
 
 def _bind(key: str, action: str, what: str, tooltip: str) -> Binding:
     name = action.removeprefix("do('").removesuffix("')")
     return Binding(key, action, what, id=f"pipelines.{name.replace('_', '-')}", tooltip=tooltip)
+
+
+FILTER_KEYS = (Binding("enter", "apply_filter", "Apply"), Binding("escape", "clear_filter", "Leave"))
 
 
 class PipelinesScreen(Screen[None]):
@@ -64,7 +68,8 @@ class PipelinesScreen(Screen[None]):
     def __init__(self, shell: Shell) -> None:
         super().__init__()
         self._shell = shell
-        self._wish = Wish(wanted=RunFilter.parse(shell.ui.filter))
+        self._wish = Wish()
+        self._filter = ""
         self._snapshot: Snapshot | None = None
         self._actions: PipelineActions | None = None
 
@@ -75,9 +80,7 @@ class PipelinesScreen(Screen[None]):
         yield SectionTitle("Cities", id="cities-title")
         yield CityList()
         yield SectionTitle("Runs", id="runs-title")
-        field = Input(
-            self._shell.ui.filter, placeholder=FILTER_HELP, max_length=200, select_on_focus=False, id="filter"
-        )
+        field = Input(placeholder=FILTER_HELP, max_length=200, select_on_focus=False, id="filter")
         field.cursor_blink = False
         yield field
         yield RunGrid()
@@ -109,10 +112,12 @@ class PipelinesScreen(Screen[None]):
         self._show_trouble("")
         self.query_one(StatusStrip).show(snapshot.overview, snapshot.read_at, any_run=bool(snapshot.runs.rows))
         self._fit_cities(len(snapshot.cities))
-        self._cities.show(snapshot.cities, snapshot.read_at)
+        self._cities.show(snapshot.cities, snapshot.read_at, known_problems(snapshot))
         self._grid.empty_text = empty_text(snapshot.overview, filtered=snapshot.runs.wanted != RunFilter())
         self._grid.show(snapshot.runs, snapshot.read_at)
         self._title_panels()
+        if self.focused is not None:
+            self._hint(self.focused)
 
     def on_trouble(self, event: Trouble) -> None:
         self._show_trouble(str(event.error) or type(event.error).__name__)
@@ -153,7 +158,7 @@ class PipelinesScreen(Screen[None]):
         count = len(snapshot.cities) if snapshot else 0
         self.query_one("#cities-title", SectionTitle).say(f"{count}" if count > 1 else "")
         wanted = self._wish.wanted
-        note = f"only: {self._shell.ui.filter}   Esc shows all" if wanted != RunFilter() else ""
+        note = f"only: {self._filter}   Esc shows all" if wanted != RunFilter() else ""
         if note and snapshot and not snapshot.runs.complete and snapshot.runs.rows:
             note = f"back to {snapshot.runs.rows[-1].logical_time:%Y-%m-%d}   " + note
         self.query_one("#runs-title", SectionTitle).say(note)
@@ -166,10 +171,37 @@ class PipelinesScreen(Screen[None]):
     def _mark_focus(self, focused: Widget) -> None:
         self.query_one("#cities-title", SectionTitle).activate(focused.id == "cities")
         self.query_one("#runs-title", SectionTitle).activate(focused.id == "runs")
+        self._hint(focused)
+
+    def _hint(self, focused: Widget) -> None:
+        """Hint at the keys of the panel with the focus, and at those of the screen that can do something now."""
         of_panel = [b for b in type(focused).BINDINGS if isinstance(b, Binding) and b.show]
         known = {binding.description for binding in of_panel}
-        own = [b for b in type(self).BINDINGS if isinstance(b, Binding) and b.show and b.description not in known]
-        self.query_one(KeyHints).show([*of_panel, *own] if isinstance(focused, LineTable) else [])
+        idle = self._idle_keys()
+        own = [b for b in type(self).BINDINGS if isinstance(b, Binding) and b.show]
+        own = [b for b in own if b.description not in known and b.action not in idle]
+        if focused.id == "filter":
+            self.query_one(KeyHints).show(FILTER_KEYS)
+        else:
+            self.query_one(KeyHints).show([*of_panel, *own] if isinstance(focused, LineTable) else [])
+
+    def _idle_keys(self) -> set[str]:
+        """The actions that have nothing to act on in the selected run."""
+        line = self._grid.line
+        state = line.run.state if line else None
+        waits = line is not None and state is RunState.RUNNING and line.run.next_retry_at is not None
+        can = {
+            "do('retry')": state in (RunState.FAILED, RunState.PARTIAL),
+            "do('hurry')": waits,
+            "do('cancel_retry')": waits,
+            "do('cancel_run')": state is RunState.RUNNING,
+            "clear_filter": self._wish.wanted != RunFilter(),
+        }
+        return {action for action, possible in can.items() if not possible}
+
+    def on_line_table_selected(self) -> None:
+        if self.focused is not None:
+            self._hint(self.focused)
 
     def action_do(self, name: str) -> None:
         """Everything that is done, rather than looked at."""
@@ -192,9 +224,8 @@ class PipelinesScreen(Screen[None]):
         if line is None or workspace is None:
             return
         if line.run.run_id is None:
-            self.notify(
-                f"Missed: {plain(line.run.missed_because or '')}. The API only tells the current weather.", markup=False
-            )
+            told = f"Missed: {plain(line.run.missed_because or '')}. The API only tells the current weather."
+            self.notify(told, severity="warning", markup=False)
             return
         self._show_details(workspace, line.run.run_id, line.city.city.slug if line.city else None)
 
@@ -208,6 +239,7 @@ class PipelinesScreen(Screen[None]):
     def _show_details(self, workspace: Workspace, run_id: str, slug: str | None) -> None:
         from console.tui.screens.task_detail import TaskDetail  # only when wanted: the first paint does without
 
+        self.app.clear_notifications()
         self.app.push_screen(TaskDetail(workspace.pipelines, run_id, slug))
 
     def action_chart(self) -> None:
@@ -217,6 +249,7 @@ class PipelinesScreen(Screen[None]):
             return
         from console.tui.screens.city_chart import CityChart  # only when wanted: the first paint does without
 
+        self.app.clear_notifications()
         self.app.push_screen(CityChart(workspace.pipelines, city.city))
 
     def on_line_table_opened(self, event: LineTable.Opened) -> None:
@@ -246,6 +279,9 @@ class PipelinesScreen(Screen[None]):
     def on_input_submitted(self, event: Input.Submitted) -> None:
         self._filter_by(event.value)
 
+    def action_apply_filter(self) -> None:
+        self._filter_by(self.query_one("#filter", Input).value)
+
     def action_clear_filter(self) -> None:
         self.query_one("#filter", Input).value = ""
         self._filter_by("")
@@ -255,7 +291,7 @@ class PipelinesScreen(Screen[None]):
         status = self._cities.city
         if status is not None:
             text = RunFilter.text_for(status.city.name)
-            self._filter_by("" if self._shell.ui.filter == text else text)
+            self._filter_by("" if self._filter == text else text)
 
     def _filter_by(self, text: str) -> None:
         text = text.strip()
@@ -264,7 +300,7 @@ class PipelinesScreen(Screen[None]):
         field.display = False
         if self.focused is None or self.focused is field:
             self.set_focus(self._grid)
-        self._shell.remember(filter=text)
+        self._filter = text
         self._ask(dataclasses.replace(self._wish, wanted=RunFilter.parse(text), enough=0))
         self._title_panels()
         self._grid.want_more()
@@ -282,6 +318,17 @@ class PipelinesScreen(Screen[None]):
         """Repaint in the colours of another theme."""
         for table in self.query(LineTable):
             table.restyle()
+
+
+def known_problems(snapshot: Snapshot) -> dict[str, str]:
+    """What is wrong with cities in the newest run, in words by slug, as far as it is loaded."""
+    newest = snapshot.runs.rows[0].run_id if snapshot.runs.rows else None
+    detail = snapshot.runs.details.get(newest or "")
+    found = [(of.city.slug, of.city.problem) for of in detail.cities] if detail else []
+    last = snapshot.overview.last_problem
+    if last is not None:
+        found.append((last.slug, last.problem))
+    return {slug: problem.kind.replace("_", " ") for slug, problem in found if problem is not None}
 
 
 def empty_text(overview: Overview, *, filtered: bool) -> tuple[tuple[str, str], ...]:

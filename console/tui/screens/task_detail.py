@@ -26,15 +26,19 @@ from console.tui.screens.detail_text import error_text, files_text, summary_text
 from console.tui.screens.dialogs import Notice
 from console.tui.text import plain
 from console.tui.theme import glyphs, tones
+from console.tui.toasts import FAILURE_S, ended_words
 from console.tui.widgets.attempt_table import AttemptTable
 from console.tui.widgets.bars import KeyHints
 from console.tui.widgets.detail_header import DetailHeader
 from console.tui.widgets.line_table import LineTable
 from console.tui.widgets.log_view import LogView
 from console.tui.widgets.section_title import SectionTitle
+from etl.models import CityState, RunState
 from etl.run import RunOutcome
 
 MOST_ATTEMPTS = 8  # lines of the table before it scrolls
+FEW_ATTEMPTS = 3  # likewise on a low terminal, so that the error stays in view
+LOW = 22
 WIDE = 120  # cells from which on the log stands beside the facts
 FACTS_WIDTH = 68  # as in task_detail.tcss
 
@@ -48,7 +52,7 @@ class TaskDetail(Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "back", "Back", show=False, id="detail.back", tooltip="End a search, or back"),
         Binding("slash", "search", "Search log", id="detail.search", tooltip="Search the log; n and N go on"),
-        Binding("y", "copy", "Copy key", id="detail.copy", tooltip="Copy the object's key, or the path of the file"),
+        Binding("y", "copy", "Copy", id="detail.copy", tooltip="Copy the object key, else a file path or the run id"),
         Binding("r", "retry", "Retry", id="detail.retry", tooltip="Run again what failed in this run"),
         Binding("h", "hurry", "Hurry", id="detail.hurry", tooltip="Let this city's waiting retry go now"),
         Binding("x", "cancel_retry", "Drop retry", id="detail.cancel", tooltip="Let this city's retry never go"),
@@ -143,7 +147,8 @@ class TaskDetail(Screen[None]):
         self.query_one(DetailHeader).say(practice=details.practice)
         self.query_one("#summary", Static).update(summary_text(details, styles, signs))
         table = self.query_one(AttemptTable)
-        table.styles.height = min(len(details.attempts), MOST_ATTEMPTS) + 1
+        most = MOST_ATTEMPTS if self.size.height >= LOW else FEW_ATTEMPTS
+        table.styles.height = min(len(details.attempts), most) + 1
         table.show(details.attempts, attempt_id(details.attempt) if details.attempt else None)
         error = error_text(details)
         self._update("#error", error)
@@ -151,6 +156,7 @@ class TaskDetail(Screen[None]):
         width = FACTS_WIDTH if self.size.width >= WIDE else self.size.width
         self._update("#files", files_text(details, styles, width=width - 4))
         self._title_log()
+        self._hint()
 
     def _update(self, selector: str, text: Text) -> None:
         self.query_one(selector, Static).update(text)
@@ -169,9 +175,30 @@ class TaskDetail(Screen[None]):
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         self.query_one("#attempts-title", SectionTitle).activate(event.widget.id == "attempts")
         self.query_one("#log-title", SectionTitle).activate(event.widget.id in ("log", "search"))
-        own = [b for b in self.BINDINGS if isinstance(b, Binding) and b.show]
-        panel = [b for b in type(event.widget).BINDINGS if isinstance(b, Binding) and b.show]
-        self.query_one(KeyHints).show(own if event.widget.id == "search" else [*own[:1], *panel, *own[1:]])
+        self._hint()
+
+    def _hint(self) -> None:
+        """Hint at the keys of the panel with the focus, and at those of the screen that can do something now."""
+        if self.focused is None:
+            return
+        idle = self._idle_keys()
+        own = [b for b in self.BINDINGS if isinstance(b, Binding) and b.show and b.action not in idle]
+        panel = [b for b in type(self.focused).BINDINGS if isinstance(b, Binding) and b.show]
+        self.query_one(KeyHints).show(own if self.focused.id == "search" else [*own[:1], *panel, *own[1:]])
+
+    def _idle_keys(self) -> set[str]:
+        """The actions that have nothing to act on: without a waiting retry, a failure or other cities."""
+        details = self._details
+        if details is None:
+            return set()
+        retriable = any(city.state in (CityState.FAILED, CityState.SKIPPED) for city in details.run.cities)
+        can = {
+            "retry": details.run.state is not RunState.RUNNING and retriable,
+            "hurry": details.waits,
+            "cancel_retry": details.waits,
+            "pick_city": len(details.run.cities) > 1,
+        }
+        return {action for action, possible in can.items() if not possible}
 
     # ---- choosing -------------------------------------------------------------------------------------------------
 
@@ -215,21 +242,21 @@ class TaskDetail(Screen[None]):
             self._tell(f"No line of this log holds {plain(event.value)}.", "warning")
 
     def on_log_view_copy_line(self, event: LogView.CopyLine) -> None:
-        self._copy(event.text)
+        self._copy("the line", event.text)
 
     # ---- doing ----------------------------------------------------------------------------------------------------
 
     def action_copy(self) -> None:
         if self._details is not None:
-            self._copy(self._details.to_copy)
+            self._copy(*self._details.to_copy)
 
-    def _copy(self, text: str) -> None:
+    def _copy(self, what: str, text: str) -> None:
         try:
             copy(self.app, text)
         except TooLongToCopy as error:
             self._tell(str(error), "warning")
             return
-        self._tell(f"Copied: {plain(text)[:120]}")
+        self.notify(f"Sent to the terminal's clipboard: {what} {plain(text)}", timeout=FAILURE_S, markup=False)
 
     def action_retry(self) -> None:
         """Run again what failed; the run goes on in the background, whatever screen is shown."""
@@ -250,10 +277,8 @@ class TaskDetail(Screen[None]):
     def _ended(self, outcome: RunOutcome | Exception) -> None:
         if isinstance(outcome, Exception):
             self._fail(outcome)
-        elif outcome.failures:
-            self._tell(f"Retry ended: {outcome.loaded} loaded, {len(outcome.failures)} failed.", "warning")
         else:
-            self._tell(f"Retry ended: {outcome.loaded} loaded.")
+            self._tell(*ended_words(outcome, what="Retry"))
 
     def action_hurry(self) -> None:
         self._ask_retry(self._pipelines.hurry_retry, "The retry goes now.")
@@ -276,13 +301,14 @@ class TaskDetail(Screen[None]):
             field.value = ""
             self.query_one(LogView).search("")
         else:
+            self.app.clear_notifications()
             self.dismiss()
 
     def _off_loop(self, work: Callable[[], Any], then: Callable[[Any], None]) -> None:
         off_loop(self, work, then, self._fail)
 
     def _tell(self, text: str, severity: str = "information") -> None:
-        self.notify(text, severity=severity, timeout=6, markup=False)  # type: ignore[arg-type]
+        self.notify(text, severity=severity, markup=False)  # type: ignore[arg-type]
 
     def _fail(self, error: Exception) -> None:
         self.app.push_screen(Notice("That did not work", _words(error)))

@@ -57,7 +57,10 @@ class BarLine(Widget):
     async def on_click(self, event: events.Click) -> None:
         for spot in self._spots:
             if spot.start <= event.x < spot.end:
-                await self.run_action(spot.action)
+                name = spot.action.partition("(")[0]
+                focused = self.screen.focused
+                of_panel = focused is not None and hasattr(focused, f"action_{name}")
+                await self.app.run_action(spot.action, focused if of_panel else self.screen)
                 return
 
 

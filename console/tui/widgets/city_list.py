@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, ClassVar
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # the domain is loaded after the first paint
     from console.actions.pipelines import CityStatus
 
 WIDE = 104
+NARROW = 72
 HOURS = 24
 
 
@@ -39,6 +40,7 @@ class CityList(LineTable):
         self._cities: tuple[CityStatus, ...] = ()
         self._now = datetime.now(UTC)
         self._loaded = False
+        self._problems: Mapping[str, str] = {}
 
     @property
     def city(self) -> CityStatus | None:
@@ -48,8 +50,9 @@ class CityList(LineTable):
     def all_cities(self) -> tuple[CityStatus, ...]:
         return self._cities
 
-    def show(self, cities: Sequence[CityStatus], now: datetime) -> None:
-        """Show these, with ages as of `now`; the selected city stays selected."""
+    def show(self, cities: Sequence[CityStatus], now: datetime, problems: Mapping[str, str]) -> None:
+        """Show these, with ages as of `now`; the selected city stays selected. `problems` are known kinds, by slug."""
+        self._problems = problems
         slug = self.city.city.slug if self.city else None
         self._cities, self._now, self._loaded = tuple(cities), now, True
         slugs = [status.city.slug for status in self._cities] if slug else []
@@ -66,7 +69,7 @@ class CityList(LineTable):
         return len(self._cities)
 
     def layout_columns(self, width: int) -> tuple[Column, ...]:
-        hours = HOURS if width >= WIDE else HOURS // 2
+        hours = HOURS if width >= WIDE else HOURS // 2 if width >= NARROW else HOURS // 3
         left = width - (8 + 5 + 8 + 8 + hours) - 6
         name = max(left // 2, 10)
         return (
@@ -90,7 +93,9 @@ class CityList(LineTable):
         reading = status.latest
         if reading is None:
             blank = cell("")
-            return (name, blank, blank, blank, cell("no reading yet", "muted", span=2), blank)
+            kind = self._problems.get(status.city.slug)
+            why = cell(plain(kind), "bad", span=2) if kind else cell("no reading yet", "muted", span=2)
+            return (name, blank, blank, blank, why, blank)
         units = Units(reading.units)
         line = sparkline(status.last_day, width=self.columns[-1].width, bars=self.glyphs.bars, gap=self.glyphs.gap)
         return (

@@ -242,7 +242,8 @@ class LineTable(ScrollView, can_focus=True):
         segments = [Segment(text, self.tones[tone]) for text, tone in parts]
         space = column.width - sum(segment.cell_length for segment in segments)
         if space < 0:
-            return list(Strip(segments).crop(0, column.width))
+            ellipsis = Segment(self.glyphs.ellipsis, segments[-1].style)
+            return [*Strip(segments).crop(0, max(column.width - 1, 0)), ellipsis][-max(column.width, 0) :]
         filling = Segment(" " * space, self.tones["text"])
         return [filling, *segments] if column.align == "right" else [*segments, filling]
 

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.message import Message
 
-from console.tui.run_lines import Line, Runs, lines_of, loaded_of, row_key
+from console.tui.run_lines import Line, Runs, counts_of, lines_of, loaded_of, row_key, states_of
 from console.tui.text import duration_words, local_clock, plain, utc_hour
 from console.tui.theme import CITY_TONE, RUN_TONE, TASK_TONE
 from console.tui.widgets.line_table import Cell, Column, LineTable, Part, cell
 from etl.models import CityState, RunState, Task, TaskState
 
-if TYPE_CHECKING:  # the domain is loaded after the first paint
-    from etl.history.queries import TaskCell
-
 WIDE = 104
 AHEAD = 25  # lines that are loaded beyond the window, so that scrolling does not wait
+STATE_WIDTH = 9  # a glyph and `success`
 OPTIONAL = ("Trigger", "Source", "Started", "Cities", "Took")
+_FIRST_TO_GO = ("Trigger", "Took", "Cities")  # where all columns do not fit
 _COUNT_ORDER = (
     TaskState.SUCCESS,
     TaskState.FAILED,
@@ -155,14 +154,18 @@ class RunGrid(LineTable):
             titles.pop("Started")
         kept = {title: size for title, size in titles.items() if title not in self._hidden}
         hour = 19 if wide else 14
-        task = 11 if wide else 7
+        task = 9 if wide else 7
+        fixed = 2 + hour + 1 + 6 + 3 * (task + 1) + STATE_WIDTH
+        for title in _FIRST_TO_GO:
+            if fixed + sum(size + 1 for size in kept.values()) > width:
+                kept.pop(title, None)
         columns = [Column("", 1), Column("Hour (UTC)", hour)]
         columns += [Column(title, kept[title]) for title in ("Trigger", "Source", "Started") if title in kept]
         columns += [Column("Check", 5), Column("Extract", task)]
         columns += [Column("Transform" if wide else "Transf.", task), Column("Load", task)]
         columns += [Column(title, kept[title], "right") for title in ("Cities", "Took") if title in kept]
         used = sum(column.width + 1 for column in columns)
-        return (*columns, Column("State", max(width - used, 9)))
+        return (*columns, Column("State", max(width - used, STATE_WIDTH)))
 
     def empty_lines(self) -> Sequence[Part]:
         return self.empty_text
@@ -193,7 +196,7 @@ class RunGrid(LineTable):
             "State": self._state(line),
         }
         return tuple(
-            self._task_cell(row.tasks.get(task), column.width, alone=total == 1 or task is Task.CHECK)
+            self._task_cell(counts_of(row, task), column.width)
             if (task := _TASK_OF.get(column.title))
             else texts[column.title]
             for column in self.columns
@@ -210,13 +213,12 @@ class RunGrid(LineTable):
             return cell(f"{self.glyphs.task[TaskState.UP_FOR_RETRY]} {local_clock(line.run.next_retry_at)}", "wait")
         return cell(f"{self.glyphs.run[state]} {state.value}", RUN_TONE[state])
 
-    def _task_cell(self, task: TaskCell | None, width: int, *, alone: bool) -> Cell:
+    def _task_cell(self, found_in: Mapping[TaskState, int], width: int) -> Cell:
         """The most telling states with the number of cities in each; a glyph alone where there is but one city."""
-        if task is None or not task.counts:
-            return cell(self.glyphs.dot, "faint")
-        if alone:
-            return cell(self.glyphs.task[task.state], TASK_TONE[task.state])
-        counts = [(state, task.counts[state]) for state in _COUNT_ORDER if task.counts.get(state)]
+        counts = [(state, found_in[state]) for state in _COUNT_ORDER if found_in.get(state)]
+        if sum(count for _state, count in counts) <= 1:
+            state = counts[0][0] if counts else TaskState.SKIPPED
+            return cell(self.glyphs.task[state], TASK_TONE[state])
         for gap in (" ", ""):
             if sum(1 + len(str(count)) + len(gap) for _state, count in counts) - len(gap) <= width:
                 break
@@ -240,7 +242,8 @@ class RunGrid(LineTable):
 
     def _city_cells(self, line: Line) -> Sequence[Cell]:
         assert line.city is not None
-        row, states = line.city.city, line.city.tasks
+        row = line.city.city
+        states = states_of(row, line.city.tasks, running=line.run.state is RunState.RUNNING)
         branch = self.glyphs.branch if line.last else " "
         before = [column.title for column in self.columns].index("Check")
         cells = [cell(f" {branch} {plain(row.city)}", span=before)]
@@ -248,8 +251,7 @@ class RunGrid(LineTable):
             state = states.get(task)
             again = row.attempts.get(task, 0)
             count = f" x{again}" if again > 1 else ""
-            nothing = cell("" if task is Task.CHECK else self.glyphs.dot, "faint")
-            cells.append(cell(self.glyphs.task[state] + count, TASK_TONE[state]) if state else nothing)
+            cells.append(cell(self.glyphs.task[state] + count, TASK_TONE[state]) if state else cell(""))
         cells.append(Cell(self._city_state(line).parts, len(self.columns) - before - len(Task)))
         return tuple(cells)
 

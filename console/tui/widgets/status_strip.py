@@ -54,7 +54,7 @@ class StatusStrip(Widget):
         signs = glyphs(unicode=getattr(self.app, "unicode", True))
         lines = [
             source_line(self._overview, self.size.width - 2, signs),
-            schedule_line(self._overview, self._now),
+            schedule_line(self._overview, self._now, self.size.width - 2),
             problem_line(self._overview, self.size.width - 2, signs, any_run=self._any_run),
         ]
         for y, (old, new) in enumerate(zip(self._lines, lines, strict=True)):
@@ -87,7 +87,7 @@ def source_line(overview: Overview, width: int, signs: Glyphs) -> list[Part]:
     return parts
 
 
-def schedule_line(overview: Overview, now: datetime) -> list[Part]:
+def schedule_line(overview: Overview, now: datetime, width: int) -> list[Part]:
     """Whether and when the next run starts, and how much of the API's quota is used."""
     parts: list[Part] = [("Hourly ", "muted")]
     if not overview.schedule_enabled:
@@ -100,6 +100,12 @@ def schedule_line(overview: Overview, now: datetime) -> list[Part]:
         hour = overview.next_run_at.astimezone(UTC).strftime("%H:%M")
         local = local_clock(overview.next_run_at)
         parts += [("   Next run ", "muted"), (f"{local} ({hour} UTC)" if local != hour else f"{hour} UTC", "text")]
+    if overview.running and _quota_used_up(overview):
+        end = now + timedelta(seconds=overview.api_paused_s)
+        until = f" till {local_clock(end)}" if overview.api_paused_s > 0 else ""
+        room = width - sum(cell_len(text) for text, _tone in parts)
+        told = "   waits for the API's quota"
+        return [*parts, (told + until if len(told + until) <= room else told, "wait")]
     parts.append(("   API ", "muted"))
     if overview.api_paused_s > 0:
         parts.append((f"paused until {local_clock(now + timedelta(seconds=overview.api_paused_s))} (429)", "bad"))
@@ -110,6 +116,10 @@ def schedule_line(overview: Overview, now: datetime) -> list[Part]:
     else:
         parts.append((f"{overview.calls_in_last_minute} calls last minute", "text"))
     return parts
+
+
+def _quota_used_up(overview: Overview) -> bool:
+    return overview.api_paused_s > 0 or 0 < overview.calls_limit <= overview.calls_in_last_minute
 
 
 def problem_line(overview: Overview, width: int, signs: Glyphs, *, any_run: bool) -> list[Part]:

@@ -22,7 +22,8 @@ from console.tui.screens.dialogs import AddCity, Columns, Confirm, Notice
 from console.tui.screens.pipelines import PipelinesScreen
 from console.tui.widgets.city_list import CityList
 from console.tui.widgets.run_grid import RunGrid
-from etl.models import CityState, RunState, hour_of
+from etl.models import CityState, RunState, Trigger, hour_of
+from etl.run import RunRequest
 from tests.conftest import API_KEY
 from tests.console.tui.workspaces import NOWHERE, Opened, miss_hours, run_hours, screen_text, until, workspace
 from tests.simulators.weather_api import WeatherApiSimulator, ok, server_error
@@ -154,6 +155,33 @@ async def test_cancelling_a_run_asks_first(show: Show) -> None:
             await one.pilot.press("X", "y")
             await one.says("ends after the tasks at hand")
             await until(lambda: one.grid.shown[0].run.state is not RunState.RUNNING, "the end")
+            await one.says("Run cancelled: 0 loaded, 2 cancelled.")
+            await one.pilot.press("space")
+            await until(lambda: len(one.grid.shown) == 3, "the cities")
+            await one.says("− skipped")
+            assert "·" not in screen_text(one.app)
+            await one.pilot.press("enter")
+            await one.says("transform_weather_data     − skipped")
+
+
+async def test_a_click_on_a_key_hint_does_what_the_key_does(show: Show) -> None:
+    async with show(hours=1) as one:
+        await one.pilot.click("#hints", offset=(screen_text(one.app).splitlines()[-1].index("t Run now"), 0))
+        await one.says("Run ended: 1 loaded.")
+
+
+async def test_a_run_that_another_console_has_is_told_once(show: Show) -> None:
+    with WeatherApiSimulator() as api:
+        api.script_default([ok()] + [server_error()] * 5)
+        async with show("Oslo", **simulated(api), LAKEWARDEN_RETRY__DELAY_S="600") as one:
+            await one.pilot.press("t")
+            await one.says("↻")
+            run = one.pipelines.run("latest")
+            taken = RunRequest(run.logical_time, one.pipelines.setup().cities, Trigger.MANUAL)
+            one.pipelines.new_manual_request = lambda: taken  # type: ignore[method-assign] # pressed in the same second
+            await one.pilot.press("t")
+            await one.says("Nothing was done: another process works on this run.")
+            assert "Run started" not in screen_text(one.app)
 
 
 async def test_the_scheduler_is_paused_and_resumed(show: Show) -> None:
@@ -241,11 +269,11 @@ async def test_an_export_that_cannot_be_written_says_so(show: Show) -> None:
 async def test_run_ids_and_object_keys_are_copied(show: Show) -> None:
     async with show(hours=1) as one:
         await one.pilot.press("y")
-        await one.says("Copied:")
+        await one.says("Sent to the terminal's clipboard:")
         assert one.app.clipboard.startswith("practice/weather-data/portland_weather_")
         one.cities.focus()
         await one.pilot.press("y")
-        await one.says("Copied: Portland")
+        await one.says("clipboard: Portland")
 
 
 async def test_columns_are_chosen_and_kept(show: Show) -> None:

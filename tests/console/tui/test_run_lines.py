@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from console.tui.run_lines import CityOfRun, RunDetail, RunFilter, Runs, exported, lines_of
-from etl.history.queries import CityRow, GridRow, Problem
-from etl.models import CITY_TASKS, CityState, RunState, Task, Trigger
+from console.tui.run_lines import CityOfRun, RunDetail, RunFilter, Runs, counts_of, exported, lines_of, states_of
+from etl.history.queries import CityRow, GridRow, Problem, TaskCell
+from etl.models import CITY_TASKS, CityState, RunState, Task, TaskState, Trigger
 
 HOUR = datetime(2026, 11, 24, 14, tzinfo=UTC)
 
@@ -79,3 +79,42 @@ def test_an_exported_row_is_flat_and_in_utc() -> None:
     assert (document["cities"], document["cities_loaded"], document["duration_s"]) == (2, 2, 1.5)
     assert exported(ROWS[2])["state"] == "missed"
     assert set(Task) <= exported(ROWS[2]).keys()
+
+
+@pytest.mark.parametrize(
+    ("state", "running", "never"),
+    [
+        (CityState.RUNNING, True, TaskState.QUEUED),
+        (CityState.RUNNING, False, TaskState.SKIPPED),
+        (CityState.SKIPPED, True, TaskState.SKIPPED),
+        (CityState.FAILED, False, TaskState.UPSTREAM_FAILED),
+    ],
+)
+def test_a_task_without_attempt_waits_only_while_its_run_goes_on(
+    state: CityState, running: bool, never: TaskState
+) -> None:
+    row = CityRow("Oslo", "oslo", state, None, dict.fromkeys(CITY_TASKS, 0), None, None)
+    found = states_of(row, {Task.EXTRACT: TaskState.SUCCESS}, running=running)
+    assert found == {Task.EXTRACT: TaskState.SUCCESS, Task.TRANSFORM: never, Task.LOAD: never}
+
+
+def test_an_ended_run_has_no_city_that_waits() -> None:
+    cities = {CityState.SUCCESS: 1, CityState.FAILED: 1, CityState.SKIPPED: 3}
+    cell = TaskCell(TaskState.SUCCESS, {TaskState.SUCCESS: 1})
+    ended = GridRow(HOUR, "practice", "run", RunState.PARTIAL, Trigger.MANUAL, 1.0, HOUR, cities, {Task.LOAD: cell})
+    assert counts_of(ended, Task.LOAD) == {
+        TaskState.SUCCESS: 1,
+        TaskState.UPSTREAM_FAILED: 1,
+        TaskState.SKIPPED: 3,
+    }
+    assert counts_of(ended, Task.CHECK) == {TaskState.SKIPPED: 1}
+
+
+def test_a_retry_that_waited_when_its_run_was_cancelled_is_a_failure() -> None:
+    waits = {TaskState.UP_FOR_RETRY: 2}
+    cell = TaskCell(TaskState.UP_FOR_RETRY, waits)
+    cities = {CityState.SKIPPED: 2}
+    ended = GridRow(HOUR, "practice", "run", RunState.FAILED, Trigger.MANUAL, 1.0, HOUR, cities, {Task.EXTRACT: cell})
+    assert counts_of(ended, Task.EXTRACT) == {TaskState.FAILED: 2}
+    row = CityRow("Oslo", "oslo", CityState.SKIPPED, None, dict.fromkeys(CITY_TASKS, 0), None, None)
+    assert states_of(row, {Task.EXTRACT: TaskState.UP_FOR_RETRY}, running=False)[Task.EXTRACT] is TaskState.FAILED

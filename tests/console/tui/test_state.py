@@ -11,7 +11,7 @@ from console.tui.theme import LIGHT
 
 
 def test_choices_survive(tmp_path: Path) -> None:
-    state = UiState("pipelines", LIGHT, "failed manual Zürich", ("Trigger",))
+    state = UiState("pipelines", LIGHT, ("Trigger",))
     save_state(tmp_path / "state.json", state)
     assert load_state(tmp_path / "state.json") == state
     assert (tmp_path / "state.json").stat().st_mode & 0o777 == 0o600

@@ -209,7 +209,9 @@ async def test_a_waiting_retry_is_shown_and_can_be_hurried(tmp_path: Path, api: 
             retry_at = actions.run("latest").cities[0].retry_at
             assert retry_at is not None
             assert retry_at - datetime.now().astimezone() > timedelta(minutes=5)
-            await shows(made, f"retry {retry_at.astimezone():%H:%M:%S}", "up_for_retry", "source_unavailable")
+            await shows(
+                made, f"waits for its retry at {retry_at.astimezone():%H:%M:%S}", "up_for_retry", "source_unavailable"
+            )
             await pilot.press("h")
             await until(lambda: actions.run("latest").state is RunState.SUCCESS, "the hurried retry")
             thread.join(30)
@@ -305,11 +307,11 @@ def test_details_prefer_what_is_asked_for_over_what_tells_most(tmp_path: Path) -
     portland, nowhere = cities_of(["Portland", NOWHERE])[0]
     telling = read_details(actions, "latest", Wanted(None))
     assert telling.city.slug == nowhere.slug
-    assert telling.to_copy == telling.run.run_id
+    assert telling.to_copy == ("the run id", telling.run.run_id)
     asked = read_details(actions, "latest", Wanted(portland.slug, (portland.slug, Task.TRANSFORM, 1)))
     assert asked.city.slug == portland.slug
     assert asked.attempt is not None
     assert attempt_id(asked.attempt) == (portland.slug, Task.TRANSFORM, 1)
-    assert asked.to_copy == asked.city.object_key
+    assert asked.to_copy == ("the object key", asked.city.object_key)
     actions.close()
     made.close()
