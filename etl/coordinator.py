@@ -375,4 +375,6 @@ class Coordinator:
 
     def _skip(self, item: CityWork, error: Cancelled) -> None:
         self._outcome.failures.append(error)
+        if item.failed_task is not None and item.attempts.get(item.failed_task):  # a retry that waited never comes
+            self._recorder.superseded(item.slug, item.failed_task, item.attempts[item.failed_task])
         self._recorder.city(item.slug, CityState.SKIPPED, task=item.failed_task, error=error)
