@@ -2,14 +2,15 @@
 
 1. Only SELECT, its functions and recursion: no write, ATTACH, PRAGMA, transaction or anything else.
 2. Only tables that the session was opened with, and functions that are known to be harmless.
-3. A sealed column may be read only by the session's own view, and in clear sessions only: the view's context is not
-   enough, since a CTE may carry any name, so the columns that are masked are not read by anybody.
+3. A table with sealed columns is read by the session's own inner view alone, whose name cannot be guessed: a CTE may
+   carry any name that is known, and NATURAL JOIN compares columns without asking. Columns that are masked are read by
+   nobody.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from warehouse.masking import OPEN_CELL
 
@@ -31,8 +32,9 @@ FUNCTIONS = frozenset(_NAMES.split())
 class Authorizer:
     """One session's decision. `reason` says why the last denied thing was, `read` what has been read."""
 
-    def __init__(self, *, tables: frozenset[str], sealed: frozenset[tuple[str, str]]) -> None:
+    def __init__(self, *, tables: frozenset[str], sealed: frozenset[tuple[str, str]], inner: Mapping[str, str]) -> None:
         self._tables = tables | TABLE_FUNCTIONS
+        self._inner = dict(inner)
         self._sealed = sealed
         self.spool = ""  # the TEMP table, of a name nobody can guess, into which a result may go
         self.reason = ""
@@ -49,7 +51,7 @@ class Authorizer:
         if action in (sqlite3.SQLITE_SELECT, sqlite3.SQLITE_RECURSIVE):
             return sqlite3.SQLITE_OK
         if action == sqlite3.SQLITE_READ:
-            return self._reading((first or "").lower(), (second or "").lower(), database)
+            return self._reading((first or "").lower(), (second or "").lower(), database, context)
         if action == sqlite3.SQLITE_FUNCTION:
             return self._calling((second or "").lower(), context)
         if action == sqlite3.SQLITE_INSERT and database == "temp" and self.spool and first == self.spool:
@@ -58,10 +60,16 @@ class Authorizer:
             return sqlite3.SQLITE_OK  # SQLite declares a table function to itself; nothing is written
         return self._deny(f"only reading is permitted, and this {_DOES.get(action, 'does something else')}")
 
-    def _reading(self, table: str, column: str, database: str | None) -> int:
-        if database == "main" and (table, column) in self._sealed:
-            return self._deny(f"main.{table}.{column} is sealed; write the table without `main.`")
-        if table and table == self.spool:
+    def _reading(self, table: str, column: str, database: str | None, context: str | None) -> int:
+        if database == "main" and table in self._inner:
+            # Without a column, rows are counted at most; SQLite asks so of the inner view's table in any name.
+            if column and (context != self._inner[table] or (table, column) in self._sealed):
+                return self._deny(f"main.{table} has sealed cells; write the table without `main.`")
+            self.read.add((table, column))
+            return sqlite3.SQLITE_OK
+        if table in self._inner.values() or (table and table == self.spool):
+            return sqlite3.SQLITE_OK
+        if not column and not database:  # a CTE of which no column is read
             return sqlite3.SQLITE_OK
         if table in self._tables or (table in SCHEMA_TABLES and database == "main"):
             self.read.add((table, column))

@@ -20,9 +20,10 @@ from warehouse.limits import Deadline, QueryLimits
 from warehouse.models import FACT, Cell
 from warehouse.sql_text import Token, one_select
 
-FIRST_ROWS = 200
+FIRST_ROWS = 100
 ANCHOR_EVERY = 1_000
 SPOOL_TIMEOUT_S = 600.0
+HEAD_START_S = 0.05  # the first rows are shown before the rest is worked at
 FACT_COUNT = "SELECT SUM(transaction_count) FROM Yearly_Region_Product_Aggregate_Table"
 
 Row = tuple[Cell, ...]
@@ -181,6 +182,7 @@ class Result:
 
     def _prepare(self, open_session: Callable[[], Session]) -> None:
         deadline = Deadline(max(self._timeout_s, SPOOL_TIMEOUT_S), self._stop)
+        self._stop.wait(HEAD_START_S)
         try:
             session = self._spooler = open_session()
             if self._scan and len(self._scan.key) == 1:

@@ -22,14 +22,14 @@ from types import TracebackType
 from typing import Self
 
 from warehouse.authorizer import Authorizer
-from warehouse.errors import QueryStopped, StoreBusy, StoreDamaged, StoreError
+from warehouse.errors import QueryRefused, QueryStopped, StoreBusy, StoreDamaged, StoreError
 from warehouse.limits import Deadline, QueryLimits, apply_limits
-from warehouse.masking import decide, install_views
+from warehouse.masking import decide, install_views, reads_sealed, refuse_sealed
 from warehouse.models import Cell
 from warehouse.ports import CellCipher, ColumnGuard, Showing
 from warehouse.printf import install_printf
 from warehouse.sql_errors import DAMAGED, in_words
-from warehouse.sql_text import at_most, one_select
+from warehouse.sql_text import Token, at_most, one_select
 
 BUSY_TIMEOUT_S = 5.0
 Parameters = Mapping[str, Cell]
@@ -73,6 +73,8 @@ class Session:
         self.keys: dict[str, tuple[str, ...]] = {}  # of each table, in lower case
         self._deadline: Deadline | None = None
         self._read: dict[str, frozenset[str]] = {}
+        # Of each table with sealed cells: its root page, and the numbers of the columns that are masked.
+        self._roots: dict[str, tuple[int, frozenset[int]]] = {}
         self._connection, self.authorizer = self._open()
 
     def __enter__(self) -> Self:
@@ -108,7 +110,7 @@ class Session:
 
     def plan(self, sql: str, parameters: Parameters | None = None) -> list[tuple[int, int, str]]:
         """SQLite's plan of one SELECT: (step, the step it belongs to, what it does)."""
-        text, _ = one_select(sql)
+        text, _ = self._permitted(sql, parameters)
         with self.governed(text, Deadline(10.0)) as connection:
             # Of a query that passed `one_select`: EXPLAIN QUERY PLAN carries nothing out.
             rows = connection.execute("EXPLAIN QUERY PLAN " + text, parameters or {}).fetchall()
@@ -123,7 +125,7 @@ class Session:
         self, sql: str, parameters: Parameters | None, deadline: Deadline, *, rows: int | None = None, offset: int = 0
     ) -> Iterator[sqlite3.Cursor]:
         """The running query, at most `rows` rows of it; what goes wrong within is told in words."""
-        text, found = one_select(sql)
+        text, found = self._permitted(sql, parameters)
         limited = text if rows is None else at_most(text, found, rows, offset)
         with self.governed(text, deadline) as connection:
             cursor = connection.execute(limited, parameters or {})
@@ -139,7 +141,7 @@ class Session:
 
         Its columns are c0, c1, …
         """
-        text, _ = one_select(sql)
+        text, _ = self._permitted(sql, parameters)
         name = f"spool_{secrets.token_hex(16)}"
         self._connection.set_authorizer(None)
         self._connection.execute(f"CREATE TEMP TABLE {name} ({', '.join(f'c{n}' for n in range(columns))})")
@@ -164,6 +166,18 @@ class Session:
         finally:
             self._connection.set_progress_handler(None, 0)
             self._deadline = None
+
+    def _permitted(self, sql: str, parameters: Parameters | None) -> tuple[str, list[Token]]:
+        """The one SELECT that `sql` is and its tokens, if it reaches no sealed cell but through the views."""
+        text, found = one_select(sql)
+        refuse_sealed(found, self._roots, text)
+        if any(token.name in self._roots for token in found if token.kind != "operator"):
+            with self.governed(text, Deadline(10.0)) as connection:
+                program = connection.execute("EXPLAIN " + text, parameters or {}).fetchall()
+            for root_page, columns in self._roots.values():
+                if reads_sealed(program, root_page, columns):
+                    raise QueryRefused("not permitted: the query reads sealed cells")
+        return text, found
 
     def _told(self, text: str, error: Exception, deadline: Deadline) -> Exception:
         if "interrupted" in str(error):
@@ -216,18 +230,27 @@ class Session:
         if self.source.tables is not None:
             names &= {name.lower() for name in self.source.tables}
         self.keys = {name: _key(connection, name) for name in names}
+        inner: dict[str, str] = {}
         if self.source.sealed and any(table.lower() in names for table, _ in self.showing):
-            install_views(connection, self.showing, self._cipher)
             if Showing.CLEAR in self.showing.values():
-                connection.execute("PRAGMA temp_store = MEMORY")  # what was opened is not sorted on a disk
+                # What was opened is not sorted on a disk. This drops whatever is TEMP, so it comes first.
+                connection.execute("PRAGMA temp_store = MEMORY")
+            inner = install_views(connection, self.showing, self._cipher)
         for name, select in self.source.views:
             connection.execute(f"CREATE TEMP VIEW {name} AS {select}")
             names.add(name.lower())
         masked = {column for column, showing in self.showing.items() if showing is not Showing.CLEAR}
         if self._cipher is None:
             masked = set(self.showing)
+        for table in inner:
+            page = connection.execute("SELECT rootpage FROM main.sqlite_master WHERE lower(name) = ?", (table,))
+            columns = connection.execute("SELECT cid, name FROM pragma_table_info(?, 'main')", (table,)).fetchall()
+            hidden = {number for number, name in columns if (table, name) in {(t.lower(), c) for t, c in masked}}
+            self._roots[table] = (int(page.fetchone()[0]), frozenset(hidden))
         authorizer = Authorizer(
-            tables=frozenset(names), sealed=frozenset((table.lower(), column.lower()) for table, column in masked)
+            tables=frozenset(names),
+            sealed=frozenset((table.lower(), column.lower()) for table, column in masked),
+            inner=inner,
         )
         connection.set_authorizer(authorizer)
         return authorizer

@@ -1,16 +1,20 @@
 """How a session sees the sealed columns: TEMP views that take the place of their table, and the cells they show.
 
 A masked column of the view is a constant: it never reads the sealed cell, so it costs nothing and has nothing to
-disclose. A clear column opens the cell only where its value is used.
+disclose. A clear column opens the cell only where its value is used. The table itself is read by an inner view alone,
+of a name that nobody can guess: in that view's name, and in no other, the authorizer permits it.
 """
 
 from __future__ import annotations
 
+import secrets
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
+from warehouse.errors import QueryRefused
 from warehouse.models import MASK, SENSITIVE
 from warehouse.ports import CellCipher, ColumnGuard, Showing
+from warehouse.sql_text import Token, where
 
 OPEN_CELL = "open_sealed_cell"
 UNREADABLE = "(unreadable)"
@@ -25,8 +29,11 @@ def decide(guard: ColumnGuard | None) -> dict[tuple[str, str], Showing]:
 
 def install_views(
     connection: sqlite3.Connection, showing: Mapping[tuple[str, str], Showing], cipher: CellCipher | None
-) -> None:
-    """Put a TEMP view over every table that has sensitive columns. Without a cipher, all of them are masked."""
+) -> dict[str, str]:
+    """Put a TEMP view over every table that has sensitive columns; its inner view by table, in lower case.
+
+    Without a cipher, all of them are masked.
+    """
 
     def open_cell(sealed: bytes, table: str, column: str, row: int) -> str:
         if cipher is None or showing.get((table, column)) is not Showing.CLEAR:
@@ -37,11 +44,45 @@ def install_views(
             return UNREADABLE
 
     connection.create_function(OPEN_CELL, 4, open_cell, deterministic=True)
+    inner = {}
     for table in sorted({table for table, _ in showing}):
         columns = [(str(row[1]), bool(row[5])) for row in connection.execute(f"PRAGMA main.table_info({table})")]
         key = next(name for name, is_key in columns if is_key)
         cells = [_cell(table, name, key, showing.get((table, name)), cipher) for name, _ in columns]
-        connection.execute(f"CREATE TEMP VIEW {table} AS SELECT {', '.join(cells)} FROM main.{table}")  # noqa: S608
+        hidden = inner[table.lower()] = f"cells_{secrets.token_hex(16)}"
+        # Of the schema's own names and a random one.
+        connection.execute(f"CREATE TEMP VIEW {hidden} AS SELECT {', '.join(cells)} FROM main.{table}")  # noqa: S608
+        connection.execute(f"CREATE TEMP VIEW {table} AS SELECT * FROM temp.{hidden}")  # noqa: S608
+    return inner
+
+
+def refuse_sealed(found: Sequence[Token], tables: Collection[str], text: str) -> None:
+    """Raise `QueryRefused` where a table with sealed cells is named past its view.
+
+    FULL JOIN … USING reads the columns that it joins without asking the authorizer, so the name itself is refused.
+    """
+    for schema, dot, table in zip(found, found[1:], found[2:], strict=False):
+        if dot.text == "." and _bare(schema) == "main" and _bare(table) in tables:
+            raise QueryRefused(
+                f"not permitted: {table.text[:40]} has sealed cells; write the table without `main.`"
+                f"{where(text, schema.start)}",
+                position=schema.start,
+            )
+
+
+def reads_sealed(program: Iterable[tuple[object, ...]], root_page: int, columns: Collection[int]) -> bool:
+    """Whether a compiled query (the rows of EXPLAIN) takes one of these columns out of the table at that page."""
+    cursors = set()
+    for _, opcode, first, second, third, *_ in program:
+        if opcode == "OpenRead" and (second, third) == (root_page, 0):
+            cursors.add(first)
+        elif opcode == "Column" and first in cursors and second in columns:
+            return True
+    return False
+
+
+def _bare(token: Token) -> str:
+    return token.text[1:-1].lower() if token.kind == "string" else token.name
 
 
 def _cell(table: str, column: str, key: str, showing: Showing | None, cipher: CellCipher | None) -> str:

@@ -115,6 +115,7 @@ def _write(
     rows: dict[str, int] = {}
     text = staging / ".text.csv"
     with warehouse.reading(stop) as connection, duckdb.connect(config={"threads": 2}) as engine:
+        engine.execute("SET enable_progress_bar = false")  # it would draw on standard output
         mark = mark_of(connection)
         cents = int(connection.execute(f"SELECT total(total_sales_cents) FROM {FACT}").fetchone()[0])  # noqa: S608
         for table in (*DIMENSIONS, FACT):
@@ -148,6 +149,7 @@ def _write_table(engine: Any, table: str, columns: dict[str, str], text: Path, s
 def _compare(staging: Path, rows: dict[str, int], cents: int) -> None:
     """Read everything back. Raises `DataRefused` if it is not what SQLite gave."""
     with load_duckdb().connect() as engine:
+        engine.execute("SET enable_progress_bar = false")
         for table, expected in rows.items():
             total = ", coalesce(sum(total_sales_cents), 0)" if table == FACT else ", 0"
             if not any((staging / table).rglob("*.parquet")):

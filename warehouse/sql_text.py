@@ -124,6 +124,19 @@ def split_at_commas(part: list[Token]) -> list[list[Token]]:
     return items
 
 
+def listed_columns(found: list[Token]) -> list[list[Token]]:
+    """The items between the first SELECT and its FROM, as tokens; the text must begin with that SELECT."""
+    depth, begin, end = 0, 1, len(found)
+    if begin < len(found) and found[begin].name in ("distinct", "all"):
+        begin += 1
+    for index, token in enumerate(found):
+        depth += (token.text == "(") - (token.text == ")")
+        if depth == 0 and token.kind == "word" and token.name == "from":
+            end = index
+            break
+    return split_at_commas(found[begin:end])
+
+
 def with_parameters_written(text: str, *, sign: str) -> str:
     """`text` with its `:name` parameters written with another sign, as another engine wants them."""
     parts, at = [], 0

@@ -126,7 +126,8 @@ def test_duckdb_gives_the_same(shop: Shop, engine: SqliteEngine, name: str, publ
 
 def test_categories_as_duckdb_sums_them_from_bare_facts(shop: Shop, engine: SqliteEngine) -> None:
     rows = shop.rows(
-        "SELECT category, time_id, total_sales_cents FROM Sales_Transactions_Table JOIN Product_Table USING (product_id)"
+        "SELECT category, time_id, total_sales_cents FROM Sales_Transactions_Table "
+        "JOIN Product_Table USING (product_id)"
     )
     with duckdb.connect() as other:
         other.execute("CREATE TABLE f (category VARCHAR, day INTEGER, cents BIGINT)")

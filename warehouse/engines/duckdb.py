@@ -22,7 +22,7 @@ from warehouse.limits import Deadline, QueryLimits
 from warehouse.models import DIMENSIONS, FACT, MASK, SENSITIVE, Answer, Cell
 from warehouse.publish import MONEY, mark_of, published_mark
 from warehouse.questions import NO_SALES
-from warehouse.sql_text import Token, one_select, with_parameters_written
+from warehouse.sql_text import Token, listed_columns, one_select, with_parameters_written
 
 MONTH = "s.time_id // 10000 AS year, s.time_id // 100 % 100 AS month_number, t.month"
 SUMS = (
@@ -68,6 +68,7 @@ class DuckdbEngine:
             self._current = published_mark(self._publication) == mark_of(connection)
         self._engine = self._duckdb.connect(config={"threads": 2, "memory_limit": "1GB"})
         for setting in (
+            "SET enable_progress_bar = false",
             f"SET temp_directory = {quoted(Path(self._scratch.name))}",
             f"SET allowed_directories = [{quoted(self._publication)}, {quoted(Path(self._scratch.name))}]",
             "SET enable_external_access = false",
@@ -110,7 +111,7 @@ class DuckdbEngine:
         started = time.perf_counter()
         columns, rows = self._run(with_parameters_written(text, sign="$"), parameters or {}, limits, stop)
         return Answer(
-            columns=columns,
+            columns=_named_as_written(columns, text, found),
             rows=rows[: limits.rows],
             truncated=len(rows) > limits.rows,
             source=self._source(found),
@@ -200,6 +201,19 @@ class DuckdbEngine:
         self._engine.execute(f"CREATE {kind} {table} AS SELECT {', '.join(shown)} FROM {source}")  # noqa: S608
         if not self._current:
             path.unlink()
+
+
+def _named_as_written(names: tuple[str, ...], text: str, found: list[Token]) -> tuple[str, ...]:
+    """The names as SQLite gives them: an expression without an alias is called as it was written."""
+    items = listed_columns(found)
+    if found[0].name != "select" or len(items) != len(names):
+        return names
+    return tuple(
+        text[item[0].start : item[-1].end]
+        if item and (item[-1].text == ")" or (len(item) > 1 and item[-2].kind == "operator" and item[-2].text != "."))
+        else name
+        for name, item in zip(names, items, strict=True)
+    )
 
 
 def _cell(value: Any) -> Cell:

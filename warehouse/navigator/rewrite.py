@@ -24,7 +24,7 @@ from warehouse.navigator.measures import measured
 from warehouse.navigator.periods import whole_periods
 from warehouse.navigator.proof import Unproven
 from warehouse.navigator.shapes import FACT_COLUMNS, KEYS, SHAPES, TIME, Shape
-from warehouse.sql_text import Token, split_at_commas
+from warehouse.sql_text import Token, listed_columns
 
 __all__ = ["Unproven", "rewrite"]
 
@@ -54,6 +54,8 @@ def _rewritten(select: exp.Select, sql: str, found: list[Token], rows: Mapping[s
     resolve(select, tables)
     whole_periods(select, tables)
     check_groups(select, tables)
+    if select.args.get("limit") and not select.args.get("order"):
+        raise Unproven("a LIMIT without ORDER BY leaves open which rows it means")
     used = _columns_used(select, tables)
     refusals = []
     for shape in sorted(SHAPES, key=lambda shape: rows.get(shape.table, shape.usual_rows)):
@@ -67,8 +69,6 @@ def _rewritten(select: exp.Select, sql: str, found: list[Token], rows: Mapping[s
 def _plain_select(parsed: exp.Expr) -> exp.Select:
     if not isinstance(parsed, exp.Select) or parsed.args.get("with_"):
         raise Unproven("only a single SELECT without WITH or UNION is looked through")
-    if parsed.args.get("limit") and not parsed.args.get("order"):
-        raise Unproven("a LIMIT without ORDER BY leaves open which rows it means")
     for node in parsed.walk():
         if not isinstance(node, ALLOWED):
             raise Unproven(f"{node.sql(dialect='sqlite')[:60]} is not looked through")
@@ -81,18 +81,14 @@ def _plain_select(parsed: exp.Expr) -> exp.Select:
 
 def _column_names(sql: str, found: list[Token], select: exp.Select) -> list[str]:
     """How SQLite names the columns of the result: as aliased, as in the schema, or as the text was written."""
-    depth, begin, end = 0, 1, len(found)
-    if begin < len(found) and found[begin].name in ("distinct", "all"):
-        begin += 1
-    for index, token in enumerate(found):
-        depth += (token.text == "(") - (token.text == ")")
-        if depth == 0 and token.kind == "word" and token.name == "from":
-            end = index
-            break
-    items = split_at_commas(found[begin:end])
+    items = listed_columns(found)
     if len(items) != len(select.expressions):
         raise Unproven("its list of columns is not looked through")
-    return [sql[item[0].start : item[-1].end] for item in items if item]
+    return [
+        column.name.lower() if isinstance(column, exp.Column) else sql[item[0].start : item[-1].end]
+        for item, column in zip(items, select.expressions, strict=True)
+        if item
+    ]
 
 
 def _columns_used(select: exp.Select, tables: Tables) -> set[tuple[str, str]]:
@@ -135,8 +131,7 @@ def _on(shape: Shape, select: exp.Select, tables: Tables, names: list[str]) -> s
     alias = tables.fact
     for item, name in zip(list(new.expressions), names, strict=True):
         if not isinstance(item, exp.Alias):
-            text = item.name.lower() if isinstance(item, exp.Column) else name
-            item.replace(exp.alias_(item.copy(), text, quoted=True))
+            item.replace(exp.alias_(item.copy(), name, quoted=True))
     for function in list(new.find_all(exp.Sum, exp.Avg, exp.Count)):
         if (replacement := measured(function, alias, tables)) is not None:
             function.replace(replacement)

@@ -1,0 +1,180 @@
+"""`lakewarden warehouse ask`, `sql`, `diagram` and `publish` as an operator or a script sees them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Lakewarden, wait_until
+from tests.console.test_headless_imports import loaded
+from tests.simulators.weather_api import WeatherApiSimulator
+from warehouse.publish import published_mark
+
+FACTS = "Sales_Transactions_Table"
+ENDLESS = "WITH RECURSIVE x(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM x) SELECT MAX(i) FROM x"
+
+
+@pytest.fixture
+def shop(lakewarden: Lakewarden) -> Lakewarden:
+    assert lakewarden("warehouse", "build", "--rows", "2000", "--until", "2026-10-31").code == 0
+    return lakewarden
+
+
+def ask(lakewarden: Lakewarden, *arguments: str) -> dict[str, object]:
+    ended = lakewarden("warehouse", *arguments, "--json")
+    assert (ended.code, ended.err) == (0, "")
+    found: dict[str, object] = json.loads(ended.out)
+    return found
+
+
+@pytest.mark.parametrize("name", ["top-store-last-month", "top-products-by-region", "revenue-by-category"])
+def test_a_question_is_answered_the_same_from_aggregates_facts_and_duckdb(shop: Lakewarden, name: str) -> None:
+    answer = ask(shop, "ask", name)
+    assert set(answer) == {"columns", "rows", "truncated", "source", "elapsed_ms", "notes"}
+    assert answer["notes"] == ["as of 2026-10-31 (the last day with sales)"]
+    assert answer["source"] != [FACTS]
+    assert answer["rows"]
+    for more in (["--no-aggregates"], ["--engine", "duckdb"]):
+        other = ask(shop, "ask", name, *more)
+        assert (other["rows"], other["columns"], other["source"]) == (answer["rows"], answer["columns"], [FACTS])
+    assert ask(shop, "ask", name, "--as-of", "2001-01-01")["rows"] == []
+
+
+def test_money_has_two_decimals_in_every_form(shop: Lakewarden) -> None:
+    sql = "SELECT -0.1 AS total_sales_amount, 7 AS unit_price, 0.125 AS share, NULL AS n, '=1+1' AS t"
+    out = shop("warehouse", "sql", sql, "--json").out
+    assert '[-0.10, 7.00, 0.125, null, "=1+1"]' in out
+    rows = list(csv.reader(io.StringIO(shop("warehouse", "sql", sql, "--csv").out)))
+    assert rows == [["total_sales_amount", "unit_price", "share", "n", "t"], ["-0.10", "7.00", "0.125", "", "'=1+1"]]
+    assert "-0.10" in shop("warehouse", "sql", sql).out
+
+
+def test_a_query_says_where_it_was_answered_and_checks_itself(shop: Lakewarden) -> None:
+    sql = f"SELECT region, SUM(total_sales_amount) FROM {FACTS} JOIN Store_Table USING (store_id) GROUP BY region"
+    answer = ask(shop, "sql", sql, "--explain", "--check")
+    assert answer["source"] == ["Yearly_Region_Product_Aggregate_Table"]
+    assert "smallest" in str(answer["because"])
+    assert "gives the same" in str(answer["notes"])
+    ended = shop("warehouse", "sql", f"SELECT * FROM {FACTS} LIMIT 1", "--explain")
+    assert "because it lists single transactions" in ended.err
+    assert ended.out.count("\n") == 2
+
+
+def test_rows_beyond_the_limit_are_said_to_be_left_out(shop: Lakewarden) -> None:
+    ended = shop("warehouse", "sql", f"SELECT transaction_id FROM {FACTS}", "--limit", "3", "--json")
+    answer = json.loads(ended.out)
+    assert (len(answer["rows"]), answer["truncated"]) == (3, True)
+    assert "only the first 3 rows" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["sql", "DROP TABLE Store_Table"], 64, "only one SELECT is permitted, found 'DROP' at line 1, column 1"),
+        (["sql", "SELECT * FORM x"], 64, "'FORM' is not expected there at line 1, column 10"),
+        (["sql", ENDLESS, "--timeout", "0.3"], 75, "longer than 0.3 s"),
+        (["sql", "SELECT 1", "--engine", "spark"], 78, "spark"),
+        (["sql", "SELECT 1", "--engine", "duckdb", "--database", "weather"], 64, "in SQLite alone"),
+        (["sql", "SELECT 1", "--json", "--csv"], 64, "only one of them"),
+        (["sql", "SELECT 1", "--limit", "0"], 64, "--limit"),
+        (["sql", "SELECT 1", "--timeout", "nan"], 64, "--timeout"),
+        (["sql"], 64, "SELECT"),
+        (["ask", "nosuch"], 64, "there is no question 'nosuch'; there are revenue-by-category"),
+        (["ask", "revenue-by-category", "--as-of", "soon"], 64, "--as-of"),
+        (["ask", "revenue-by-category", "--set", "x"], 64, "NAME=VALUE"),
+        (["ask", "revenue-by-category", "--set", "x=1"], 64, "has no parameter 'x'"),
+        (["diagram", "cube"], 64, "star"),
+    ],
+)
+def test_what_cannot_be_is_one_line_and_its_exit_code(
+    shop: Lakewarden, arguments: list[str], code: int, said: str
+) -> None:
+    ended = shop("warehouse", *arguments)
+    assert (ended.code, ended.out) == (code, "")
+    assert said in ended.err
+    assert ended.err.count("\n") == 1
+
+
+def test_without_a_warehouse_the_message_says_how_to_make_one(lakewarden: Lakewarden) -> None:
+    for arguments in (["ask", "revenue-by-category"], ["sql", "SELECT 1"], ["publish"]):
+        ended = lakewarden("warehouse", *arguments)
+        assert (ended.code, ended.out) == (74, "")
+        assert "warehouse build" in ended.err
+
+
+def test_customers_are_masked_and_no_query_gets_at_them(shop: Lakewarden) -> None:
+    rows = ask(shop, "sql", "SELECT customer_name, address FROM Customer_Table")["rows"]
+    assert {cell for row in rows for cell in row} == {"XXXXXXXX"}  # type: ignore[attr-defined]
+    assert shop("warehouse", "sql", "SELECT address FROM main.Customer_Table").code == 64
+
+
+def test_the_weather_is_a_second_database(lakewarden: Lakewarden, api: WeatherApiSimulator) -> None:
+    lakewarden.use(api)
+    assert lakewarden("--run-once").code == 0
+    answer = ask(lakewarden, "sql", "SELECT city, temperature FROM Weather_Readings", "--database", "weather")
+    assert [row[0] for row in answer["rows"]] == ["Portland"]  # type: ignore[attr-defined]
+    assert lakewarden("warehouse", "sql", "SELECT * FROM run", "--database", "weather").code == 64
+    assert lakewarden("warehouse", "sql", "SELECT * FROM Store_Table", "--database", "weather").code == 64
+
+
+def test_questions_of_the_workspace_are_listed_and_bad_ones_told(shop: Lakewarden) -> None:
+    folder = shop.home / "questions"
+    folder.mkdir()
+    (folder / "mine.sql").write_text(
+        f"-- title: Mine\n-- parameter: least integer = 5\nSELECT COUNT(*) AS n FROM {FACTS} WHERE store_id > :least"
+    )
+    assert ask(shop, "ask", "mine", "--set", "least=100000")["rows"] == [[0]]
+    (folder / "bad.sql").write_text("SELECT 1")
+    ended = shop("warehouse", "ask", "--json")
+    document = json.loads(ended.out)
+    assert ended.code == 1
+    assert "mine" in [question["name"] for question in document["questions"]]
+    assert document["bad"][0]["file"].endswith("bad.sql")
+    assert "bad.sql is not a question: it has no title" in shop("warehouse", "ask").err
+
+
+@pytest.mark.parametrize("kind", ["star", "snowflake"])
+def test_the_diagram_needs_no_warehouse_and_no_unicode(lakewarden: Lakewarden, kind: str) -> None:
+    assert "┌ Product_Table" in lakewarden("warehouse", "diagram", kind).out
+    plain = lakewarden("warehouse", "diagram", kind, env={"PYTHONIOENCODING": "ascii"})
+    assert plain.code == 0
+    assert plain.out.isascii()
+
+
+def test_publishing_makes_parquet_that_duckdb_then_reads(shop: Lakewarden, tmp_path: Path) -> None:
+    published = json.loads(shop("warehouse", "publish", "--json").out)
+    assert published["tables"][FACTS] == 2000
+    assert Path(published["url"]) == shop.home / "lake" / "warehouse"
+    ended = shop("warehouse", "ask", "revenue-by-category", "--engine", "duckdb", "--explain")
+    assert "published Parquet" in ended.err
+    assert shop("warehouse", "publish", "--to", str(tmp_path / "other")).code == 0
+    assert list((tmp_path / "other" / FACTS).glob("year=2026/month=1/*.parquet"))
+
+
+def test_a_killed_publication_is_absent_and_the_next_is_whole(shop: Lakewarden) -> None:
+    folder = shop.home / "lake" / "warehouse"
+    process = shop.start("warehouse", "publish")
+    wait_until(lambda: any(folder.parent.glob(".warehouse-*")) or process.poll() is not None)
+    process.kill()
+    process.communicate()
+    assert not folder.exists() or published_mark(folder)
+    assert shop("warehouse", "publish").code == 0
+    assert published_mark(folder)
+
+
+def test_an_interrupt_ends_a_query_at_once(shop: Lakewarden) -> None:
+    process = shop.start("warehouse", "sql", ENDLESS, "--timeout", "60")
+    stat = Path(f"/proc/{process.pid}/task")
+    wait_until(lambda: len(list(stat.iterdir())) > 1)
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=10)[0] == b""
+    assert process.returncode == 130
+
+
+def test_a_question_loads_neither_parser_nor_engine_that_it_does_not_use(shop: Lakewarden) -> None:
+    assert not loaded(shop, "warehouse", "ask", "revenue-by-category") & {"sqlglot", "duckdb", "textual", "httpx"}

@@ -1,0 +1,323 @@
+"""Governed queries: what passes, what is refused or stopped, what a masked session sees, and results by window."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import wait_until
+from tests.warehouse.shop import Shop
+from warehouse.browse import Result
+from warehouse.errors import QueryRefused, QueryStopped, StoreDamaged, StoreError
+from warehouse.governed import Session, Source
+from warehouse.limits import QueryLimits
+from warehouse.masking import reads_sealed
+from warehouse.models import MASK
+from warehouse.ports import Showing
+
+QUICK = QueryLimits(timeout_s=0.4, rows=10)
+
+
+class Clear:
+    """Shows everything, or everything but one column."""
+
+    def __init__(self, hidden: str = "") -> None:
+        self.hidden = hidden
+
+    def showing(self, table: str, column: str) -> Showing:
+        return Showing.MASKED if column == self.hidden else Showing.CLEAR
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
+    shop = Shop(tmp_path_factory.mktemp("shop"))
+    shop.build(rows=3_000)
+    return shop
+
+
+@pytest.fixture
+def masked(shop: Shop) -> Iterator[Session]:
+    with Session(Source("warehouse", shop.path), cipher=shop.cipher) as session:
+        yield session
+
+
+@pytest.fixture
+def clear(shop: Shop) -> Iterator[Session]:
+    with Session(Source("warehouse", shop.path), guard=Clear(), cipher=shop.cipher) as session:
+        yield session
+
+
+def digest(shop: Shop) -> str:
+    return hashlib.sha256(shop.path.read_bytes()).hexdigest()
+
+
+HOSTILE = [
+    ("DELETE FROM Store_Table", "only one SELECT is permitted, found 'DELETE' at line 1, column 1"),
+    ("SELECT 1; DROP TABLE Store_Table", "a second begins with 'DROP' at line 1, column 11"),
+    ("ATTACH 'x.db' AS x", "only one SELECT"),
+    ("PRAGMA writable_schema = ON", "only one SELECT"),
+    ("VACUUM INTO 'copy.db'", "only one SELECT"),
+    ("EXPLAIN SELECT 1", "only one SELECT"),
+    ("WITH x AS (SELECT 1) DELETE FROM Store_Table", "not permitted"),
+    ("WITH x AS (SELECT 1) INSERT INTO Customer_Table SELECT 1", "not permitted"),
+    ("SELECT load_extension('x')", "the function load_extension is not permitted at line 1, column 8"),
+    ("SELECT * FROM pragma_table_info('Store_Table')", "not for queries at line 1, column 15"),
+    ("SELECT * FROM dbstat", "not for queries"),
+    ("SELECT * FROM sqlite_temp_master", "not for queries"),
+    ("SELECT zeroblob(1000000000)", "too big"),
+    ("SELECT hex(zeroblob(900000))", "too big"),
+    ("SELECT printf('%.*c', 1000000000, 'x')", "printf|user-defined"),
+    ("SELECT printf('%1000000000d', 1)", "printf|user-defined"),
+    ("SELECT " + "(" * 2000 + "1" + ")" * 2000, "more than is permitted|too deep"),
+    ("SELECT " + "1+" * 500 + "1", "more than is permitted"),
+    ("SELECT '" + "x" * 1_000_000 + "'", "1,000,009 characters; at most"),
+    (" UNION ALL ".join(["SELECT 1"] * 200), "more than is permitted"),
+    ("SELECT 'abc", "does not end; it starts at line 1, column 8"),
+    ("SELECT 'a\0b'", "NUL character at line 1, column 10"),
+    ("SELECT *\nFORM Store_Table", "'FORM' is not expected there at line 2, column 1"),
+    ("SELECT a, FROM (SELECT a, FROM b)", "'FROM' is not expected there at line 1, column 11"),
+    ("SELECT store_id FROM", "ends too early at line 1, column 21"),
+    ("SELECT nosuch FROM Store_Table", "there is no column nosuch at line 1, column 8"),
+    ("SELECT 1 FROM nosuch", "there is no table nosuch at line 1, column 15"),
+    ("SELECT nosuch(1)", "there is no function nosuch at line 1, column 8"),
+    ("SELECT store_id FROM Store_Table a, Store_Table b", "more than one table has a column store_id"),
+    ("SELECT :x", "binding parameter"),
+    ("", "there is no query"),
+    ("-- nothing", "there is no query"),
+    ("\ud800", "a character that SQL does not have"),
+]
+
+
+@pytest.mark.parametrize(("sql", "message"), HOSTILE)
+def test_hostile_text_is_refused_in_one_line_and_the_next_query_works(
+    shop: Shop, masked: Session, sql: str, message: str
+) -> None:
+    before = digest(shop)
+    with pytest.raises(QueryRefused, match=message) as refused:
+        masked.run(sql, limits=QUICK)
+    assert "\n" not in str(refused.value)
+    assert len(str(refused.value)) < 300
+    assert masked.run("SELECT COUNT(*) FROM Store_Table").rows == [(200,)]
+    assert digest(shop) == before
+    assert not Path("copy.db").exists()
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "WITH RECURSIVE x(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM x) SELECT MAX(i) FROM x",
+        "SELECT COUNT(*) FROM Sales_Transactions_Table a, Sales_Transactions_Table b, Sales_Transactions_Table c",
+        "SELECT a.* FROM Sales_Transactions_Table a, Sales_Transactions_Table b, Store_Table c ORDER BY random()",
+    ],
+)
+def test_a_bomb_is_stopped_at_its_time_limit(masked: Session, sql: str) -> None:
+    started = time.monotonic()
+    with pytest.raises(QueryStopped, match=r"longer than 0\.4 s"):
+        masked.run(sql, limits=QUICK)
+    assert time.monotonic() - started < 5
+    assert masked.run("SELECT 1").rows == [(1,)]
+
+
+def test_a_query_is_cancelled_from_another_thread(masked: Session) -> None:
+    errors: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            masked.run("WITH RECURSIVE x(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM x) SELECT MAX(i) FROM x")
+        except QueryStopped as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    wait_until(lambda: masked._deadline is not None)
+    masked.cancel()
+    thread.join(10)
+    assert "cancelled" in str(errors[0])
+
+
+def test_rows_beyond_the_limit_are_told(masked: Session) -> None:
+    found = masked.run("SELECT store_id FROM Store_Table ORDER BY store_id", limits=QueryLimits(rows=5))
+    assert (found.rows, found.more) == ([(1,), (2,), (3,), (4,), (5,)], True)
+    assert not masked.run("SELECT store_id FROM Store_Table", limits=QueryLimits(rows=200)).more
+
+
+def test_what_the_limits_leave_is_ordinary_sql(masked: Session) -> None:
+    sql = """-- a comment
+        WITH x AS (SELECT store_id, rank() OVER (ORDER BY store_id DESC) AS r FROM main.Store_Table)
+        SELECT printf('%05.1f|%-4s|%,d|%x|%%', 1.25, 'ab', 1234567, 255), json_extract('{"a": 3}', '$.a'),
+               date('2026-01-31', '+1 day'), (SELECT COUNT(*) FROM json_each('[1,2]')), COUNT(*) FROM x WHERE r <= 3;"""
+    assert masked.run(sql).rows == [("001.2|ab  |1,234,567|ff|%", 3, "2026-02-01", 2, 3)]
+    assert masked.run("VALUES (1), (2)").rows == [(1,), (2,)]
+
+
+SEEN = [
+    "SELECT customer_name, address FROM Customer_Table",
+    "SELECT * FROM Customer_Table",
+    "SELECT c.customer_name || '' FROM Sales_Transactions_Table s JOIN Customer_Table c USING (customer_id)",
+    "SELECT customer_name FROM Sales_Transactions_Table NATURAL JOIN Customer_Table",
+    "SELECT (SELECT customer_name FROM CUSTOMER_TABLE WHERE customer_id = 1)",
+    'WITH t AS (SELECT * FROM "customer_table") SELECT * FROM t',
+    "SELECT group_concat(hex(customer_name)) FROM [Customer_Table]",
+    "SELECT max(customer_name), min(address) FROM temp.Customer_Table",
+    "SELECT a.customer_name FROM Customer_Table a JOIN Customer_Table b USING (customer_name) LIMIT 5",
+    "SELECT quote(customer_name) FROM Customer_Table UNION SELECT quote(address) FROM Customer_Table",
+    "SELECT customer_name FROM Customer_Table ORDER BY length(customer_name)",
+]
+REFUSED = [
+    'SELECT address FROM (SELECT 1 AS address) x FULL JOIN "MAIN" . [Customer_Table] USING (address)',
+    "SELECT address FROM (SELECT 1 AS address) x FULL JOIN 'main'/**/.'customer_table' USING (address)",
+    "SELECT customer_name FROM (SELECT 1 AS customer_name) x FULL JOIN main.Customer_Table USING (customer_name)",
+    "SELECT * FROM (SELECT 1 AS address) x NATURAL FULL JOIN main.Customer_Table",
+    "SELECT a.customer_name FROM main.Customer_Table a NATURAL JOIN Customer_Table b",
+    "SELECT customer_name FROM main.Customer_Table",
+    "SELECT * FROM main.Customer_Table",
+    "WITH Customer_Table AS (SELECT * FROM main.Customer_Table) SELECT customer_name FROM Customer_Table",
+    "SELECT c.x FROM (SELECT address AS x FROM main.[customer_table]) c",
+    "SELECT 1 FROM main.Customer_Table WHERE hex(customer_name) LIKE '30%'",
+    "SELECT a.address FROM Customer_Table b JOIN main.Customer_Table a USING (address)",
+    "SELECT COUNT(*) FROM main.Customer_Table ORDER BY MAX(customer_name)",
+    "SELECT open_sealed_cell(customer_name, 'Customer_Table', 'customer_name', 1) FROM Customer_Table",
+    "SELECT customer_id FROM main.Customer_Table NATURAL JOIN Customer_Table b",
+]
+
+
+@pytest.mark.parametrize("sql", SEEN)
+def test_a_masked_session_sees_the_mask_however_it_asks(shop: Shop, masked: Session, sql: str) -> None:
+    text = repr(masked.run(sql).rows)
+    secrets = shop.rows("SELECT customer_id, customer_name, address FROM Customer_Table")
+    for number, *sealed in secrets:
+        for column, cell in zip(("customer_name", "address"), sealed, strict=True):
+            assert shop.cipher.open(cell, table="Customer_Table", column=column, row=number) not in text
+            assert cell.hex()[:40].upper() not in text
+            assert repr(cell)[2:40] not in text
+    assert MASK in text or MASK.encode().hex().upper() in text
+
+
+@pytest.mark.parametrize("sql", REFUSED)
+def test_a_masked_session_never_reaches_the_sealed_cells(masked: Session, sql: str) -> None:
+    with pytest.raises(QueryRefused, match=r"sealed|not permitted"):
+        masked.run(sql)
+
+
+def test_a_compiled_query_that_takes_a_sealed_column_is_refused(shop: Shop, masked: Session) -> None:
+    """The last of the layers, alone: the name that the others refuse is hidden from them."""
+    sql = "SELECT customer_name FROM (SELECT 1 AS customer_name) x FULL JOIN main.Customer_Table USING (customer_name)"
+    page, columns = masked._roots["customer_table"]
+    with closing(shop.warehouse.connect(read_only=True)) as connection:
+        assert reads_sealed(connection.execute(f"EXPLAIN {sql}").fetchall(), page, columns)
+        harmless = "EXPLAIN SELECT membership_level FROM Customer_Table ORDER BY customer_id"
+        assert not reads_sealed(connection.execute(harmless).fetchall(), page, columns)
+
+
+def test_a_filter_compares_with_the_mask_not_with_the_name(shop: Shop, masked: Session) -> None:
+    (cell,) = shop.rows("SELECT customer_name FROM Customer_Table WHERE customer_id = 1")[0]
+    name = shop.cipher.open(cell, table="Customer_Table", column="customer_name", row=1)
+    sql = "SELECT COUNT(*) FROM Customer_Table WHERE customer_name = :name"
+    assert masked.run(sql, {"name": name}).rows == [(0,)]
+
+
+def test_a_clear_session_reads_names_and_only_the_columns_it_may(shop: Shop, clear: Session) -> None:
+    sealed = shop.rows("SELECT customer_id, customer_name FROM Customer_Table ORDER BY 1 LIMIT 3")
+    names = [(shop.cipher.open(c, table="Customer_Table", column="customer_name", row=n),) for n, c in sealed]
+    assert clear.run("SELECT customer_name FROM Customer_Table ORDER BY customer_id LIMIT 3").rows == names
+    with Session(Source("warehouse", shop.path), guard=Clear("address"), cipher=shop.cipher) as session:
+        found = session.run("SELECT customer_name, address FROM Customer_Table ORDER BY customer_id LIMIT 3").rows
+        assert found == [(name, MASK) for (name,) in names]
+        with pytest.raises(QueryRefused, match="sealed cells"):
+            session.run("SELECT address FROM main.Customer_Table")
+
+
+def test_a_cell_that_was_tampered_with_is_told_apart(tmp_path: Path) -> None:
+    shop = Shop(tmp_path)
+    shop.build(rows=10)
+    shop.write("UPDATE Customer_Table SET customer_name = address WHERE customer_id = 1")
+    with Session(Source("warehouse", shop.path), guard=Clear(), cipher=shop.cipher) as session:
+        rows = session.run("SELECT customer_name FROM Customer_Table WHERE customer_id = 1").rows
+    assert rows == [("(unreadable)",)]
+
+
+def test_missing_damaged_and_foreign_files_are_told(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="there is no warehouse database"):
+        Session(Source("warehouse", tmp_path / "none.db"))
+    (tmp_path / "bad.db").write_bytes(b"not a database at all" * 100)
+    with pytest.raises(StoreDamaged):
+        Session(Source("warehouse", tmp_path / "bad.db"))
+
+
+# ---- windows ------------------------------------------------------------
+
+WINDOWED = [
+    "SELECT * FROM Sales_Transactions_Table",
+    "SELECT transaction_id, quantity_sold FROM Sales_Transactions_Table ORDER BY transaction_id",
+    "SELECT * FROM Monthly_Sales_Aggregate_Table",
+    "SELECT transaction_id, total_sales_amount AS a, 1 AS a FROM Sales_Transactions_Table ORDER BY a DESC, 1",
+    "WITH x AS (SELECT store_id, product_id FROM Sales_Transactions_Table) SELECT * FROM x ORDER BY 1, 2",
+    "SELECT store_id FROM Sales_Transactions_Table ORDER BY store_id, transaction_id LIMIT 900 OFFSET 10",
+    "SELECT s.transaction_id, c.customer_name FROM Sales_Transactions_Table s JOIN Customer_Table c "
+    "USING (customer_id) WHERE s.quantity_sold > 1 ORDER BY 1",
+]
+
+
+def opened(shop: Shop, sql: str, guard: Clear | None = None) -> Result:
+    return Result(lambda: Session(Source("warehouse", shop.path), guard=guard, cipher=shop.cipher), sql)
+
+
+@pytest.mark.parametrize("sql", WINDOWED)
+def test_every_window_is_a_part_of_the_whole(shop: Shop, masked: Session, sql: str) -> None:
+    whole = masked.run(sql, limits=QueryLimits(rows=100_000))
+    with closing(opened(shop, sql)) as result:
+        assert result.columns == whole.columns
+        assert result.first == whole.rows[:100]
+        early = result.window(400, 50)
+        assert result.wait(20)
+        assert result.problem is None
+        assert result.row_count() == len(whole.rows)
+        assert early == result.window(400, 50) == whole.rows[400:450]
+        assert result.window(190, 30) == whole.rows[190:220]
+        assert result.window(len(whole.rows) - 5, 50) == whole.rows[-5:]
+        assert result.window(len(whole.rows) + 5, 50) == []
+        assert result.last(7) == whole.rows[-7:]
+
+
+def test_a_table_whose_keys_have_gaps_is_found_by_anchors(tmp_path: Path) -> None:
+    shop = Shop(tmp_path)
+    shop.build(rows=5_000)
+    shop.write("DELETE FROM Sales_Transactions_Table WHERE transaction_id % 3 = 1")
+    whole = shop.rows("SELECT transaction_id FROM Sales_Transactions_Table ORDER BY 1")
+    with closing(opened(shop, "SELECT transaction_id FROM Sales_Transactions_Table")) as result:
+        assert result.wait(20)
+        assert result.row_count() == len(whole)
+        for offset in (0, 250, 999, 1000, 1001, 2500, len(whole) - 3):
+            assert result.window(offset, 20) == whole[offset : offset + 20]
+
+
+def test_a_small_result_is_complete_at_once(shop: Shop) -> None:
+    with closing(opened(shop, "SELECT store_id FROM Store_Table WHERE store_id < 4")) as result:
+        assert (result.complete, result.row_count(), result.last(2)) == (True, 3, [(2,), (3,)])
+
+
+def test_a_clear_session_browses_clear_cells(shop: Shop) -> None:
+    sql = (
+        "SELECT s.transaction_id, customer_name FROM Sales_Transactions_Table s JOIN Customer_Table USING (customer_id)"
+    )
+    with closing(opened(shop, sql, Clear())) as result:
+        assert result.wait(20)
+        assert all(MASK not in str(row[1]) for row in result.last(3))
+
+
+def test_cancelling_a_result_ends_its_spooling(shop: Shop) -> None:
+    sql = "SELECT a.transaction_id FROM Sales_Transactions_Table a, Sales_Transactions_Table b, Store_Table c"
+    result = opened(shop, sql)
+    assert len(result.first) == 100
+    result.cancel()
+    assert result.wait(10)
+    assert isinstance(result.problem, QueryStopped)
+    with pytest.raises(QueryStopped, match="cancelled"):
+        result.last(5)
+    result.close()
