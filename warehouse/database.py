@@ -9,6 +9,7 @@ Rules of opening, in order:
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import importlib.resources
 import os
@@ -117,8 +118,9 @@ def open_warehouse(path: Path, *, lock_file: Path, now: Callable[[], datetime], 
         )
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if not path.exists():
-            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        # Exclusively: closing a file that is a database here already would drop the locks of its connections.
+        with contextlib.suppress(FileExistsError):
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     except OSError as error:
         raise StoreError(f"the warehouse {path} cannot be opened: {error.strerror}. {_ADVICE}") from error
     with warehouse.told_in_words(), closing(_connect(path, read_only=False)) as connection:

@@ -8,6 +8,7 @@ Rules of opening, in order:
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import importlib.resources
 import os
@@ -48,9 +49,9 @@ class Database:
         self._now = now
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            created = not path.exists()
-            if created:
-                os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+            # Exclusively: closing a file that is a database here already would drop the locks of its connections.
+            with contextlib.suppress(FileExistsError):
+                os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         except OSError as error:
             raise HistoryError(f"the run history {path} cannot be opened: {error.strerror}. {_ADVICE}") from error
         with self._told_in_words():
@@ -101,23 +102,7 @@ class Database:
         found = [str(row[0]) for row in self.query("PRAGMA quick_check(5)")]
         return [] if found == ["ok"] else found
 
-    def _refuse_a_cut_file(self) -> None:
-        """A file shorter than its own header says has lost pages; SQLite notices only when it needs one of them.
-
-        Where a write-ahead log lies beside it, that decides, and the header may be older than the file.
-        """
-        log = self.path.with_name(self.path.name + "-wal")
-        with self.path.open("rb") as file:
-            header = file.read(32)
-        if not header.startswith(b"SQLite format 3\0") or (log.exists() and log.stat().st_size):
-            return
-        page_size = int.from_bytes(header[16:18], "big")
-        expected = int.from_bytes(header[28:32], "big") * (65536 if page_size == 1 else page_size)
-        if (found := self.path.stat().st_size) < expected:
-            raise sqlite3.DatabaseError(f"database disk image is malformed: {found} of {expected} bytes are there")
-
     def _prepare(self, lock_file: Path) -> None:
-        self._refuse_a_cut_file()
         newest = _migrations()[-1][0]
         if self._version() != newest or self._journal_mode() != "wal":
             with _file_lock(lock_file):

@@ -248,6 +248,7 @@ def test_a_killed_processs_work_is_taken_over_in_under_a_second(
     lakewarden: Lakewarden, api: WeatherApiSimulator, this_hour: datetime, pipeline: Pipeline
 ) -> None:
     lakewarden.use(api)
+    assert lakewarden("init").code == 0
     api.script("Oslo", [stall()])
     env = {"LAKEWARDEN_WEATHER__CITIES": '["Portland", "Oslo"]'}
     first = lakewarden.start("--run-once", env=env)
