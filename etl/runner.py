@@ -69,10 +69,5 @@ class Runner:
 
     def settle_interrupted(self) -> None:
         """Mark what killed processes left running. Raises `HistoryError`."""
-        locks = self._parts.locks_dir
-        settle_interrupted(
-            self._parts.database,
-            is_alive=lambda who: owners.is_held(locks, who, now=self._parts.clock.now()),
-            now=self._parts.clock.now(),
-        )
-        owners.sweep(locks)
+        parts, now = self._parts, self._parts.clock.now()
+        settle_interrupted(parts.database, is_alive=lambda who: owners.is_held(parts.locks_dir, who, now=now), now=now)

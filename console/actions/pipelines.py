@@ -23,8 +23,7 @@ from console.actions.permissions import (
 )
 from etl import tasks
 from etl.errors import DataRejected, QuotaExceeded
-from etl.history import owner, queries, requests
-from etl.history.claims import settle_interrupted
+from etl.history import queries, requests
 from etl.history.database import Database
 from etl.models import City, Reading, RunPolicy, Trigger, Units, hour_of
 from etl.ports import Clock, Lake, Source
@@ -185,7 +184,8 @@ class Pipelines:
 
     def runs(self, *, limit: int) -> list[queries.RunRow]:
         """The newest runs with their cities."""
-        self._settle_interrupted()
+        self._permissions.require(VIEW_PIPELINES, WEATHER_PIPELINE)
+        self._runner().settle_interrupted()
         return queries.newest_runs(self._reader, limit=limit)
 
     def run(self, run_id: str) -> queries.RunRow:
@@ -336,12 +336,6 @@ class Pipelines:
 
     def _runner(self) -> Runner:
         return Runner(self.runner_parts())
-
-    def _settle_interrupted(self) -> None:
-        self._permissions.require(VIEW_PIPELINES, WEATHER_PIPELINE)
-        locks = self._setup().locks_dir
-        now = self._clock.now()
-        settle_interrupted(self._writer, is_alive=lambda who: owner.is_held(locks, who, now=now), now=now)
 
     def _ask(self, run_id: str, slug: str, request: Literal["hurry", "cancel"]) -> None:
         self._permissions.require(TRIGGER_RUN, WEATHER_PIPELINE)
