@@ -10,8 +10,9 @@ from pathlib import Path
 
 from tests.bench import report
 from tests.bench.history_fill import fill
-from tests.bench.servers import LAKEWARDEN, environment, make_workspace, serving, workspace_environment
+from tests.bench.servers import LAKEWARDEN, environment, make_workspace, workspace_environment
 from tests.e2e.terminal import Terminal
+from tests.simulators.serving import serving
 
 PAINT_PAIRS = 7
 PAINT_TARGET = 1.6

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from tests.bench import measure, report
 from tests.bench.measure import Spent
-from tests.bench.servers import LAKEWARDEN, environment, make_workspace, serving
+from tests.bench.servers import LAKEWARDEN, environment, make_workspace
+from tests.simulators.serving import serving
 
 PAIRS = 15
 WALL_TARGET = 1.3

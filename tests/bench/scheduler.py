@@ -10,7 +10,8 @@ import time
 from pathlib import Path
 
 from tests.bench import measure, report
-from tests.bench.servers import LAKEWARDEN, environment, make_workspace, serving
+from tests.bench.servers import LAKEWARDEN, environment, make_workspace
+from tests.simulators.serving import serving
 
 IDLE_S = 40
 MEMORY_TARGET_MIB = 80

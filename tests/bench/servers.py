@@ -5,42 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 LAKEWARDEN = str(BIN / "lakewarden")
 BUCKET = "lake"
-STOP_S = 10
 API_KEY = "0123456789abcdef0123456789abcdef"
-
-
-@contextmanager
-def serving(module: str) -> Iterator[str]:
-    """The address of `python -m module`, which prints it first and serves until its standard input ends."""
-    server = subprocess.Popen(
-        [sys.executable, "-m", module],
-        cwd=ROOT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert server.stdin is not None
-    assert server.stdout is not None
-    try:
-        address = server.stdout.readline().strip()
-        assert address.startswith("http://"), f"expected {module} to print its address, found {address!r}"
-        yield address
-    finally:
-        server.stdin.close()
-        try:
-            server.wait(STOP_S)
-        except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait(STOP_S)
-        server.stdout.close()
 
 
 def workspace_environment(home: Path, **settings: object) -> dict[str, str]:

@@ -19,9 +19,9 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 from xml.etree import ElementTree
@@ -32,6 +32,8 @@ from moto.moto_server.werkzeug_app import (
     create_backend_app,
 )
 from werkzeug.serving import make_server
+
+from tests.simulators.serving import serving
 
 LOOPBACK = "127.0.0.1"
 BUCKET = "lake"
@@ -118,32 +120,9 @@ def _plain(endpoint: str, method: str, path: str) -> bytes:
         connection.close()
 
 
-@contextlib.contextmanager
-def running_s3() -> Iterator[str]:
+def running_s3() -> AbstractContextManager[str]:
     """The endpoint of a moto server in a process of its own, ended with the block."""
-    server = subprocess.Popen(
-        [sys.executable, "-m", "tests.simulators.s3", "--port", "0"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        cwd=Path(__file__).parents[2],
-        env={**os.environ, **fake_environment()},
-    )
-    assert server.stdin is not None
-    assert server.stdout is not None
-    try:
-        endpoint = server.stdout.readline().strip()
-        assert endpoint.startswith("http://"), f"expected an endpoint, found {endpoint!r}"
-        yield endpoint
-    finally:
-        server.stdin.close()
-        try:
-            server.wait(STOP_S)
-        except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait(STOP_S)
-        server.stdout.close()
+    return serving("tests.simulators.s3", environ=fake_environment(), quiet=True)
 
 
 @contextlib.contextmanager
