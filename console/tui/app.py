@@ -23,8 +23,8 @@ from console.settings import Settings
 from console.tui.feed import Feed, Workspace
 from console.tui.messages import News, Trouble
 from console.tui.off_loop import post
+from console.tui.pipelines.screen import PipelinesScreen
 from console.tui.screens.help import HelpScreen, TooSmall, bindings_of
-from console.tui.screens.pipelines import PipelinesScreen
 from console.tui.shell import Shell
 from console.tui.state import UiState, load_state, save_state
 from console.tui.terminal import guarded_run

@@ -18,12 +18,12 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from console.tui.messages import Snapshot
-from console.tui.run_lines import RunFilter
+from console.tui.pipelines.run_lines import RunFilter
 
 if TYPE_CHECKING:  # the domain is loaded after the first paint
     from console.actions.background import Background
     from console.actions.pipelines import CityStatus, Overview, Pipelines
-    from console.tui.run_history import RunHistory
+    from console.tui.pipelines.run_history import RunHistory
 
 log = logging.getLogger(__name__)
 
@@ -160,7 +160,9 @@ class Feed:
 
     def _opened(self) -> tuple[Pipelines, RunHistory]:
         if self.workspace is None or self._history is None:
-            from console.tui.run_history import RunHistory  # loads the domain, which the first paint does without
+            from console.tui.pipelines.run_history import (
+                RunHistory,  # loads the domain, which the first paint does without
+            )
 
             workspace = self._open_workspace()
             self._history = RunHistory(workspace.pipelines)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from textual.message import Message
 
-from console.tui.run_lines import Runs
+from console.tui.pipelines.run_lines import Runs
 
 if TYPE_CHECKING:  # the domain is loaded after the first paint
     from console.actions.pipelines import CityStatus, Overview

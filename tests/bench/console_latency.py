@@ -16,7 +16,7 @@ from pathlib import Path
 from textual import events
 
 from console.tui.app import LakewardenApp
-from console.tui.widgets.run_grid import RunGrid
+from console.tui.pipelines.run_grid import RunGrid
 from etl.models import RunState
 from tests.console.tui.workspaces import Opened, run_hours, until, workspace
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from textual.widgets import Input
 
+from console.tui.pipelines.run_grid import RunGrid
 from console.tui.theme import LIGHT
-from console.tui.widgets.run_grid import RunGrid
 from tests.bench.console_latency import measure
 from tests.console.tui.workspaces import Opened, run_hours, screen_text, until, workspace
 from tests.e2e.terminal import Terminal

@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from console.tui.screens.city_chart import CityChart
+from console.tui.pipelines.city_chart import CityChart
+from console.tui.pipelines.reading_table import ReadingTable
 from console.tui.widgets.chart import Series, draw
 from console.tui.widgets.chart_scale import time_ticks, value_labels, value_ticks
-from console.tui.widgets.reading_table import ReadingTable
 from etl.history.database import Database
 from etl.history.recorder import Recorder
 from etl.models import City, Reading, hour_of, ts_of

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from console.tui.app import LakewardenApp
-from console.tui.run_lines import row_key
-from console.tui.screens.city_chart import CityChart
+from console.tui.pipelines.city_chart import CityChart
+from console.tui.pipelines.city_list import CityList
+from console.tui.pipelines.run_grid import RunGrid
+from console.tui.pipelines.run_lines import row_key
+from console.tui.pipelines.task_detail import TaskDetail
 from console.tui.screens.help import HelpScreen
-from console.tui.screens.task_detail import TaskDetail
 from console.tui.theme import DARK, LIGHT
-from console.tui.widgets.city_list import CityList
-from console.tui.widgets.run_grid import RunGrid
 from etl.models import RunState, hour_of
 from tests.console.tui.workspaces import NOWHERE, Opened, miss_hours, run_hours, screen_text, until, workspace
 

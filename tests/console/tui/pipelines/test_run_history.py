@@ -10,8 +10,8 @@ import pytest
 
 from console.actions.pipelines import Pipelines
 from console.settings import Settings
-from console.tui.run_history import FIRST_PAGE, RunHistory
-from console.tui.run_lines import RunFilter, lines_of, row_key
+from console.tui.pipelines.run_history import FIRST_PAGE, RunHistory
+from console.tui.pipelines.run_lines import RunFilter, lines_of, row_key
 from console.wiring.pipelines import pipelines
 from etl.models import hour_of
 from tests.console.tui.workspaces import NOWHERE, miss_hours, run_hours, workspace

@@ -9,7 +9,7 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 from textual.message import Message
 
-from console.tui.run_lines import Line, Runs, counts_of, lines_of, loaded_of, row_key, states_of
+from console.tui.pipelines.run_lines import Line, Runs, counts_of, lines_of, loaded_of, row_key, states_of
 from console.tui.text import duration_words, local_clock, plain, utc_hour
 from console.tui.theme import CITY_TONE, RUN_TONE, TASK_TONE
 from console.tui.widgets.line_table import Cell, Column, LineTable, Part, cell

@@ -20,16 +20,16 @@ from console.tui.feed import Feed
 from console.tui.live import Live
 from console.tui.messages import Delivered
 from console.tui.off_loop import off_loop, post
-from console.tui.run_details import LogPart, RunDetails, Wanted, attempt_id, read_details
-from console.tui.screens.city_picker import CityPicker
-from console.tui.screens.detail_text import error_text, files_text, summary_text
+from console.tui.pipelines.attempt_table import AttemptTable
+from console.tui.pipelines.city_picker import CityPicker
+from console.tui.pipelines.detail_header import DetailHeader
+from console.tui.pipelines.detail_text import error_text, files_text, summary_text
+from console.tui.pipelines.run_details import LogPart, RunDetails, Wanted, attempt_id, read_details
 from console.tui.screens.dialogs import Notice
 from console.tui.text import plain
 from console.tui.theme import glyphs, tones
 from console.tui.toasts import FAILURE_S, ended_words
-from console.tui.widgets.attempt_table import AttemptTable
 from console.tui.widgets.bars import KeyHints
-from console.tui.widgets.detail_header import DetailHeader
 from console.tui.widgets.line_table import LineTable
 from console.tui.widgets.log_view import LogView
 from console.tui.widgets.section_title import SectionTitle

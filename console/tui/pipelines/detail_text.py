@@ -8,7 +8,7 @@ from rich.cells import cell_len
 from rich.style import Style
 from rich.text import Text
 
-from console.tui.run_details import RunDetails, StagedFile
+from console.tui.pipelines.run_details import RunDetails, StagedFile
 from console.tui.text import duration_words, local_clock, plain
 from console.tui.theme import CITY_TONE, RUN_TONE, Glyphs, Tones
 from etl.history.queries import Problem

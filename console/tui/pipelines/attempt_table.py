@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from console.tui.run_details import AttemptId, attempt_id
+from console.tui.pipelines.run_details import AttemptId, attempt_id
 from console.tui.text import duration_words, local_clock, plain
 from console.tui.theme import TASK_TONE
 from console.tui.widgets.line_table import Cell, Column, LineTable, cell

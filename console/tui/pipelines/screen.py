@@ -14,20 +14,20 @@ from textual.widgets import Input, Static
 
 from console.tui.feed import Wish, Workspace
 from console.tui.messages import Delivered, News, Snapshot, Trouble
-from console.tui.run_lines import RunFilter
+from console.tui.pipelines.city_list import CityList
+from console.tui.pipelines.run_grid import OPTIONAL, RunGrid
+from console.tui.pipelines.run_lines import RunFilter
+from console.tui.pipelines.status_strip import StatusStrip
 from console.tui.shell import Shell
 from console.tui.text import plain
 from console.tui.widgets.bars import Header, KeyHints
-from console.tui.widgets.city_list import CityList
 from console.tui.widgets.line_table import LineTable
-from console.tui.widgets.run_grid import OPTIONAL, RunGrid
 from console.tui.widgets.section_title import SectionTitle
-from console.tui.widgets.status_strip import StatusStrip
 from etl.models import RunState
 
 if TYPE_CHECKING:  # the domain is loaded after the first paint
     from console.actions.pipelines import Overview
-    from console.tui.screens.pipeline_actions import PipelineActions
+    from console.tui.pipelines.actions import PipelineActions
 
 FILTER_HELP = "failed (partial too), missed, manual … or a city's name"
 
@@ -43,7 +43,7 @@ FILTER_KEYS = (Binding("enter", "apply_filter", "Apply"), Binding("escape", "cle
 class PipelinesScreen(Screen[None]):
     """Shows what the feed tells; everything that is done goes through `PipelineActions`."""
 
-    CSS_PATH = "pipelines.tcss"
+    CSS_PATH = "screen.tcss"
     AUTO_FOCUS = "#runs"
     BINDINGS: ClassVar[list[BindingType]] = [
         _bind("t", "do('run_now')", "Run now", "Start a run of all cities, stamped to this second"),
@@ -206,7 +206,7 @@ class PipelinesScreen(Screen[None]):
     def action_do(self, name: str) -> None:
         """Everything that is done, rather than looked at."""
         if self._actions is None:
-            from console.tui.screens.pipeline_actions import PipelineActions  # the first paint does without
+            from console.tui.pipelines.actions import PipelineActions  # the first paint does without
 
             self._actions = PipelineActions(
                 self,
@@ -237,7 +237,7 @@ class PipelinesScreen(Screen[None]):
         self._show_details(self._shell.feed.workspace, problem.run_id, problem.slug)
 
     def _show_details(self, workspace: Workspace, run_id: str, slug: str | None) -> None:
-        from console.tui.screens.task_detail import TaskDetail  # only when wanted: the first paint does without
+        from console.tui.pipelines.task_detail import TaskDetail  # only when wanted: the first paint does without
 
         self.app.clear_notifications()
         self.app.push_screen(TaskDetail(workspace.pipelines, run_id, slug))
@@ -247,7 +247,7 @@ class PipelinesScreen(Screen[None]):
         if city is None or workspace is None:
             self.notify("There is no city to chart.", markup=False)
             return
-        from console.tui.screens.city_chart import CityChart  # only when wanted: the first paint does without
+        from console.tui.pipelines.city_chart import CityChart  # only when wanted: the first paint does without
 
         self.app.clear_notifications()
         self.app.push_screen(CityChart(workspace.pipelines, city.city))

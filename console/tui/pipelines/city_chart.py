@@ -17,11 +17,11 @@ from textual.widgets import Static
 from console.actions.pipelines import Overview, Pipelines
 from console.tui.live import Live
 from console.tui.messages import Delivered
+from console.tui.pipelines.detail_header import DetailHeader
+from console.tui.pipelines.reading_table import ReadingTable
 from console.tui.text import local_clock, plain
 from console.tui.widgets.bars import KeyHints
 from console.tui.widgets.chart import Chart, Series
-from console.tui.widgets.detail_header import DetailHeader
-from console.tui.widgets.reading_table import ReadingTable
 from console.tui.widgets.section_title import SectionTitle
 from etl.models import City, Reading, Units, hour_of
 

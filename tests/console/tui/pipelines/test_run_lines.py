@@ -6,7 +6,16 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from console.tui.run_lines import CityOfRun, RunDetail, RunFilter, Runs, counts_of, exported, lines_of, states_of
+from console.tui.pipelines.run_lines import (
+    CityOfRun,
+    RunDetail,
+    RunFilter,
+    Runs,
+    counts_of,
+    exported,
+    lines_of,
+    states_of,
+)
 from etl.history.queries import CityRow, GridRow, Problem, TaskCell
 from etl.models import CITY_TASKS, CityState, RunState, Task, TaskState, Trigger
 

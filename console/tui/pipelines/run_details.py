@@ -8,7 +8,7 @@ from pathlib import Path
 
 from console.actions.errors import NoSuchRun
 from console.actions.pipelines import Pipelines
-from console.tui.run_lines import states_of
+from console.tui.pipelines.run_lines import states_of
 from etl.history.queries import AttemptRow, CityRow, LogLine, RunRow
 from etl.models import CityState, RunState, Task, TaskState
 from etl.tasks import PRACTICE

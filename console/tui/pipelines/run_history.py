@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from console.actions.errors import NoSuchRun
 from console.actions.pipelines import Pipelines
-from console.tui.run_lines import RunDetail, RunFilter, Runs, row_key
+from console.tui.pipelines.run_lines import RunDetail, RunFilter, Runs, row_key
 from etl.history.queries import GridRow
 
 FIRST_PAGE = 25

@@ -16,12 +16,12 @@ from console.tui.clipboard import copy
 from console.tui.feed import Feed, Workspace
 from console.tui.messages import Delivered
 from console.tui.off_loop import off_loop, post
-from console.tui.run_lines import Line, exported, waiting_cities
+from console.tui.pipelines.city_list import CityList
+from console.tui.pipelines.run_grid import RunGrid
+from console.tui.pipelines.run_lines import Line, exported, waiting_cities
 from console.tui.screens.dialogs import AddCity, Confirm, Notice, answer_text
 from console.tui.text import plain
 from console.tui.toasts import FAILURE_S, ended_words, nothing_done
-from console.tui.widgets.city_list import CityList
-from console.tui.widgets.run_grid import RunGrid
 from etl.files import write_whole
 from etl.models import City, RunState
 from etl.run import RunOutcome

@@ -51,7 +51,7 @@ class PickerTable(LineTable):
 class CityPicker(Dialog):
     """The result is the chosen city's slug, or None."""
 
-    CSS_PATH: ClassVar[list[str]] = ["dialogs.tcss", "city_picker.tcss"]  # type: ignore[assignment] # Textual takes a list too
+    CSS_PATH: ClassVar[list[str]] = ["../screens/dialogs.tcss", "city_picker.tcss"]  # type: ignore[assignment] # Textual takes a list too
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up", "move(-1)", "Up", show=False, id="picker.up", tooltip="The city above", priority=True),
         Binding("down", "move(1)", "Down", show=False, id="picker.down", tooltip="The city below", priority=True),

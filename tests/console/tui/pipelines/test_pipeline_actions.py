@@ -18,10 +18,10 @@ from textual.widgets import Checkbox, Input, Static
 from console.actions.pipelines import Pipelines
 from console.settings import Settings
 from console.tui.app import LakewardenApp
+from console.tui.pipelines.city_list import CityList
+from console.tui.pipelines.run_grid import RunGrid
+from console.tui.pipelines.screen import PipelinesScreen
 from console.tui.screens.dialogs import AddCity, Columns, Confirm, Notice
-from console.tui.screens.pipelines import PipelinesScreen
-from console.tui.widgets.city_list import CityList
-from console.tui.widgets.run_grid import RunGrid
 from etl.models import CityState, RunState, Trigger, hour_of
 from etl.run import RunRequest
 from tests.conftest import API_KEY

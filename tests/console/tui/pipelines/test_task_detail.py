@@ -13,11 +13,11 @@ from rich.cells import cell_len
 from textual.widgets import Input
 
 from console.actions.pipelines import Pipelines
-from console.tui.run_details import Wanted, attempt_id, read_details
-from console.tui.screens.city_picker import CityPicker, PickerTable
+from console.tui.pipelines.attempt_table import AttemptTable
+from console.tui.pipelines.city_picker import CityPicker, PickerTable
+from console.tui.pipelines.run_details import Wanted, attempt_id, read_details
+from console.tui.pipelines.task_detail import TaskDetail
 from console.tui.screens.dialogs import Notice
-from console.tui.screens.task_detail import TaskDetail
-from console.tui.widgets.attempt_table import AttemptTable
 from console.tui.widgets.log_view import LogView
 from etl.cities import cities_of
 from etl.models import CityState, RunState, Task, TaskState, Trigger, hour_of
