@@ -6,8 +6,23 @@ import sqlite3
 import threading
 from collections.abc import Mapping
 
+from warehouse.bulk import Inserter
 from warehouse.database import Warehouse, script, statements
 from warehouse.models import AGGREGATES
+
+SUMS = ("total_sales_cents", "total_quantity_sold", "transaction_count")
+KEYS = dict(
+    zip(
+        AGGREGATES,
+        (
+            ("year", "month_number", "store_id", "product_id"),
+            ("year", "store_id", "product_id"),
+            ("year", "month_number", "store_id", "category"),
+            ("year", "region", "product_id"),
+        ),
+        strict=True,
+    )
+)
 
 
 def rebuild(connection: sqlite3.Connection) -> None:
@@ -45,6 +60,13 @@ def apply_differences(connection: sqlite3.Connection, *, corrections: bool) -> N
     _run(connection, "apply")
     if corrections:
         _run(connection, "forget")
+
+
+def adder(connection: sqlite3.Connection, table: str, columns: tuple[str, ...], **constants: int | str) -> Inserter:
+    """Adds `columns` and then the three sums to one aggregate, fastest in the order of its key."""
+    added = ", ".join(f"{name} = {name} + excluded.{name}" for name in SUMS)
+    tail = f" ON CONFLICT ({', '.join(KEYS[table])}) DO UPDATE SET {added}"
+    return Inserter(connection, table, (*columns, *SUMS), constants=constants, tail=tail)
 
 
 def take_from_roll_ups(connection: sqlite3.Connection) -> None:

@@ -20,7 +20,7 @@ from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from warehouse.errors import QueryStopped, StoreBusy, StoreDamaged, StoreError, StoreNewer
+from warehouse.errors import QueryStopped, StoreBusy, StoreDamaged, StoreError, StoreMissing, StoreNewer
 
 APPLICATION_ID = 0x4C4B5757  # "LKWW"
 BUSY_TIMEOUT_S = 20.0
@@ -29,6 +29,9 @@ LARGEST_IDLE_LOG = 67_108_864  # bytes of the log that stay on disk when nobody 
 STEPS_BETWEEN_LOOKS = 20_000  # virtual machine steps after which a long statement asks whether to stop
 STOPPED = "stopped before its end; nothing was changed"
 DAMAGED = ("malformed", "not a database", "disk image")
+
+
+HOW_TO_MAKE = "`lakewarden warehouse build` makes one of practice data, `lakewarden warehouse load` one of your own"
 
 
 def stamp(instant: datetime) -> str:
@@ -105,17 +108,23 @@ class Warehouse:
             raise _in_words(self.path, error, stopped=stop is not None and stop.is_set()) from error
 
 
-def open_warehouse(path: Path, *, lock_file: Path, now: Callable[[], datetime], read_only: bool = False) -> Warehouse:
-    """The store at `path`, made if it is missing (not for `read_only`) and migrated to this version.
+def open_warehouse(
+    path: Path,
+    *,
+    lock_file: Path,
+    now: Callable[[], datetime],
+    read_only: bool = False,
+    make: bool = True,
+    advice: str = HOW_TO_MAKE,
+) -> Warehouse:
+    """The store at `path`, migrated to this version; made if it is missing, but never with `read_only` or not `make`.
 
-    Raises `StoreDamaged`, `StoreNewer`, `StoreBusy` or `StoreError`.
+    `advice` is what `StoreMissing` tells to do. Raises `StoreMissing`, `StoreDamaged`, `StoreNewer`, `StoreBusy` or
+    `StoreError`.
     """
     warehouse = Warehouse(path, read_only=read_only)
-    if read_only and not path.exists():
-        raise StoreError(
-            f"there is no warehouse {path} yet: `lakewarden warehouse build` makes one of practice data, "
-            "`lakewarden warehouse load` one of your own"
-        )
+    if (read_only or not make) and not path.exists():
+        raise StoreMissing(f"there is no warehouse {path} yet: {advice}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         # Exclusively: closing a file that is a database here already would drop the locks of its connections.
@@ -126,6 +135,25 @@ def open_warehouse(path: Path, *, lock_file: Path, now: Callable[[], datetime], 
     with warehouse.told_in_words(), closing(_connect(path, read_only=False)) as connection:
         _prepare(connection, path, lock_file, now)
     return warehouse
+
+
+def has_data(path: Path) -> bool:
+    """Whether the store at `path` is there and anything was ever built or loaded into it. Changes nothing.
+
+    Raises a `StoreError` for a file that is there and is no warehouse, or cannot be read.
+    """
+    if not path.exists():
+        return False
+    warehouse = Warehouse(path, read_only=True)
+    with warehouse.told_in_words(), closing(warehouse.connect()) as connection:
+        if not _version(connection, path):
+            return False  # another process is about to make it
+        return holds_data(connection)
+
+
+def holds_data(connection: sqlite3.Connection) -> bool:
+    """Whether anything was ever built or loaded into the opened store."""
+    return bool(connection.execute("SELECT EXISTS (SELECT 1 FROM batch)").fetchone()[0])
 
 
 _ADVICE = "Check that the disk is not full and that the workspace is writable."

@@ -2,11 +2,13 @@
 
 WarehouseError
 ├── DataRefused                 a whole input that cannot be loaded, or a failed integrity check
+│   └── StoreNotEmpty           what only an empty warehouse may be given, but it has data
 ├── QueryRefused                not one valid, permitted SELECT; says where and why
 ├── QueryStopped                a time limit was reached, or the operator cancelled
 ├── NotForPractice              an action that only a practice workspace, or only a production one, permits
 ├── EngineMissing               an optional engine or format whose package is not installed
 └── StoreError                  warehouse.db cannot be read or written
+    ├── StoreMissing            there is no warehouse yet
     ├── StoreDamaged
     ├── StoreBusy               another process writes, and has for long
     └── StoreNewer              written by a newer version
@@ -25,6 +27,10 @@ class WarehouseError(Exception):
 
 class DataRefused(WarehouseError):
     kind = "data_refused"
+
+
+class StoreNotEmpty(DataRefused):
+    kind = "store_not_empty"
 
 
 class QueryRefused(WarehouseError):
@@ -51,6 +57,10 @@ class EngineMissing(WarehouseError):
 
 class StoreError(WarehouseError):
     kind = "store_failed"
+
+
+class StoreMissing(StoreError):
+    kind = "store_missing"
 
 
 class StoreDamaged(StoreError):

@@ -23,15 +23,20 @@ from typing import Self
 
 from warehouse.authorizer import Authorizer
 from warehouse.errors import QueryRefused, QueryStopped, StoreBusy, StoreDamaged, StoreError
-from warehouse.limits import Deadline, QueryLimits, apply_limits
+from warehouse.limits import CACHE_KIB, Deadline, QueryLimits, apply_limits
 from warehouse.masking import decide, install_views, reads_sealed, refuse_sealed
 from warehouse.models import Cell
 from warehouse.ports import CellCipher, ColumnGuard, Showing
 from warehouse.printf import install_printf
 from warehouse.sql_errors import DAMAGED, in_words
 from warehouse.sql_text import Token, at_most, one_select
+from warehouse.temp_room import room_for_one
 
 BUSY_TIMEOUT_S = 5.0
+PLANNING_S = 10.0
+WALKING_CACHE_KIB = 4_096
+REMEMBERED = 64  # texts that were found to be permitted, more than SQLite's statements that are kept
+REMEMBERED_CHARACTERS = 5_000
 Parameters = Mapping[str, Cell]
 
 
@@ -43,6 +48,15 @@ class Rows:
     rows: list[tuple[Cell, ...]]
     more: bool
     elapsed_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """One table: its key, its columns, and of those that refer to another table its name; all in lower case."""
+
+    key: tuple[str, ...]
+    columns: frozenset[str]
+    references: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,17 +79,30 @@ class Session:
     Raises `QueryRefused`, `QueryStopped` or a `StoreError`.
     """
 
-    def __init__(self, source: Source, *, guard: ColumnGuard | None = None, cipher: CellCipher | None = None) -> None:
+    def __init__(
+        self,
+        source: Source,
+        *,
+        guard: ColumnGuard | None = None,
+        cipher: CellCipher | None = None,
+        cache_kib: int = CACHE_KIB,
+    ) -> None:
         self.source = source
         self.showing = decide(guard) if source.sealed else {}
+        self._guard = guard
         self._cipher = cipher
+        self._cache_kib = cache_kib
         self.rows_known: dict[str, int] = {}
         self.keys: dict[str, tuple[str, ...]] = {}  # of each table, in lower case
         self._deadline: Deadline | None = None
         self._read: dict[str, frozenset[str]] = {}
+        self._permitted_before: dict[str, tuple[str, list[Token]]] = {}
+        self._layouts: dict[str, Layout | None] = {}
         # Of each table with sealed cells: its root page, and the numbers of the columns that are masked.
         self._roots: dict[str, tuple[int, frozenset[int]]] = {}
+        self._file = _identity(source.path)
         self._connection, self.authorizer = self._open()
+        self._opened_at = self.version()
 
     def __enter__(self) -> Self:
         return self
@@ -86,6 +113,32 @@ class Session:
     def close(self) -> None:
         """Give the connection back."""
         self._connection.close()
+
+    def version(self) -> int:
+        """A number that is another one after any other process or connection has changed the database."""
+        with self._own_statement() as connection:
+            return int(connection.execute("PRAGMA main.data_version").fetchone()[0])
+
+    def still_holds(self) -> bool:
+        """Whether a session opened now would be the same: of the same file, unchanged, with the same decisions."""
+        if self.source.sealed and decide(self._guard) != self.showing:
+            return False
+        try:
+            return _identity(self.source.path) == self._file and self.version() == self._opened_at
+        except StoreError:
+            return False
+
+    def keep_little(self) -> None:
+        """Let this session keep less in memory: it walks through much, once."""
+        with self._own_statement() as connection:
+            connection.execute(f"PRAGMA cache_size = -{WALKING_CACHE_KIB}")
+
+    def layout(self, table: str) -> Layout | None:
+        """How a table of the schema is built; None for a view or what is not there. The name is in lower case."""
+        if table not in self._layouts:
+            with self._own_statement() as connection:
+                self._layouts[table] = _layout(connection, table) if table in self.keys else None
+        return self._layouts[table]
 
     def cancel(self) -> None:
         """End the running query, from any thread; without one, nothing happens."""
@@ -100,18 +153,20 @@ class Session:
         limits: QueryLimits | None = None,
         stop: threading.Event | None = None,
     ) -> Rows:
-        """The first rows of one SELECT, at most `limits.rows`."""
+        """The first rows of one SELECT, at most `limits.rows`; all of them if that is 0."""
         limits = limits or QueryLimits()
         started = time.perf_counter()
-        with self.cursor(sql, parameters, Deadline(limits.timeout_s, stop), rows=limits.rows + 1) as cursor:
-            rows = cursor.fetchmany(limits.rows + 1)
+        wanted = limits.rows + 1 if limits.rows else None
+        with self.cursor(sql, parameters, Deadline(limits.timeout_s, stop), rows=wanted) as cursor:
+            rows = cursor.fetchmany(wanted) if wanted else cursor.fetchall()
             columns = columns_of(cursor)
-        return Rows(columns, rows[: limits.rows], len(rows) > limits.rows, (time.perf_counter() - started) * 1000)
+        shown = rows[: limits.rows] if limits.rows else rows
+        return Rows(columns, shown, len(rows) > len(shown), (time.perf_counter() - started) * 1000)
 
     def plan(self, sql: str, parameters: Parameters | None = None) -> list[tuple[int, int, str]]:
         """SQLite's plan of one SELECT: (step, the step it belongs to, what it does)."""
         text, _ = self._permitted(sql, parameters)
-        with self.governed(text, Deadline(10.0)) as connection:
+        with self.governed(text, Deadline(PLANNING_S)) as connection:
             # Of a query that passed `one_select`: EXPLAIN QUERY PLAN carries nothing out.
             rows = connection.execute("EXPLAIN QUERY PLAN " + text, parameters or {}).fetchall()
         return [(int(row[0]), int(row[1]), str(row[3])) for row in rows]
@@ -129,27 +184,31 @@ class Session:
         limited = text if rows is None else at_most(text, found, rows, offset)
         with self.governed(text, deadline) as connection:
             cursor = connection.execute(limited, parameters or {})
-            if self.authorizer.read or text not in self._read:  # SQLite asks once for a statement that it keeps
-                self._read[text] = frozenset(table for table, _ in self.authorizer.read)
+            before = self._read.pop(text, frozenset())  # SQLite asks once for a statement that it keeps
+            self._read[text] = frozenset(table for table, _ in self.authorizer.read) or before
+            if len(self._read) > REMEMBERED:
+                del self._read[next(iter(self._read))]
             try:
                 yield cursor
             finally:
                 cursor.close()
 
-    def spool(self, sql: str, parameters: Parameters | None, deadline: Deadline, columns: int) -> tuple[str, int]:
-        """Keep the whole result of one SELECT for this session: the TEMP table's name, and its rows, numbered from 1.
+    def spool(
+        self, sql: str, parameters: Parameters | None, deadline: Deadline, columns: int, *, rows: int | None = None
+    ) -> tuple[str, int]:
+        """Keep the result of one SELECT for this session, at most `rows` of it: the TEMP table's name, and its rows.
 
-        Its columns are c0, c1, …
+        Its columns are c0, c1, …, and its rows are numbered from 1. Raises `QueryStopped` if the disk has no room.
         """
-        text, _ = self._permitted(sql, parameters)
+        text, found = self._permitted(sql, parameters)
+        limited = text if rows is None else at_most(text, found, rows)
         name = f"spool_{secrets.token_hex(16)}"
-        self._connection.set_authorizer(None)
-        self._connection.execute(f"CREATE TEMP TABLE {name} ({', '.join(f'c{n}' for n in range(columns))})")
-        self._connection.set_authorizer(self.authorizer)
+        with self._own_statement() as connection:
+            connection.execute(f"CREATE TEMP TABLE {name} ({', '.join(f'c{n}' for n in range(columns))})")
         self.authorizer.spool = name
-        with self.governed(text, deadline) as connection:
-            rows = connection.execute(f"INSERT INTO temp.{name}\n{text}", parameters or {}).rowcount
-        return name, rows
+        with self.governed(text, deadline) as connection, room_for_one(deadline):
+            kept = connection.execute(f"INSERT INTO temp.{name}\n{limited}", parameters or {}).rowcount
+        return name, kept
 
     @contextmanager
     def governed(self, text: str, deadline: Deadline) -> Iterator[sqlite3.Connection]:
@@ -169,26 +228,50 @@ class Session:
 
     def _permitted(self, sql: str, parameters: Parameters | None) -> tuple[str, list[Token]]:
         """The one SELECT that `sql` is and its tokens, if it reaches no sealed cell but through the views."""
+        if known := self._permitted_before.get(sql):
+            return known
         text, found = one_select(sql)
         refuse_sealed(found, self._roots, text)
         if any(token.name in self._roots for token in found if token.kind != "operator"):
-            with self.governed(text, Deadline(10.0)) as connection:
+            with self.governed(text, Deadline(PLANNING_S)) as connection:
                 program = connection.execute("EXPLAIN " + text, parameters or {}).fetchall()
             for root_page, columns in self._roots.values():
                 if reads_sealed(program, root_page, columns):
                     raise QueryRefused("not permitted: the query reads sealed cells")
+        if len(self._permitted_before) >= REMEMBERED:
+            self._permitted_before.clear()
+        if len(sql) <= REMEMBERED_CHARACTERS:
+            self._permitted_before[sql] = text, found
         return text, found
+
+    @contextmanager
+    def _own_statement(self) -> Iterator[sqlite3.Connection]:
+        """The connection for a statement of the program itself, about which the authorizer is not asked."""
+        self.authorizer.ours = True
+        try:
+            yield self._connection
+        except sqlite3.Error as error:
+            raise self._of_the_store(error) from error
+        finally:
+            self.authorizer.ours = False
 
     def _told(self, text: str, error: Exception, deadline: Deadline) -> Exception:
         if "interrupted" in str(error):
             return deadline.error()
         if isinstance(error, MemoryError):
             return QueryStopped("the query needs more memory than there is; narrow it")
-        if isinstance(error, sqlite3.Error) and any(sign in str(error) for sign in DAMAGED):
-            return StoreDamaged(f"{self.source.path} is damaged ({error}); restore it from a backup")
-        if isinstance(error, sqlite3.OperationalError) and "locked" in str(error):
-            return StoreBusy(f"another process holds {self.source.path}; try again")
+        if isinstance(error, sqlite3.Error) and any(sign in str(error) for sign in (*DAMAGED, "locked")):
+            return self._of_the_store(error)
+        if "disk I/O error" in str(error):
+            return QueryStopped("the disk failed, or has no room for what the query keeps there; nothing was changed")
         return in_words(text, error, self.authorizer.reason, self._parses)
+
+    def _of_the_store(self, error: sqlite3.Error) -> StoreError:
+        if any(sign in str(error) for sign in DAMAGED):
+            return StoreDamaged(f"{self.source.path} is damaged ({error}); restore it from a backup")
+        if "locked" in str(error):
+            return StoreBusy(f"another process holds {self.source.path}; try again")
+        return StoreError(f"{self.source.path} cannot be read: {error}")
 
     def _parses(self, text: str) -> str:
         """What SQLite says when it only parses `text`."""
@@ -222,6 +305,7 @@ class Session:
 
     def _prepare(self, connection: sqlite3.Connection) -> Authorizer:
         apply_limits(connection)
+        connection.execute(f"PRAGMA cache_size = -{self._cache_kib}")
         install_printf(connection)
         names = {str(row[0]).lower() for row in connection.execute("SELECT name FROM main.sqlite_master")}
         if "sqlite_stat1" in names:
@@ -259,6 +343,27 @@ class Session:
 def _key(connection: sqlite3.Connection, table: str) -> tuple[str, ...]:
     found = connection.execute("SELECT name FROM pragma_table_info(?) WHERE pk > 0 ORDER BY pk", (table,))
     return tuple(str(row[0]) for row in found)
+
+
+def _layout(connection: sqlite3.Connection, table: str) -> Layout:
+    columns = connection.execute("SELECT lower(name) FROM pragma_table_xinfo(?, 'main')", (table,)).fetchall()
+    key = connection.execute("SELECT lower(name) FROM pragma_table_info(?, 'main') WHERE pk > 0 ORDER BY pk", (table,))
+    # Only columns that are never null: with sound keys, each row has its row of the other table.
+    parents = connection.execute(
+        """SELECT lower(f."from"), lower(f."table") FROM pragma_foreign_key_list(?, 'main') AS f
+           JOIN pragma_table_info(?, 'main') AS c ON c.name = f."from" AND c."notnull" = 1""",
+        (table, table),
+    )
+    return Layout(tuple(row[0] for row in key), frozenset(row[0] for row in columns), dict(parents.fetchall()))
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """What tells the file at `path` from another one; the file itself is never opened for that."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def columns_of(cursor: sqlite3.Cursor) -> tuple[str, ...]:

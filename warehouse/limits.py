@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from warehouse.errors import QueryStopped
@@ -30,7 +31,7 @@ SQLITE_LIMITS = {
 
 @dataclass(frozen=True, slots=True)
 class QueryLimits:
-    """Seconds that one query may take, and rows that are shown of it."""
+    """Seconds that one query may take, and rows that are shown of it; 0 rows: all that there are."""
 
     timeout_s: float = 30.0
     rows: int = 10_000
@@ -51,6 +52,13 @@ class Deadline:
         self.timeout_s = timeout_s
         self._ends_at = time.monotonic() + timeout_s
         self._stop = stop or threading.Event()
+        self._ended: Callable[[], bool] | None = None
+        self._because = ""
+
+    def also_ends(self, ended: Callable[[], bool], because: str) -> None:
+        """End the query too when `ended` says so, which is asked often; `because` is then its error."""
+        self._ended = ended
+        self._because = because
 
     def cancel(self) -> None:
         """End the query at its next look."""
@@ -62,7 +70,9 @@ class Deadline:
 
     def is_over(self) -> bool:
         """Whether the query has to end now."""
-        return self._stop.is_set() or time.monotonic() >= self._ends_at
+        if self._stop.is_set() or time.monotonic() >= self._ends_at:
+            return True
+        return self._ended is not None and self._ended()
 
     def left_s(self) -> float:
         """Seconds until the limit, at least 0."""
@@ -76,6 +86,8 @@ class Deadline:
         """Why the query was ended."""
         if self.cancelled:
             return QueryStopped("the query was cancelled; nothing was changed")
+        if self._ended is not None and time.monotonic() < self._ends_at:
+            return QueryStopped(self._because)
         return QueryStopped(
             f"the query took longer than {self.timeout_s:g} s and was stopped; narrow it, or allow more with --timeout"
         )

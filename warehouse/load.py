@@ -11,7 +11,7 @@ from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 
-from warehouse import dimensions, sales
+from warehouse import dimensions, new_sales, sales
 from warehouse.database import STOPPED, Warehouse, stamp
 from warehouse.dimensions import DimensionLoad
 from warehouse.errors import DataRefused, QueryStopped, StoreError
@@ -88,6 +88,8 @@ def _carry_out(
     stop: threading.Event | None,
 ) -> tuple[int, tuple[int, int, int]]:
     """Rows read, and what became of the good ones."""
+    if table == FACT and (taken := new_sales.take(connection, reader.relation(), batch_id, _parts(progress), stop)):
+        return taken, (taken, 0, 0)
     target: SalesLoad | DimensionLoad = (
         SalesLoad(connection, reader.names, batch_id, rejects)
         if table == FACT
@@ -104,6 +106,11 @@ def _carry_out(
             read += len(chunk.lines) + len(chunk.rejected)
             progress(*reader.progress())
     return read, target.finish()
+
+
+def _parts(progress: Callable[[int, int], None]) -> Callable[[float], None]:
+    """Tells `progress` a part of the work in thousandths."""
+    return lambda part: progress(round(1000 * part), 1000)
 
 
 @contextmanager

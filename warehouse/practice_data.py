@@ -21,8 +21,8 @@ from operator import mul, rshift
 
 from warehouse import aggregates, practice_dimensions
 from warehouse.bulk import FACT_COLUMNS, Inserter
-from warehouse.database import STOPPED, Warehouse, stamp
-from warehouse.errors import DataRefused, NotForPractice, QueryStopped
+from warehouse.database import STOPPED, Warehouse, holds_data, stamp
+from warehouse.errors import DataRefused, NotForPractice, QueryStopped, StoreNotEmpty
 from warehouse.models import DIMENSIONS, FACT
 from warehouse.ports import CellCipher
 from warehouse.practice_dimensions import REGIONS, Product, days, shelf_price, time_id
@@ -77,17 +77,20 @@ def build(
     practice: bool,
     cipher: CellCipher,
     now: datetime,
+    only_if_empty: bool = False,
     progress: Callable[[int, int], None] = lambda _done, _all: None,
     stop: threading.Event | None = None,
 ) -> BuildReport:
     """Replace the whole warehouse, in one transaction: readers see the old one until the new one is complete.
 
     `progress` is told sales done and sales in all. Raises `NotForPractice` unless `practice`, `DataRefused` for a
-    spec that cannot be, `QueryStopped`, and a `StoreError`.
+    spec that cannot be, `StoreNotEmpty` if it has data and `only_if_empty`, `QueryStopped`, and a `StoreError`.
     """
     check(spec, practice=practice)
     started_s = time.monotonic()
     with warehouse.writing(stop) as connection:
+        if only_if_empty and holds_data(connection):
+            raise StoreNotEmpty(f"expected an empty warehouse, found data in {warehouse.path}; nothing was changed")
         for table in (FACT, *DIMENSIONS, "batch"):
             connection.execute(f"DELETE FROM {table}")  # noqa: S608 - fixed names
         rng = random.Random(spec.seed)  # noqa: S311 - made-up data, not a secret

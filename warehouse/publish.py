@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -33,8 +34,6 @@ MONEY = {
     "Product_Table": {"unit_price": "unit_price_cents"},
 }
 
-Put = Callable[[str, bytes], object]
-
 
 @dataclass(frozen=True, slots=True)
 class Publication:
@@ -48,6 +47,15 @@ class Publication:
     elapsed_s: float
 
 
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A whole publication that is there to read: where its tables lie, the state that it is of, and since when."""
+
+    location: str
+    mark: str
+    at: str
+
+
 def mark_of(connection: sqlite3.Connection) -> str:
     """The state of the warehouse in a few characters: it changes with every build and load."""
     row = connection.execute(
@@ -56,76 +64,92 @@ def mark_of(connection: sqlite3.Connection) -> str:
     return f"{row[0]}-{row[1]}-{row[2]}"
 
 
-def published_mark(folder: Path) -> str | None:
-    """The mark of what is published in `folder`; None if nothing whole is."""
+def published(folder: Path) -> Published | None:
+    """What is published under the name `folder`, in the generation of this moment; None if nothing whole is."""
+    whole = folder.resolve()
     try:
-        return str(json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["mark"])
+        manifest = json.loads((whole / MANIFEST).read_text(encoding="utf-8"))
+        return Published(str(whole), str(manifest["mark"]), str(manifest["published_at"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def published_mark(folder: Path) -> str | None:
+    """The mark of what is published in `folder`; None if nothing whole is."""
+    found = published(folder)
+    return found.mark if found else None
 
 
 def publish(warehouse: Warehouse, folder: Path, *, now: datetime, stop: threading.Event | None = None) -> Publication:
     """Publish under the name `folder`. Raises `EngineMissing`, `QueryStopped`, `DataRefused` or a `StoreError`."""
     started = time.monotonic()
     load_duckdb()
+    rows: dict[str, int] = {}
+    mark = ""
+
+    def fill(staging: Path) -> bool:
+        nonlocal rows, mark
+        rows, mark = write_tables(warehouse, staging, now, stop)
+        return True
+
+    sizes = put_in_place(folder, fill, now=now) or []
+    return Publication(str(folder), rows, len(sizes), sum(sizes), mark, time.monotonic() - started)
+
+
+def put_in_place(folder: Path, fill: Callable[[Path], bool], *, now: datetime) -> list[int] | None:
+    """Let `fill` write a new generation, then move the name `folder` to it: the bytes of each file.
+
+    None, and nothing changed, if `fill` says False. Raises `StoreError`, and what `fill` raises.
+    """
     try:
         if folder.exists() and not folder.is_symlink():
             raise StoreError(f"{folder} is there and was not published by this program; move it away or use --to")
         folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         staging = folder.parent / _name(folder, now)
         staging.mkdir(mode=0o700)
+        filled = False
         try:
-            rows, mark = _write(warehouse, staging, now, stop)
-            files = _made_durable(staging)
+            if not fill(staging):
+                return None
+            sizes = _made_durable(staging)
             _swap(folder, staging)
-        except BaseException:
-            shutil.rmtree(staging, ignore_errors=True)
-            raise
+            filled = True
+        finally:
+            if not filled:
+                shutil.rmtree(staging, ignore_errors=True)
         _tidy(folder, staging)
     except OSError as error:
         raise StoreError(f"{folder} cannot be written: {error.strerror or error}") from error
-    return Publication(str(folder), rows, len(files), sum(files), mark, time.monotonic() - started)
+    return sizes
 
 
-def publish_to(
-    warehouse: Warehouse, put: Put, url: str, scratch: Path, *, now: datetime, stop: threading.Event | None = None
-) -> Publication:
-    """Publish through `put(key, body)`, the manifest last: without it, readers take the publication as absent."""
-    started = time.monotonic()
-    load_duckdb()
-    staging = scratch / f".publish-{uuid.uuid4().hex}"
-    staging.mkdir(parents=True, mode=0o700)
-    try:
-        rows, mark = _write(warehouse, staging, now, stop)
-        paths = sorted((p for p in staging.rglob("*") if p.is_file()), key=lambda p: p.name == MANIFEST)
-        prefix = f"warehouse/{now:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}"
-        for path in paths:
-            _go_on(stop)
-            put(f"{prefix}/{path.relative_to(staging).as_posix()}", path.read_bytes())
-        size = sum(path.stat().st_size for path in paths)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
-    return Publication(f"{url.rstrip('/')}/{prefix}", rows, len(paths), size, mark, time.monotonic() - started)
-
-
-def _write(
+def write_tables(
     warehouse: Warehouse, staging: Path, now: datetime, stop: threading.Event | None
 ) -> tuple[dict[str, int], str]:
+    """Write every table and the manifest into the empty folder `staging`: the rows of each table, and the mark.
+
+    Raises `EngineMissing`, `QueryStopped`, `DataRefused` if it reads back as something else, or a `StoreError`.
+    """
     duckdb = load_duckdb()
     rows: dict[str, int] = {}
     text = staging / ".text.csv"
     with warehouse.reading(stop) as connection, duckdb.connect(config={"threads": 2}) as engine:
         engine.execute("SET enable_progress_bar = false")  # it would draw on standard output
         mark = mark_of(connection)
-        cents = int(connection.execute(f"SELECT total(total_sales_cents) FROM {FACT}").fetchone()[0])  # noqa: S608
+        cents = int(connection.execute(f"SELECT coalesce(sum(total_sales_cents), 0) FROM {FACT}").fetchone()[0])  # noqa: S608
         for table in (*DIMENSIONS, FACT):
-            _go_on(stop)
+            go_on(stop)
             columns = public_columns(connection, table)
             rows[table] = write_csv(connection, table, columns, text)
             _write_table(engine, table, columns, text, staging)
             text.unlink()
     _compare(staging, rows, cents)
+    files = {
+        path.relative_to(staging).as_posix(): {"bytes": path.stat().st_size, "sha256": digest_of(path)}
+        for path in sorted(staging.rglob("*.parquet"))
+    }
     document = {"format": 1, "published_at": stamp(now), "mark": mark, "rows": rows, "total_sales_cents": cents}
+    document["files"] = files
     (staging / MANIFEST).write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
     return rows, mark
 
@@ -161,6 +185,12 @@ def _compare(staging: Path, rows: dict[str, int], cents: int) -> None:
                 raise DataRefused(f"{table} was written wrongly: expected {expected:,} rows, found {found[0]:,}")
 
 
+def digest_of(path: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def _made_durable(staging: Path) -> list[int]:
     sizes = []
     for path in (*staging.rglob("*"), staging):
@@ -193,6 +223,7 @@ def _tidy(folder: Path, newest: Path) -> None:
             shutil.rmtree(path, ignore_errors=True)
 
 
-def _go_on(stop: threading.Event | None) -> None:
+def go_on(stop: threading.Event | None) -> None:
+    """Raise `QueryStopped` once `stop` is set."""
     if stop is not None and stop.is_set():
         raise QueryStopped("stopped; nothing was published")

@@ -86,6 +86,11 @@ def user_questions(folder: Path) -> tuple[dict[str, Question], list[BadQuestion]
     return found, bad
 
 
+def question_of(name: str, text: str) -> Question:
+    """The question that the text of a file makes. Raises `QueryRefused` where it is none."""
+    return _question(name, text, None)
+
+
 def values_of(question: Question, as_of: date, given: Mapping[str, str]) -> dict[str, Cell]:
     """The value of every parameter that the question's SQL uses. Raises `QueryRefused` for what does not fit."""
     known = {parameter.name: parameter for parameter in question.parameters}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -92,9 +92,13 @@ def ask(
         sql = question.facts_sql if from_facts else question.sql
         answer = engine.answer(sql, parameters, aggregates=False, limits=limits, stop=stop)
         if not engine.facts_only:
-            answer = replace(answer, because=_why(answer, from_facts=from_facts))
-    chosen = "as asked" if as_of else "the last day with sales"
-    return replace(answer, notes=(f"as of {day.isoformat()} ({chosen})", *answer.notes))
+            answer = replace(answer, because=why(answer.source, from_facts=from_facts))
+    return replace(answer, notes=(as_of_note(day, asked=as_of is not None), *answer.notes))
+
+
+def as_of_note(day: date, *, asked: bool) -> str:
+    """The as-of date, and where it comes from."""
+    return f"as of {day.isoformat()} ({'as asked' if asked else 'the last day with sales'})"
 
 
 def last_day_in_sqlite(engine: Engine) -> date:
@@ -103,15 +107,19 @@ def last_day_in_sqlite(engine: Engine) -> date:
     if not newest:
         raise DataRefused(NO_SALES)
     year, month, lines = (int(cell) for cell in newest[0] if isinstance(cell, int))
-    parameters = {"before": year * 10000 + month * 100, "lines": lines}
-    found = engine.answer(script("last_day_with_sales"), parameters, aggregates=False).rows[0][0]
+    parameters = {"before": year * 10000 + month * 100}
+    bound, found = engine.answer(script("last_day_at_most"), parameters, aggregates=False).rows[0]
+    if bound != found:
+        parameters["lines"] = lines
+        found = engine.answer(script("last_day_with_sales"), parameters, aggregates=False).rows[0][0]
     if not isinstance(found, int):
         raise DataRefused("the aggregates do not agree with the facts: run `lakewarden warehouse refresh`")
     return date(found // 10000, found // 100 % 100, found % 100)
 
 
-def _why(answer: Answer, *, from_facts: bool) -> str:
+def why(source: Sequence[str], *, from_facts: bool) -> str:
+    """Why a question that names its aggregate itself was answered from there."""
     if from_facts:
         return "answered from the facts as asked"
-    tables = ", ".join(answer.source)
+    tables = ", ".join(source)
     return f"answered from {tables} because it is the smallest aggregate with what the question needs, to the cent"

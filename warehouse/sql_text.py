@@ -7,28 +7,42 @@ refusals and the offsets that messages point at.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterator
 from itertools import pairwise
+from typing import NamedTuple
 
 from warehouse.errors import QueryRefused
 
 MAX_CHARACTERS = 100_000
 READING = ("SELECT", "WITH", "VALUES")
 
-_TOKEN = re.compile(
-    r"""(?P<space>[ \t\r\n\f]+|--[^\n]*|/\*(?s:.*?)(?:\*/|\Z))
-      | (?P<string>[xX]?'(?:[^']|'')*')
-      | (?P<quoted>"(?:[^"]|"")*"|`(?:[^`]|``)*`|\[[^\]]*\])
+# A quotation that does not end takes the rest of the text; the atomic groups keep a doubled quote from being torn.
+_PIECE = re.compile(
+    r"""(?P<space>[ \t\r\n\f]+)
+      | (?P<word>(?![xX]')[^\W\d][\w$]*)
+      | (?P<comment>--[^\n]*|/\*(?s:.*?)(?:\*/|\Z))
+      | (?P<string>[xX]?'(?>[^']*(?:''[^']*)*)')
+      | (?P<quoted>"(?>[^"]*(?:""[^"]*)*)"|`(?>[^`]*(?:``[^`]*)*)`|\[[^\]]*\])
+      | (?P<unfinished>(?:[xX]?'|["`\[])(?s:.*))
       | (?P<number>0[xX][0-9A-Fa-f]+|(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)
       | (?P<parameter>[:@$][A-Za-z_]\w*|\?\d*)
-      | (?P<word>[^\W\d][\w$]*)
-      | (?P<operator>\|\||<<|>>|<=|>=|<>|!=|==|->>|->|[-+*/%&|~<>=(),.;])""",
+      | (?P<operator>\|\||<<|>>|<=|>=|<>|!=|==|->>|->|[-+*/%&|~<>=(),.;])
+      | (?P<other>(?s:.))""",
     re.VERBOSE,
 )
+SKIPPED = ("space", "comment")
+UNREADABLE = (*SKIPPED, "unfinished", "other")
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Piece(NamedTuple):
+    """A stretch of text: a token's kind, or space, comment, unfinished (a quotation without its end) or other."""
+
+    kind: str
+    start: int
+    end: int
+
+
+class Token(NamedTuple):
     """One token; `kind` is string, quoted, number, parameter, word or operator, `start` its offset in the text."""
 
     kind: str
@@ -40,22 +54,39 @@ class Token:
         return self.start + len(self.text)
 
     @property
+    def bare(self) -> str:
+        """What the token names, without its quotes."""
+        return self.text[1:-1] if self.kind == "quoted" else self.text
+
+    @property
     def name(self) -> str:
         """What the token names, without its quotes and in lower case."""
-        bare = self.text[1:-1] if self.kind == "quoted" else self.text
-        return bare.lower()
+        return self.bare.lower()
+
+
+def pieces(text: str) -> Iterator[Piece]:
+    """All of `text`, stretch by stretch, without a gap; never raises."""
+    for match in _PIECE.finditer(text):
+        yield Piece(str(match.lastgroup), match.start(), match.end())
+
+
+def readable_tokens(text: str, start: int = 0) -> list[Token]:
+    """The tokens of text that is still being typed; what is none is left out. Offsets count from `start`."""
+    return [
+        Token(kind, match.group(), start + match.start())
+        for match in _PIECE.finditer(text)
+        if (kind := str(match.lastgroup)) not in UNREADABLE
+    ]
 
 
 def tokens(text: str) -> list[Token]:
     """The tokens of `text`, comments and spaces left out. Raises `QueryRefused` at what begins no token."""
-    found, at = [], 0
-    while at < len(text):
-        match = _TOKEN.match(text, at)
-        if match is None:
-            raise QueryRefused(f"{_unreadable(text[at])}{where(text, at)}", position=at)
-        if match.lastgroup != "space":
-            found.append(Token(str(match.lastgroup), match.group(), at))
-        at = match.end()
+    found = []
+    for kind, start, end in pieces(text):
+        if kind in ("unfinished", "other"):
+            raise QueryRefused(f"{_unreadable(text[start:])}{where(text, start)}", position=start)
+        if kind not in SKIPPED:
+            found.append(Token(kind, text[start:end], start))
     return found
 
 
@@ -147,7 +178,8 @@ def with_parameters_written(text: str, *, sign: str) -> str:
     return "".join([*parts, text[at:]])
 
 
-def _unreadable(character: str) -> str:
+def _unreadable(rest: str) -> str:
+    character = rest[1] if rest[:2] in ("x'", "X'") else rest[0]
     if character in "'\"`[":
         return f"a quotation that begins with {character} does not end; it starts"
     return f"a character that SQL does not have, {character!r},"

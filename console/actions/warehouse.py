@@ -31,12 +31,14 @@ def _silent(_done: int, _all: int) -> None:
 
 
 class WarehouseActions:
-    """The actions. `open_store` opens the store of the workspace, and makes it if it is missing."""
+    """The actions. `open_store` opens the store of the workspace, and makes it if it is missing; `find_store` does not:
+    it raises `StoreMissing`."""
 
     def __init__(
         self,
         *,
         open_store: Callable[[], Warehouse],
+        find_store: Callable[[], Warehouse],
         cipher: CellCipher,
         permissions: Permissions,
         practice: bool,
@@ -44,6 +46,7 @@ class WarehouseActions:
         now: Callable[[], datetime],
     ) -> None:
         self._open_store = open_store
+        self._find_store = find_store
         self._cipher = cipher
         self._permissions = permissions
         self._practice = practice
@@ -56,10 +59,14 @@ class WarehouseActions:
         rows: int = practice_data.DEFAULT_ROWS,
         seed: int = practice_data.DEFAULT_SEED,
         until: date | None = None,
+        only_if_empty: bool = False,
         progress: Progress = _silent,
         stop: threading.Event | None = None,
     ) -> BuildReport:
-        """Replace the warehouse by practice data; `until` is by default the last day of the previous month."""
+        """Replace the warehouse by practice data; `until` is by default the last day of the previous month.
+
+        With `only_if_empty`, a warehouse that has data stays as it is, and `StoreNotEmpty` is raised.
+        """
         self._permissions.require(MANAGE_WAREHOUSE, WAREHOUSE)
         now = self._now()
         spec = PracticeSpec(rows, seed, until or practice_data.last_day_of_previous_month(now.date()))
@@ -70,6 +77,7 @@ class WarehouseActions:
             practice=self._practice,
             cipher=self._cipher,
             now=now,
+            only_if_empty=only_if_empty,
             progress=progress,
             stop=stop,
         )
@@ -93,9 +101,9 @@ class WarehouseActions:
     def refresh(self, *, stop: threading.Event | None = None) -> dict[str, int]:
         """Rebuild the aggregates from the facts; the rows of each."""
         self._permissions.require(MANAGE_WAREHOUSE, WAREHOUSE)
-        return aggregates.refresh(self._open_store(), stop=stop)
+        return aggregates.refresh(self._find_store(), stop=stop)
 
     def check(self, *, stop: threading.Event | None = None) -> integrity.CheckReport:
         """Prove every rule of the warehouse."""
         self._permissions.require(MANAGE_WAREHOUSE, WAREHOUSE)
-        return integrity.check(self._open_store(), self._cipher, stop=stop)
+        return integrity.check(self._find_store(), self._cipher, stop=stop)

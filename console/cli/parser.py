@@ -117,6 +117,11 @@ def _warehouse(commands: argparse._SubParsersAction[Parser]) -> None:
     build.add_argument("--rows", type=_rows, default=100_000, metavar="N", help="sales (100000)")
     build.add_argument("--seed", type=_seed, default=1, metavar="S", help="another seed gives other sales (1)")
     build.add_argument("--until", type=_date, metavar="DATE", help="the last day with sales (of the previous month)")
+    build.add_argument(
+        "--background", action="store_true",
+        help="as the console does it for a new workspace: into an empty warehouse alone, at low priority, with "
+        "progress as lines on stderr",
+    )  # fmt: skip
     load = _command(kinds, "load", "warehouse:load", "load CSV or Parquet files, each whole or not at all")
     load.add_argument("--table", required=True, metavar="NAME", help="such as Sales_Transactions_Table")
     load.add_argument("files", nargs="+", metavar="FILE", help="CSV with a header, or Parquet")
@@ -139,6 +144,7 @@ def _warehouse_queries(kinds: argparse._SubParsersAction[Parser]) -> None:
     )
     for command in (ask, sql):
         command.add_argument("--engine", choices=("sqlite", "duckdb", "spark"), default="sqlite", help="(sqlite)")
+        command.add_argument("--master", metavar="URL", help="of Spark: local[N] or spark://HOST:PORT (local[*])")
         command.add_argument("--no-aggregates", action="store_true", help="answer from the facts")
         command.add_argument("--explain", action="store_true", help="say which table answered and why")
         command.add_argument("--check", action="store_true", help="ask the facts too; exit 65 if they differ")

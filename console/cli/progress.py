@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
 from typing import TypeVar
+
+from console.actions.practice_warehouse import PROGRESS
 
 T = TypeVar("T")
 
@@ -42,6 +45,20 @@ class ProgressLine:
             sys.stderr.flush()
 
 
+def progress_lines() -> Callable[[int, int], None]:
+    """Tells a parent process how far the work is, as lines `progress DONE ALL` on stderr; it may be gone meanwhile."""
+    told = -1
+
+    def tell(done: int, whole: int) -> None:
+        nonlocal told
+        if whole and done * 100 // whole != told:
+            told = done * 100 // whole
+            with contextlib.suppress(OSError, ValueError):
+                print(f"{PROGRESS} {done} {whole}", file=sys.stderr, flush=True)
+
+    return tell
+
+
 def stoppable(work: Callable[[threading.Event], T]) -> T:
     """What `work` returns or raises. It runs in a thread, so that a signal is heeded while SQLite computes.
 
@@ -56,14 +73,19 @@ def stoppable(work: Callable[[threading.Event], T]) -> T:
             results.append(work(stop))
         except BaseException as error:  # noqa: BLE001 - thread boundary: raised again below
             errors.append(error)
+        finally:
+            done.set()
 
+    # Not `join`: interrupted, it takes the thread for ended, and the program would leave it in the midst of its work.
+    done = threading.Event()
     thread = threading.Thread(target=carry_out, name="work")
-    thread.start()
     try:
-        thread.join()
+        thread.start()  # within: a signal that comes while it starts must end the work too
+        done.wait()
     except BaseException:
         stop.set()
-        thread.join()
+        if thread in threading.enumerate():  # else it had not started when the signal came
+            done.wait()
         raise
     if errors:
         raise errors[0]

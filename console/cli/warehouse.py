@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from argparse import Namespace
 from collections.abc import Mapping
 from contextlib import closing
@@ -11,17 +12,21 @@ from typing import Any
 from console.actions.warehouse import WarehouseActions
 from console.cli.exits import Exit, UsageError, exit_of
 from console.cli.output import print_json, print_table, say
-from console.cli.progress import ProgressLine, stoppable
+from console.cli.progress import ProgressLine, progress_lines, stoppable
 from console.settings import Settings
 from console.wiring.warehouse import warehouse_actions
-from warehouse.errors import DataRefused
+from warehouse.errors import DataRefused, StoreNotEmpty
 from warehouse.load import table_named
 from warehouse.models import LoadReport
+
+LOW_PRIORITY = 10  # steps of niceness
 
 
 def build(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> Exit:
     """Replace the warehouse by practice data. Raises a `WarehouseError`."""
     actions = warehouse_actions(settings)
+    if arguments.background:
+        return _build_in_background(arguments, actions)
     with closing(ProgressLine("building", environ)) as progress:
         report = stoppable(
             lambda stop: actions.build(
@@ -37,6 +42,25 @@ def build(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) 
     else:
         print_table(["table", "rows"], [[table, f"{rows:,}"] for table, rows in report.rows.items()])
         say(f"built the practice warehouse of {spec.rows:,} sales until {spec.until} in {report.elapsed_s:.1f} s")
+    return Exit.DONE
+
+
+def _build_in_background(arguments: Namespace, actions: WarehouseActions) -> Exit:
+    """Build into an empty warehouse, so that people and other processes notice as little as possible of it."""
+    os.nice(LOW_PRIORITY)
+    try:
+        stoppable(
+            lambda stop: actions.build(
+                rows=arguments.rows,
+                seed=arguments.seed,
+                until=arguments.until,
+                only_if_empty=True,
+                progress=progress_lines(),
+                stop=stop,
+            )
+        )
+    except StoreNotEmpty:
+        return Exit.DONE  # somebody was faster: nothing is left to do
     return Exit.DONE
 
 

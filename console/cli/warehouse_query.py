@@ -10,32 +10,41 @@ from console.actions.warehouse_queries import Asked, Checked
 from console.cli.answers import print_answer_csv, print_answer_json, print_answer_table
 from console.cli.exits import Exit, UsageError
 from console.cli.output import print_json, print_table, say
+from console.cli.practice_warehouse import make_practice_warehouse
 from console.cli.progress import stoppable
 from console.settings import Settings
 from console.wiring.warehouse_queries import warehouse_queries
 from warehouse.limits import QueryLimits
 
 
-def ask(arguments: Namespace, settings: Settings, _environ: Mapping[str, str]) -> Exit:
+def ask(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> Exit:
     """Answer a question by name; without one, list them. Raises a `WarehouseError`."""
     actions = warehouse_queries(settings)
     if arguments.question is None:
         return _list_questions(arguments, settings)
     how, values = _asked(arguments), _values(arguments.set)
+    make_practice_warehouse(settings, environ)
     return _print(
         stoppable(lambda stop: actions.ask(arguments.question, how, as_of=arguments.as_of, values=values, stop=stop)),
         arguments,
     )
 
 
-def sql(arguments: Namespace, settings: Settings, _environ: Mapping[str, str]) -> Exit:
+def sql(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> Exit:
     """Answer one governed SELECT. Raises a `WarehouseError`."""
     if arguments.database == "weather" and arguments.engine != "sqlite":
         raise UsageError(f"--engine {arguments.engine}: the weather readings are in SQLite alone")
     actions, how = warehouse_queries(settings), _asked(arguments)
-    return _print(
+    if arguments.database == "warehouse":
+        make_practice_warehouse(settings, environ)
+    ended = _print(
         stoppable(lambda stop: actions.sql(arguments.query, how, database=arguments.database, stop=stop)), arguments
     )
+    if arguments.explain and arguments.engine == "sqlite" and not arguments.json:
+        explained = actions.explain(arguments.query, database=arguments.database, aggregates=how.aggregates)
+        for line in explained.lines():
+            say(f"  {line}")
+    return ended
 
 
 def diagram(arguments: Namespace, settings: Settings, _environ: Mapping[str, str]) -> Exit:
@@ -45,8 +54,9 @@ def diagram(arguments: Namespace, settings: Settings, _environ: Mapping[str, str
     return Exit.DONE
 
 
-def publish(arguments: Namespace, settings: Settings, _environ: Mapping[str, str]) -> Exit:
+def publish(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> Exit:
     """Write the warehouse as Parquet. Raises a `WarehouseError`."""
+    make_practice_warehouse(settings, environ)
     actions = warehouse_queries(settings)
     done = stoppable(lambda stop: actions.publish(arguments.to, stop=stop))
     if arguments.json:
@@ -63,8 +73,11 @@ def publish(arguments: Namespace, settings: Settings, _environ: Mapping[str, str
 def _asked(arguments: Namespace) -> Asked:
     if arguments.json and arguments.csv:
         raise UsageError("--json and --csv: only one of them can be printed")
+    if arguments.master is not None and arguments.engine != "spark":
+        raise UsageError(f"--master names a Spark, and --engine is {arguments.engine}: add --engine spark")
     return Asked(
         engine=arguments.engine,
+        master=arguments.master or "",
         aggregates=not arguments.no_aggregates,
         check=arguments.check,
         limits=QueryLimits(timeout_s=arguments.timeout, rows=arguments.limit),

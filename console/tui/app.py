@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from textual import events
 from textual.app import App, SystemCommand
@@ -25,14 +25,23 @@ from console.tui.messages import News, Trouble
 from console.tui.off_loop import post
 from console.tui.pipelines.screen import PipelinesScreen
 from console.tui.screens.help import HelpScreen, TooSmall, bindings_of
-from console.tui.shell import Shell
+from console.tui.shell import Shell, WarehouseParts
 from console.tui.state import UiState, load_state, save_state
 from console.tui.terminal import guarded_run
 from console.tui.theme import DARK, LIGHT, AsciiOnly, speaks_unicode, themes, variables
 from console.tui.toasts import FAILURE_S, MOST, SUCCESS_S, shortened
-from console.tui.widgets.line_table import LineTable
+from console.tui.workshop import Workshop
 
 LEAST_WIDTH, LEAST_HEIGHT = 60, 16
+
+
+@runtime_checkable
+class Drawn(Protocol):
+    """A widget that draws in colours of its own choice."""
+
+    def restyle(self) -> None:
+        """Everything is repainted, in the colours of the theme."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +53,14 @@ class Tab:
     screen: Callable[[Shell], Screen[Any]]
 
 
+def _warehouse(shell: Shell) -> Screen[Any]:
+    from console.tui.warehouse.screen import WarehouseScreen  # only when wanted: the first paint does without
+
+    return WarehouseScreen(shell)
+
+
 # One line a screen.
-TABS = (Tab("pipelines", "Pipelines", PipelinesScreen),)
+TABS = (Tab("pipelines", "Pipelines", PipelinesScreen), Tab("warehouse", "Warehouse", _warehouse))
 
 
 class LakewardenApp(App[None]):
@@ -72,8 +87,10 @@ class LakewardenApp(App[None]):
         environ: Mapping[str, str],
         *,
         open_workspace: Callable[[Callable[[str], None]], Workspace],
+        open_warehouse: Callable[[], WarehouseParts],
     ) -> None:
         self.settings = settings
+        self.open_warehouse = open_warehouse
         self.unicode = speaks_unicode(environ)
         self.ui: UiState = load_state(settings.home / "state.json")
         names = [tab.name for tab in TABS]
@@ -84,6 +101,7 @@ class LakewardenApp(App[None]):
         self.practice = settings.practice
         self.place = _short(settings.home, environ)
         self._listener: MessagePump = self
+        self._told: News | Trouble | None = None
         for tab in TABS:
             self.add_mode(tab.name, lambda tab=tab: tab.screen(self))  # type: ignore[misc]
         for theme in themes():
@@ -109,12 +127,28 @@ class LakewardenApp(App[None]):
 
     # ---- the workspace ----------------------------------------------------------------------------------------------
 
-    def listen(self, screen: MessagePump) -> None:
-        """Send news to `screen` from now on; the first call opens the workspace."""
-        self._listener = screen
+    def start(self) -> None:
+        """Open the workspace, unless that was done."""
         if not self._started:
             self._started = True
             self.feed.start()
+
+    def listen(self, screen: MessagePump) -> None:
+        """Send news to `screen` from now on, the last at once; opens the workspace."""
+        self._listener = screen
+        if self._told is not None:
+            screen.post_message(self._told)
+            self._told = None
+        self.start()
+
+    def on_news(self, event: News) -> None:
+        """Nobody listens yet: kept for who will."""
+        self._told = event
+        self.feed.taken()
+
+    def on_trouble(self, event: Trouble) -> None:
+        """Nobody listens yet: kept for who will."""
+        self._told = event
 
     def remember(self, **choices: Any) -> None:
         """Keep choices of the `UiState` over a restart."""
@@ -154,10 +188,11 @@ class LakewardenApp(App[None]):
     async def on_key(self, event: events.Key) -> None:
         """A letter that was under way when a field took the focus is meant for the field, never a command.
 
-        Links that are slow deliver several keys at once; an `Input` that had the focus before would have kept it.
+        Links that are slow deliver several keys at once; a field that had the focus before would have kept it.
         """
-        if isinstance(self.focused, Input) and event.is_printable:
-            await self.focused._on_key(event)
+        focused = self.focused
+        if focused is not None and event.is_printable and focused.check_consume_key(event.key, event.character):
+            await focused._on_key(event)
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         """No cursor blinks, not even the command palette's: it would send bytes for ever."""
@@ -184,8 +219,9 @@ class LakewardenApp(App[None]):
         self.theme = LIGHT if self.theme == DARK else DARK
         self.remember(theme=self.theme)
         for screen in self.screen_stack:
-            for table in screen.query(LineTable):
-                table.restyle()
+            for drawn in screen.query("*"):
+                if isinstance(drawn, Drawn):
+                    drawn.restyle()
             screen.refresh(layout=False)
 
     def action_help(self) -> None:
@@ -206,31 +242,19 @@ class LakewardenApp(App[None]):
 
 def run_console(settings: Settings, environ: Mapping[str, str]) -> int:
     """Show the console until it is left; returns the exit code of the process."""
-    opened: list[Workspace] = []
-
-    def open_workspace(on_problem: Callable[[str], None]) -> Workspace:
-        from console.wiring.pipelines import pipelines
-        from console.wiring.scheduler import background
-
-        actions = pipelines(settings, environ)
-        actions.setup()  # a broken configuration is told before anything is opened
-        workspace = Workspace(actions, background(settings, actions, on_problem=on_problem))
-        workspace.background.start()
-        opened.append(workspace)
-        return workspace
-
-    app = LakewardenApp(settings, environ, open_workspace=open_workspace)
+    workshop = Workshop(settings, environ)
+    app = LakewardenApp(
+        settings, environ, open_workspace=workshop.open_workspace, open_warehouse=workshop.open_warehouse
+    )
     code = guarded_run(app)
     app.feed.stop()
     save_state(settings.home / "state.json", app.ui)
-    for workspace in opened:
-        left = workspace.background.unfinished()
-        workspace.background.stop()
-        if left:
-            runs = "1 run was" if left == 1 else f"{left} runs were"
-            sys.stderr.write(
-                f"lakewarden: {runs} left unfinished: the next call of its hour completes it, `r` a manual one\n"
-            )
+    left = workshop.close()
+    if left:
+        runs = "1 run was" if left == 1 else f"{left} runs were"
+        sys.stderr.write(
+            f"lakewarden: {runs} left unfinished: the next call of its hour completes it, `r` a manual one\n"
+        )
     return code
 
 

@@ -9,7 +9,7 @@ from console.settings import Settings
 from console.wiring.cells import VaultCells
 from console.wiring.clock import SystemClock
 from console.wiring.permissions import HostAccount
-from warehouse.database import Warehouse, open_warehouse
+from warehouse.database import HOW_TO_MAKE, Warehouse, open_warehouse
 from warehouse.ports import CellCipher, Showing
 
 FILE = "warehouse.db"
@@ -27,6 +27,7 @@ def warehouse_actions(settings: Settings) -> WarehouseActions:
     """The actions on the warehouse in the workspace of `settings`. Opens nothing yet."""
     return WarehouseActions(
         open_store=lambda: open_store(settings),
+        find_store=lambda: open_store(settings, make=False),
         cipher=cell_cipher(settings),
         permissions=HostAccount(),
         practice=settings.practice,
@@ -35,13 +36,15 @@ def warehouse_actions(settings: Settings) -> WarehouseActions:
     )
 
 
-def open_store(settings: Settings, *, read_only: bool = False) -> Warehouse:
-    """The store, made if it is missing unless `read_only`. Raises a `StoreError`."""
+def open_store(settings: Settings, *, read_only: bool = False, make: bool = True) -> Warehouse:
+    """The store, made if it is missing unless `read_only` or not `make`. Raises a `StoreError`."""
     return open_warehouse(
         settings.home / FILE,
         lock_file=settings.locks_dir / f"{FILE}.lock",
         now=SystemClock().now,
         read_only=read_only,
+        make=make,
+        advice=HOW_TO_MAKE if settings.practice else "`lakewarden warehouse load` loads your own data into one",
     )
 
 

@@ -1,7 +1,8 @@
 """Key-encryption keys as files: the ring makes the first, finds the current one and refuses exposed ones.
 
 A key is `kek-<number>-<8 hex digits>.key` in the workspace's key folder: 32 random bytes, mode 0600. The
-highest number is current; the digits keep two keys apart even if a lost folder starts again at one.
+highest number is current; the digits keep two keys apart even if a lost folder starts again at one. A ring of
+another purpose has its own first word: `audit-…` are the keys of the audit log.
 """
 
 from __future__ import annotations
@@ -20,8 +21,6 @@ from security.vault.locking import locked
 KEY_BYTES = 32
 ID = re.compile(r"[0-9]{4}-[0-9a-f]{8}")
 
-_FILE = re.compile(rf"kek-({ID.pattern})\.key")
-
 
 @dataclass(frozen=True, slots=True)
 class Key:
@@ -32,11 +31,13 @@ class Key:
 
 
 class KeyRing:
-    """The keys in `folder`. Safe between threads and processes."""
+    """The keys of one purpose in `folder`. Safe between threads and processes."""
 
-    def __init__(self, folder: Path, write_whole: WriteWhole) -> None:
+    def __init__(self, folder: Path, write_whole: WriteWhole, *, purpose: str = "kek") -> None:
         self._folder = folder
         self._write_whole = write_whole
+        self._purpose = purpose
+        self._file = re.compile(rf"{re.escape(purpose)}-({ID.pattern})\.key")
 
     def current(self) -> Key:
         """The key to seal with; the first is made here if there is none. Raises KeyFileRefused, OSError."""
@@ -49,9 +50,17 @@ class KeyRing:
             ids = self.ids()
             return self.get(ids[-1] if ids else self._make(number=1))
 
+    def add(self) -> Key:
+        """A new key, current from now on; the older ones stay. Raises KeyFileRefused, OSError."""
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._check_folder()
+        with locked(self._folder / ".lock"):
+            newest = max((int(key_id[:4]) for key_id in self.ids()), default=0)
+            return self.get(self._make(number=newest + 1))
+
     def get(self, key_id: str) -> Key:
         """The key `key_id`. Raises KeyUnknown, KeyFileRefused, OSError."""
-        path = self._folder / f"kek-{key_id}.key"
+        path = self._folder / f"{self._purpose}-{key_id}.key"
         if not ID.fullmatch(key_id):
             raise KeyUnknown(f"expected a key id such as 0001-9f3a2c44, found {key_id[:40]!r}")
         try:
@@ -60,6 +69,8 @@ class KeyRing:
             raise KeyUnknown(
                 f"{path}: expected the key that sealed this, found no such file; restore it from a backup"
             ) from error
+        except PermissionError as error:
+            raise _refused(path, "a file its owner can read", "one that cannot be read", _fix_mode(path)) from error
         except OSError as error:
             if error.errno == errno.ELOOP:
                 raise _refused(path, "a file", "a symbolic link", "put the key file itself there") from error
@@ -77,11 +88,11 @@ class KeyRing:
             names = [path.name for path in self._folder.iterdir()]
         except FileNotFoundError:
             return []
-        return sorted(match[1] for match in map(_FILE.fullmatch, names) if match)
+        return sorted(match[1] for match in map(self._file.fullmatch, names) if match)
 
     def _make(self, *, number: int) -> str:
         key_id = f"{number:04d}-{os.urandom(4).hex()}"
-        self._write_whole(self._folder / f"kek-{key_id}.key", os.urandom(KEY_BYTES))
+        self._write_whole(self._folder / f"{self._purpose}-{key_id}.key", os.urandom(KEY_BYTES))
         return key_id
 
     def _check_folder(self) -> None:
@@ -101,11 +112,16 @@ def _check_file(path: Path, status: os.stat_result) -> None:
         _refuse_owner(path, status.st_uid)
     mode = stat.S_IMODE(status.st_mode)
     if mode & 0o077:
-        fix = f"chmod 600 {path}, and rotate the key if others could read it"
-        raise _refused(path, "mode 0600", f"mode {mode:04o}", fix)
+        raise _refused(path, "mode 0600", f"mode {mode:04o}", _fix_mode(path))
+    if not mode & 0o400:
+        raise _refused(path, "a file its owner can read", f"mode {mode:04o}", _fix_mode(path))
     if status.st_size != KEY_BYTES:
         fix = "restore it from a backup"
         raise _refused(path, f"{KEY_BYTES} bytes", f"{status.st_size} bytes", fix)
+
+
+def _fix_mode(path: Path) -> str:
+    return f"chmod 600 {path}, and rotate the key if others could read it"
 
 
 def _refuse_owner(path: Path, owner: int) -> None:

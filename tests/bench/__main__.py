@@ -9,7 +9,7 @@ from importlib import import_module
 
 from tests.bench.report import print_machine, print_title
 
-NAMES = ("once", "many", "scheduler", "console", "history", "warehouse", "queries")
+NAMES = ("once", "many", "scheduler", "console", "history", "warehouse", "queries", "spark", "audit", "identity")
 
 
 def main(names: list[str]) -> int:

@@ -1,4 +1,7 @@
-"""Questions against DuckDB's native table and SQLite's facts; what the navigator, masks and windows cost."""
+"""Questions against DuckDB's native table and SQLite's facts; what the navigator, masks and windows cost.
+
+`LAKEWARDEN_BENCH_ROWS` sets the rows (1,000,000); `LAKEWARDEN_BENCH_WAREHOUSE` names a warehouse to use instead.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ import duckdb
 
 from tests.bench.report import Pairs, interleaved, print_note, print_pairs, print_title, print_value
 from tests.warehouse.shop import Shop
-from warehouse.browse import Result
+from warehouse.browser import Browser
 from warehouse.engines.duckdb_loading import csv_relation, public_columns, write_csv
 from warehouse.engines.sqlite import SqliteEngine
 from warehouse.governed import Session, Source
@@ -26,9 +29,9 @@ from warehouse.question_files import values_of
 from warehouse.questions import Questions, ask
 from warehouse.sql_text import one_select, with_parameters_written
 
-ROWS = int(os.environ.get("BENCH_ROWS", "10000000"))
+ROWS = int(os.environ.get("LAKEWARDEN_BENCH_ROWS", "1000000"))
 AS_OF = date(2026, 10, 31)
-PATIENT = QueryLimits(timeout_s=600)
+PATIENT = QueryLimits(timeout_s=600, rows=0)
 NAVIGATED = (
     "SELECT t.year, t.month, p.category, SUM(s.quantity_sold), SUM(s.total_sales_amount), COUNT(*) "
     "FROM Sales_Transactions_Table s JOIN Time_Table t ON t.time_id = s.time_id "
@@ -37,7 +40,7 @@ NAVIGATED = (
 
 
 def bench() -> None:
-    """Print all ratios for `BENCH_ROWS` facts (10 million), or for the warehouse that `BENCH_WAREHOUSE` names."""
+    """Print all ratios."""
     print_title(f"warehouse queries, {ROWS:,} facts")
     with tempfile.TemporaryDirectory(prefix="lakewarden-bench-") as name:
         shop = _shop(Path(name))
@@ -47,11 +50,12 @@ def bench() -> None:
             _questions(engine, peer)
             _navigator(engine)
             _masks(shop)
+            _default_day(shop)
             _windows(shop)
 
 
 def _shop(folder: Path) -> Shop:
-    if known := os.environ.get("BENCH_WAREHOUSE"):
+    if known := os.environ.get("LAKEWARDEN_BENCH_WAREHOUSE"):
         return Shop(Path(known).parent)
     shop = Shop(folder)
     shop.build(rows=ROWS)
@@ -106,6 +110,8 @@ def _navigator(engine: SqliteEngine) -> None:
         pairs=15,
     )
     print_pairs("navigated, to the rewritten SQL", pairs, unit="ms", target=1.3, scale=1000)
+    over_ms = [(ours - peer) * 1000 for ours, peer in zip(pairs.ours, pairs.peer, strict=True)]
+    print_value("navigated, over the rewritten SQL", over_ms, unit="ms", target=10)
 
 
 def _masks(shop: Shop) -> None:
@@ -127,54 +133,81 @@ def _masks(shop: Shop) -> None:
             print_pairs(what, pairs, unit="ms", target=1.3, scale=1000)
 
 
+def _default_day(shop: Shop) -> None:
+    def look() -> None:
+        with closing(SqliteEngine(Source("warehouse", shop.path))) as engine:
+            engine.last_day()
+
+    print_value("the last day with sales", [timed(look) * 1000 for _ in range(7)], unit="ms", target=10)
+
+
+WINDOWED = {
+    "all facts": f"SELECT * FROM {FACT}",
+    "all facts, joined": f"SELECT s.transaction_id, p.product_name, s.total_sales_amount FROM {FACT} s "
+    "JOIN Product_Table p USING (product_id)",
+    "a joined million": f"SELECT s.transaction_id, p.product_name, s.total_sales_amount FROM {FACT} s "
+    "JOIN Product_Table p USING (product_id) WHERE s.transaction_id <= 1000000",
+    "a sorted million": f"SELECT transaction_id, total_sales_amount FROM {FACT} WHERE transaction_id <= 1000000 "
+    "ORDER BY total_sales_amount DESC",
+    "an aggregate": "SELECT * FROM Monthly_Sales_Aggregate_Table",
+}
+
+
 def _windows(shop: Shop) -> None:
-    def session() -> Session:
-        return Session(Source("warehouse", shop.path))
+    source = Source("warehouse", shop.path)
+    with closing(
+        Browser("warehouse", open_engine=lambda: SqliteEngine(source), open_session=lambda: Session(source))
+    ) as browser:
+        for what, sql in WINDOWED.items():
+            _first_rows(browser, source, what, sql)
+            _last_rows(browser, what, sql)
+            _shapes(browser, what, sql)
 
-    for what, sql in (
-        ("all facts", f"SELECT * FROM {FACT}"),
-        (
-            "a joined million",
-            f"SELECT s.transaction_id, p.product_name, s.total_sales_amount FROM {FACT} s "
-            "JOIN Product_Table p USING (product_id) WHERE s.transaction_id <= 1000000",
-        ),
-        (
-            "a sorted million",
-            f"SELECT transaction_id, total_sales_amount FROM {FACT} WHERE transaction_id <= 1000000 "
-            "ORDER BY total_sales_amount DESC",
-        ),
-    ):
 
-        def opened(sql: str = sql) -> float:
-            started = time.perf_counter()
-            result = Result(session, sql)
-            spent_s = time.perf_counter() - started
-            result.close()
-            return spent_s
+def _first_rows(browser: Browser, source: Source, what: str, sql: str) -> None:
+    """What the screen waits for, against the same query with LIMIT 100 as `warehouse sql` answers it."""
 
-        def limited(sql: str = sql) -> float:
-            def run() -> None:
-                with session() as fresh:
-                    fresh.run(f"{sql} LIMIT 100")
+    def opened() -> float:
+        started = time.perf_counter()
+        found = browser.open(sql)
+        spent_s = time.perf_counter() - started
+        found.result.close()
+        return spent_s
 
-            return timed(run)
+    def limited() -> float:
+        def run() -> None:
+            with closing(SqliteEngine(source)) as engine:
+                engine.answer(f"{sql} LIMIT 100")
 
-        print_pairs(
-            f"{what}: first rows, to LIMIT 100",
-            interleaved(opened, limited, pairs=7),
-            unit="ms",
-            target=1.5,
-            scale=1000,
-        )
-        before = _resident_mib()
-        with closing(Result(session, sql)) as result:
-            end_s = timed(lambda: result.last(50))
-            waited_s = end_s + timed(lambda: result.wait(120))
-            print_value(f"{what}: from open to last row", [end_s * 1000], unit="ms", target=100)
-            last = [timed(lambda: result.last(50)) * 1000 for _ in range(5)]
-            print_value(f"{what}: last row, once ready", last, unit="ms", target=100)
-            print_note(f"{what}: {result.row_count():,} rows ready everywhere after {waited_s:.2f} s")
-            print_value(f"{what}: memory", [_resident_mib() - before], unit="MiB", target=15)
+        return timed(run)
+
+    pairs = interleaved(opened, limited, pairs=9)
+    print_pairs(f"{what}: first rows, to LIMIT 100", pairs, unit="ms", target=1.5, scale=1000)
+    with Session(source) as session:
+        bare = interleaved(opened, lambda: timed(lambda: session.run(f"{sql} LIMIT 100")), pairs=9)
+        print_pairs(f"{what}: to it in an open session", bare, unit="ms", target=1.5, scale=1000)
+
+
+def _last_rows(browser: Browser, what: str, sql: str) -> None:
+    before = _resident_mib()
+    found = browser.open(sql)
+    with closing(found.result) as result:
+        end_s = timed(lambda: result.last(50))
+        waited_s = end_s + timed(lambda: result.wait(300))
+        rows = result.row_count() or 0
+        print_value(f"{what}: from first to last rows", [end_s * 1000], unit="ms", target=100 if rows <= 1e6 else 250)
+        places = [timed(lambda n=n: result.window(rows * n // 10, 50)) * 1000 for n in range(1, 10)]  # type: ignore[misc]
+        print_value(f"{what}: any place, once ready", places, unit="ms", target=50)
+        print_note(f"{what}: {rows:,} rows, at once everywhere after {waited_s:.2f} s")
+        print_value(f"{what}: memory", [_resident_mib() - before], unit="MiB", target=15)
+
+
+def _shapes(browser: Browser, what: str, sql: str) -> None:
+    found = browser.open(sql, limits=PATIENT)
+    with closing(found.result):
+        facets_s = timed(lambda: browser.facets(found, 1))
+        summary_s = timed(lambda: browser.summary(found, len(found.columns) - 1))
+        print_note(f"{what}: facets {facets_s:.2f} s, summary {summary_s:.2f} s")
 
 
 def _resident_mib() -> float:

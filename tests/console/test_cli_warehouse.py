@@ -41,6 +41,29 @@ def test_a_build_prints_its_tables_and_what_was_built(lakewarden: Lakewarden) ->
     assert not (lakewarden.home / "warehouse.db").stat().st_mode & 0o077
 
 
+@pytest.mark.parametrize("production", [False, True])
+def test_nothing_to_check_or_refresh_is_said_and_nothing_is_made(lakewarden: Lakewarden, production: bool) -> None:
+    if production:
+        assert lakewarden("init", "--production").code == 0
+    for command in ("check", "refresh"):
+        ended = lakewarden("warehouse", command)
+        assert (ended.code, ended.out, ended.err.count("\n")) == (74, "", 1)
+        assert "there is no warehouse" in ended.err
+        assert ("warehouse build" in ended.err) == (not production)
+    assert not list(lakewarden.home.glob("warehouse.db*"))
+
+
+def test_a_build_in_the_background_tells_lines_and_leaves_what_is_there(lakewarden: Lakewarden) -> None:
+    first = lakewarden("warehouse", "build", "--background", "--rows", "800", "--until", "2026-10-31")
+    assert (first.code, first.out) == (0, "")
+    told = [line.split() for line in first.err.splitlines()]
+    assert {(word, whole) for word, _done, whole in told} == {("progress", "800")}
+    assert told[-1][1] == "800"
+    again = lakewarden("warehouse", "build", "--background", "--rows", "900")
+    assert (again.code, again.out, again.err) == (0, "", "")
+    assert lakewarden("warehouse", "check").out == "ok: 20 rules hold on 800 sales\n"
+
+
 def test_a_production_workspace_is_never_built_over(lakewarden: Lakewarden) -> None:
     assert lakewarden("init", "--production").code == 0
     ended = lakewarden("warehouse", "build", "--rows", "10")

@@ -62,6 +62,7 @@ def test_a_query_says_where_it_was_answered_and_checks_itself(shop: Lakewarden) 
     assert "gives the same" in str(answer["notes"])
     ended = shop("warehouse", "sql", f"SELECT * FROM {FACTS} LIMIT 1", "--explain")
     assert "because it lists single transactions" in ended.err
+    assert f"  scans {FACTS}: 2,000 rows\n" in ended.err
     assert ended.out.count("\n") == 2
 
 
@@ -78,7 +79,8 @@ def test_rows_beyond_the_limit_are_said_to_be_left_out(shop: Lakewarden) -> None
         (["sql", "DROP TABLE Store_Table"], 64, "only one SELECT is permitted, found 'DROP' at line 1, column 1"),
         (["sql", "SELECT * FORM x"], 64, "'FORM' is not expected there at line 1, column 10"),
         (["sql", ENDLESS, "--timeout", "0.3"], 75, "longer than 0.3 s"),
-        (["sql", "SELECT 1", "--engine", "spark"], 78, "spark"),
+        (["sql", "SELECT 1", "--engine", "spark", "--master", "yarn"], 64, "--master: expected local"),
+        (["sql", "SELECT 1", "--master", "local[2]"], 64, "add --engine spark"),
         (["sql", "SELECT 1", "--engine", "duckdb", "--database", "weather"], 64, "in SQLite alone"),
         (["sql", "SELECT 1", "--json", "--csv"], 64, "only one of them"),
         (["sql", "SELECT 1", "--limit", "0"], 64, "--limit"),
@@ -100,11 +102,30 @@ def test_what_cannot_be_is_one_line_and_its_exit_code(
     assert ended.err.count("\n") == 1
 
 
-def test_without_a_warehouse_the_message_says_how_to_make_one(lakewarden: Lakewarden) -> None:
+def test_without_a_warehouse_in_production_the_message_says_how_to_load_one(lakewarden: Lakewarden) -> None:
+    assert lakewarden("init", "--production").code == 0
     for arguments in (["ask", "revenue-by-category"], ["sql", "SELECT 1"], ["publish"]):
         ended = lakewarden("warehouse", *arguments)
-        assert (ended.code, ended.out) == (74, "")
-        assert "warehouse build" in ended.err
+        assert (ended.code, ended.out, ended.err.count("\n")) == (74, "", 1)
+        assert "there is no warehouse" in ended.err
+        assert "warehouse load" in ended.err
+        assert "warehouse build" not in ended.err
+    assert not list(lakewarden.home.glob("warehouse.db*"))
+
+
+def test_a_new_practice_workspace_gets_a_small_warehouse_with_the_first_question(lakewarden: Lakewarden) -> None:
+    first = lakewarden("warehouse", "ask", "revenue-by-category", "--json")
+    assert first.code == 0
+    assert first.err == "lakewarden: there is no warehouse yet: making a practice one of 50,000 sales\n"
+    assert len(json.loads(first.out)["rows"]) > 3
+    assert ask(lakewarden, "sql", f"SELECT COUNT(*) FROM {FACTS}")["rows"] == [[50_000]]
+
+
+def test_what_reads_no_sales_makes_no_warehouse(lakewarden: Lakewarden) -> None:
+    assert lakewarden("warehouse", "ask").code == 0
+    assert lakewarden("warehouse", "diagram", "star").code == 0
+    assert lakewarden("warehouse", "sql", "SELECT 1", "--database", "weather").code == 74
+    assert not list(lakewarden.home.glob("warehouse.db*"))
 
 
 def test_customers_are_masked_and_no_query_gets_at_them(shop: Lakewarden) -> None:

@@ -6,11 +6,20 @@ import sys
 import tempfile
 from pathlib import Path
 
+from console.settings import load_settings
+from console.wiring.warehouse import warehouse_actions
 from tests.docs.picture import draw
 from tests.docs.seed import fill, make, now
 from tests.e2e.terminal import Terminal
 
 PICTURES = Path(__file__).parents[2] / ".pictures"
+QUERY = (
+    "SELECT t.year, t.month_number, s.region, SUM(f.total_sales_amount) AS revenue",
+    "FROM Sales_Transactions_Table f",
+    "JOIN Store_Table s ON s.store_id = f.store_id",
+    "JOIN Time_Table t ON t.time_id = f.time_id",
+    "GROUP BY 1, 2, 3 ORDER BY 1, 2, 3",
+)
 CITIES = ("Portland", "Oslo", "São Paulo", "Nairobi", "Tokyo", "Wellington")
 
 
@@ -21,8 +30,10 @@ def main() -> None:
         make(home, CITIES)
         fill(home, CITIES, missed=(9, 10), now=now())
         fill(home, (*CITIES, "Nowhere"), hours=4, now=now())
+        warehouse_actions(load_settings({"LAKEWARDEN_HOME": str(home)})).build()
         for columns, rows in ((80, 24), (120, 40)):
             take(home, columns, rows)
+            take_warehouse(home, columns, rows)
 
 
 def take(home: Path, columns: int, rows: int) -> None:
@@ -41,6 +52,34 @@ def take(home: Path, columns: int, rows: int) -> None:
         terminal.wait_until_quiet(1.5)
         keep(terminal, f"tasks-{columns}x{rows}")
         terminal.press("q")
+
+
+def take_warehouse(home: Path, columns: int, rows: int) -> None:
+    """The Warehouse screen with a result, its chart, the plan and the diagrams."""
+    environ = {"LAKEWARDEN_HOME": str(home), "TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8"}
+    (home / "editor.json").unlink(missing_ok=True)
+    with Terminal([sys.executable, "-m", "console"], columns=columns, rows=rows, environ=environ) as terminal:
+        terminal.wait_for("Portland")
+        terminal.press("2")
+        terminal.wait_for("Store_Table")
+        terminal.wait_until_quiet(1.0)
+        terminal.press("f6")
+        for line in QUERY:  # as typed: the editor indents a new line like the one before
+            terminal.press(line, "enter")
+            terminal.wait_until_quiet(0.5)
+        terminal.press("escape", "f5")
+        terminal.wait_for("revenue ")
+        for name, keys in (
+            ("warehouse", ("f5",)),
+            ("chart", ("escape", "c")),
+            ("plan", ("escape", "f4")),
+            ("star", ("escape", "f3")),
+            ("snowflake", ("s",)),
+        ):
+            terminal.press(*keys)
+            terminal.wait_until_quiet(1.5)
+            keep(terminal, f"{name}-{columns}x{rows}")
+        terminal.press("escape", "q")
 
 
 def keep(terminal: Terminal, name: str) -> None:

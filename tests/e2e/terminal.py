@@ -37,6 +37,7 @@ _KEYS = {
     "enter": "\r", "escape": "\x1b", "tab": "\t", "up": "\x1b[A", "down": "\x1b[B", "right": "\x1b[C",
     "left": "\x1b[D", "home": "\x1b[H", "end": "\x1b[F", "pageup": "\x1b[5~", "pagedown": "\x1b[6~",
     "backspace": "\x7f", "ctrl+c": "\x03", "ctrl+q": "\x11", "ctrl+p": "\x10", "ctrl+z": "\x1a", "f1": "\x1bOP",
+    "f2": "\x1bOQ", "f3": "\x1bOR", "f4": "\x1bOS", "f5": "\x1b[15~", "f6": "\x1b[17~",
 }  # fmt: skip
 # The emulator knows neither the keyboard protocol nor mode queries, and would show them as text.
 _UNKNOWN = re.compile(rb"\x1b\[(?:[<>=][0-9;]*u|\?[0-9;]*\$p)")

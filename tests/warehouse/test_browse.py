@@ -8,8 +8,11 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.conftest import wait_until
 from tests.warehouse.shop import Shop
@@ -20,6 +23,7 @@ from warehouse.limits import QueryLimits
 from warehouse.masking import reads_sealed
 from warehouse.models import MASK
 from warehouse.ports import Showing
+from warehouse.shaping import Order, Shape, parse_condition
 
 QUICK = QueryLimits(timeout_s=0.4, rows=10)
 
@@ -264,8 +268,109 @@ WINDOWED = [
 ]
 
 
-def opened(shop: Shop, sql: str, guard: Clear | None = None) -> Result:
-    return Result(lambda: Session(Source("warehouse", shop.path), guard=guard, cipher=shop.cipher), sql)
+FACTS = "Sales_Transactions_Table"
+BY_KEY = [  # rows that each belong to one of a table, in whatever order
+    f"SELECT s.transaction_id, p.product_name FROM {FACTS} s JOIN Product_Table p USING (product_id)",
+    f"SELECT * FROM {FACTS} s JOIN Store_Table t ON t.store_id = s.store_id",
+    f"SELECT p.product_name, u.supplier_name FROM Product_Table p JOIN {FACTS} AS s ON p.product_id = s.product_id "
+    "LEFT OUTER JOIN Supplier_Table u ON u.supplier_id = p.supplier_id WHERE s.quantity_sold > 1 -- returns are not",
+    f"SELECT transaction_id AS k0, store_id AS c0, 5 AS x FROM {FACTS} WHERE store_id < 90 OR quantity_sold = 2",
+    f"SELECT transaction_id FROM {FACTS} ORDER BY transaction_id DESC",
+    f"SELECT s.* FROM {FACTS} AS s WHERE s.transaction_id > 500 ORDER BY s.transaction_id DESC",
+    f'SELECT "shown_rows".store_id AS "shown_rows", 1 AS "a b" FROM {FACTS} "shown_rows"',
+    f"SELECT s.transaction_id, u.supplier_name FROM {FACTS} s "
+    "LEFT JOIN Product_Table p ON p.product_id = s.quantity_sold "
+    "JOIN Supplier_Table u ON u.supplier_id = p.supplier_id",
+    "SELECT * FROM Monthly_Sales_Aggregate_Table WHERE total_quantity_sold > 0",
+    "SELECT m.*, p.brand FROM Monthly_Sales_Aggregate_Table m JOIN Product_Table p USING (product_id)",
+    f"SELECT transaction_id, (SELECT max(city) FROM Store_Table t WHERE t.store_id = s.store_id) FROM {FACTS} s",
+    f"SELECT transaction_id, quantity_sold FROM {FACTS} ORDER BY quantity_sold",
+    f"SELECT transaction_id, quantity_sold AS q, store_id FROM {FACTS} ORDER BY q DESC NULLS FIRST, 3 ASC",
+    f"SELECT s.transaction_id FROM {FACTS} s JOIN Store_Table t USING (store_id) ORDER BY t.region || 'x', t.city DESC",
+    f"SELECT quantity_sold AS transaction_id FROM {FACTS} ORDER BY transaction_id DESC",
+    f"SELECT -transaction_id transaction_id FROM {FACTS} ORDER BY transaction_id",
+    f"SELECT 7 AS transaction_id, store_id FROM {FACTS} ORDER BY transaction_id DESC",
+    f"SELECT c.customer_name, s.store_id FROM {FACTS} s JOIN Customer_Table c USING (customer_id) ORDER BY 1 DESC, 2",
+]
+SPOOLED = [  # rows of which that is not so, or not proven
+    f"SELECT a.transaction_id FROM {FACTS} a JOIN Store_Table b ON b.store_id IN (1, 2)",
+    f"SELECT a.transaction_id FROM {FACTS} a JOIN Store_Table b ON b.store_id = 1 OR b.store_id = 2",
+    f"SELECT a.transaction_id, b.store_id FROM {FACTS} a LEFT JOIN Store_Table b ON b.store_id < 3",
+    f"SELECT a.store_id, b.month FROM {FACTS} a JOIN Time_Table b ON b.month_number = a.quantity_sold",
+    f"SELECT DISTINCT product_id, store_id FROM {FACTS} ORDER BY 2, 1",
+    f"SELECT store_id, product_id, sum(quantity_sold) FROM {FACTS} GROUP BY 1, 2 ORDER BY 3, 1, 2",
+    f"SELECT transaction_id, row_number() OVER (ORDER BY store_id, transaction_id) FROM {FACTS}",
+    f"SELECT transaction_id FROM {FACTS} UNION ALL SELECT store_id FROM Store_Table",
+    f"SELECT transaction_id FROM {FACTS} WHERE transaction_id IN (SELECT transaction_id + 7 FROM {FACTS})",
+    f"SELECT x.* FROM (SELECT store_id, transaction_id FROM {FACTS} ORDER BY store_id, transaction_id LIMIT 2000) x",
+    "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2500) SELECT i, i % 7 FROM n",
+]
+
+
+def opened(shop: Shop, sql: str, guard: Clear | None = None, **options: Any) -> Result:
+    return Result(lambda: Session(Source("warehouse", shop.path), guard=guard, cipher=shop.cipher), sql, **options)
+
+
+@pytest.mark.parametrize("sql", [*BY_KEY, *SPOOLED])
+def test_any_place_of_any_result_is_that_of_the_whole(shop: Shop, masked: Session, sql: str) -> None:
+    whole = masked.run(sql, limits=QueryLimits(rows=0))
+    with closing(opened(shop, sql)) as result:
+        before_it_is_ready = result.last(30) if sql in BY_KEY else whole.rows[-30:]
+        assert result.wait(30)
+        assert (result.problem, result.row_count(), result.columns) == (None, len(whole.rows), whole.columns)
+        assert (result._keyed is not None) == (sql in BY_KEY)
+        for offset in (0, 90, 100, 999, 1000, len(whole.rows) // 2, len(whole.rows) - 7):
+            assert result.window(offset, 40) == whole.rows[offset : offset + 40]
+        assert result.last(30) == before_it_is_ready == whole.rows[-30:]
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    conditions=st.lists(
+        st.tuples(st.integers(0, 3), st.sampled_from(["<", ">=", "!=", "="]), st.integers(-2, 60)), max_size=2
+    ),
+    order=st.lists(st.tuples(st.integers(0, 3), st.booleans()), max_size=2),
+    offset=st.integers(0, 3_000),
+)
+def test_a_shaped_result_is_the_same_by_window_from_its_end_and_as_a_whole(
+    shop: Shop, conditions: list[tuple[int, str, int]], order: list[tuple[int, bool]], offset: int
+) -> None:
+    sql = f"SELECT transaction_id, store_id, quantity_sold, p.category FROM {FACTS} JOIN Product_Table p "
+    sql += "USING (product_id)"
+    shape = Shape(
+        order=tuple(Order(column, descending) for column, descending in order),
+        conditions=tuple(parse_condition(column, f"{sign} {value}") for column, sign, value in conditions),
+    )
+    with closing(opened(shop, sql, shape=shape)) as result, Session(Source("warehouse", shop.path)) as session:
+        whole = session.run(result.sql, result.parameters, limits=QueryLimits(rows=0)).rows
+        assert result.last(20) == whole[-20:]
+        assert result.wait(30)
+        assert result.row_count() == len(whole)
+        assert result.window(offset, 20) == whole[offset : offset + 20]
+
+
+@pytest.mark.parametrize("order", ["", " ORDER BY quantity_sold, transaction_id", " ORDER BY transaction_id DESC"])
+@pytest.mark.parametrize("limit", [1, 50, 100, 101, 1000, 2500, 2999, 3000, 5000])
+def test_a_result_ends_at_its_row_limit_and_says_so(shop: Shop, masked: Session, order: str, limit: int) -> None:
+    sql = f"SELECT transaction_id, quantity_sold FROM {FACTS}{order}"
+    whole = masked.run(sql, limits=QueryLimits(rows=0)).rows
+    with closing(opened(shop, sql, limits=QueryLimits(rows=limit))) as result:
+        assert result.wait(30)
+        assert result.row_count() == min(limit, len(whole))
+        assert result.truncated == (limit < len(whole))
+        assert result.last(5) == whole[:limit][-5:]
+        assert result.window(limit - 3, 50) == whole[:limit][limit - 3 :]
+
+
+def test_the_last_rows_are_there_when_slow_first_rows_are(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.getloadavg", lambda: (0.0, 0.0, 0.0))
+    slow = "abs(length(hex(zeroblob(100000 + quantity_sold))))"
+    sql = f"SELECT transaction_id FROM {FACTS} ORDER BY {slow}, transaction_id % 10"
+    with closing(opened(shop, sql)) as result:
+        last = result.last(50)
+        assert result._end is not None
+        assert result.wait(30)
+        assert last == result.window(2950, 50)
 
 
 @pytest.mark.parametrize("sql", WINDOWED)

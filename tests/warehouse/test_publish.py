@@ -18,7 +18,7 @@ from warehouse.errors import EngineMissing, QueryRefused, QueryStopped, StoreErr
 from warehouse.governed import Source
 from warehouse.limits import QueryLimits
 from warehouse.models import DIMENSIONS, FACT
-from warehouse.publish import MANIFEST, publish, publish_to, published_mark
+from warehouse.publish import publish, published_mark
 
 NOW = datetime(2026, 11, 23, 21, 17, 5, tzinfo=UTC)
 
@@ -88,17 +88,6 @@ def test_a_folder_of_somebody_else_is_left_alone(shop: Shop, tmp_path: Path) -> 
     assert (tmp_path / "mine" / "file").read_text(encoding="utf-8") == "mine"
 
 
-def test_through_a_put_the_manifest_comes_last(shop: Shop, tmp_path: Path) -> None:
-    stored: dict[str, bytes] = {}
-    done = publish_to(shop.warehouse, stored.__setitem__, "s3://bucket/x", tmp_path, now=NOW)
-    keys = list(stored)
-    assert keys[-1].endswith(f"/{MANIFEST}")
-    assert sum(key.endswith(MANIFEST) for key in keys) == 1
-    assert all(key.startswith("warehouse/20261123T211705-") for key in keys)
-    assert done.url.startswith("s3://bucket/x/warehouse/20261123T211705-")
-    assert list(tmp_path.iterdir()) == []
-
-
 SAME = [
     "SELECT COUNT(*), SUM(total_sales_cents), MIN(total_sales_amount) FROM Sales_Transactions_Table",
     "SELECT quantity_sold / 2, COUNT(*) FROM Sales_Transactions_Table GROUP BY 1 ORDER BY 1",
@@ -125,6 +114,14 @@ def test_duckdb_answers_as_sqlite_does(shop: Shop, tmp_path: Path, published: bo
             answer = other.answer(sql)
             assert answer.columns == base.columns
             assert same_rows(answer, base), sql
+
+
+def test_duckdb_gives_as_many_rows_as_are_wanted(shop: Shop, tmp_path: Path) -> None:
+    with closing(DuckdbEngine(shop.warehouse, tmp_path / "none")) as engine:
+        some = engine.answer(f"SELECT transaction_id FROM {FACT}", limits=QueryLimits(rows=7))
+        every = engine.answer(f"SELECT transaction_id FROM {FACT}", limits=QueryLimits(rows=0))
+    assert (len(some.rows), some.truncated) == (7, True)
+    assert (len(every.rows), every.truncated) == (3_000, False)
 
 
 def test_a_publication_that_is_not_current_is_not_used(tmp_path: Path) -> None:

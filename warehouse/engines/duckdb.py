@@ -15,37 +15,15 @@ from pathlib import Path
 from typing import Any
 
 from warehouse.database import Warehouse
+from warehouse.engines.aggregate_views import base_tables, view_select, views_named
 from warehouse.engines.duckdb_loading import csv_relation, load_duckdb, public_columns, quoted, write_csv
 from warehouse.errors import DataRefused, QueryRefused
 from warehouse.governed import Parameters
 from warehouse.limits import Deadline, QueryLimits
-from warehouse.models import DIMENSIONS, FACT, MASK, SENSITIVE, Answer, Cell
+from warehouse.models import FACT, MASK, SENSITIVE, Answer, Cell
 from warehouse.publish import MONEY, mark_of, published_mark
 from warehouse.questions import NO_SALES
 from warehouse.sql_text import Token, listed_columns, one_select, with_parameters_written
-
-MONTH = "s.time_id // 10000 AS year, s.time_id // 100 % 100 AS month_number, t.month"
-SUMS = (
-    "sum(s.total_sales_cents)::BIGINT AS total_sales_cents, sum(s.quantity_sold)::BIGINT AS total_quantity_sold, "
-    "count(*) AS transaction_count, sum(s.total_sales_cents)::DOUBLE / 100.0::DOUBLE AS total_sales_amount"
-)
-AGGREGATE_VIEWS = {
-    "Monthly_Sales_Aggregate_Table": ("s.store_id, s.product_id, " + MONTH, ("Time_Table",)),
-    "Yearly_Sales_Aggregate_Table": ("s.store_id, s.product_id, s.time_id // 10000 AS year", ()),
-    "Monthly_Store_Category_Aggregate_Table": (
-        MONTH + ", s.store_id, p.category",
-        ("Time_Table", "Product_Table"),
-    ),
-    "Yearly_Region_Product_Aggregate_Table": (
-        "s.time_id // 10000 AS year, st.region, s.product_id",
-        ("Store_Table",),
-    ),
-}
-JOINS = {
-    "Time_Table": " JOIN Time_Table t ON t.time_id = s.time_id",
-    "Product_Table": " JOIN Product_Table p ON p.product_id = s.product_id",
-    "Store_Table": " JOIN Store_Table st ON st.store_id = s.store_id",
-}
 
 
 class DuckdbEngine:
@@ -110,10 +88,11 @@ class DuckdbEngine:
         self._make_tables(found)
         started = time.perf_counter()
         columns, rows = self._run(with_parameters_written(text, sign="$"), parameters or {}, limits, stop)
+        most = limits.rows or len(rows)
         return Answer(
             columns=_named_as_written(columns, text, found),
-            rows=rows[: limits.rows],
-            truncated=len(rows) > limits.rows,
+            rows=rows[:most],
+            truncated=len(rows) > most,
             source=self._source(found),
             because=self._because(),
             sql=text,
@@ -121,7 +100,7 @@ class DuckdbEngine:
         )
 
     def _source(self, found: list[Token]) -> tuple[str, ...]:
-        named = self._named(found)
+        named = base_tables({token.name for token in found})
         return (FACT,) if FACT in named else tuple(sorted(named))
 
     def _because(self) -> str:
@@ -142,7 +121,10 @@ class DuckdbEngine:
                 raise QueryRefused("only one SELECT is permitted")
             cursor = self._engine.execute(text, dict(parameters))
             names = tuple(str(column[0]) for column in cursor.description)
-            return names, [tuple(map(_cell, row)) for row in cursor.fetchmany(limits.rows + 1)]
+            return names, [
+                tuple(map(_cell, row))
+                for row in (cursor.fetchmany(limits.rows + 1) if limits.rows else cursor.fetchall())
+            ]
         except self._duckdb.InterruptException as error:
             raise deadline.error() from error
         except self._duckdb.Error as error:
@@ -163,26 +145,14 @@ class DuckdbEngine:
 
     # ---- tables ------------------------------------------------------------
 
-    def _named(self, found: list[Token]) -> set[str]:
-        """The base tables that a query needs."""
-        names = {token.name for token in found}
-        needed = {table for table in (FACT, *DIMENSIONS) if table.lower() in names}
-        for view, (_, joined) in AGGREGATE_VIEWS.items():
-            if view.lower() in names:
-                needed |= {FACT, *joined}
-        return needed
-
     def _make_tables(self, found: list[Token]) -> None:
-        for table in sorted(self._named(found) - self._there):
+        names = {token.name for token in found}
+        for table in sorted(base_tables(names) - self._there):
             self._make_table(table)
             self._there.add(table)
-        names = {token.name for token in found}
-        for view, (grain, joined) in AGGREGATE_VIEWS.items():
-            if view.lower() in names and view not in self._there:
-                joins = "".join(JOINS[table] for table in joined)
-                self._engine.execute(
-                    f"CREATE VIEW {view} AS SELECT {grain}, {SUMS} FROM {FACT} s{joins} GROUP BY ALL"  # noqa: S608
-                )
+        for view in views_named(names):
+            if view not in self._there:
+                self._engine.execute(f"CREATE VIEW {view} AS {view_select(view)}")
                 self._there.add(view)
 
     def _make_table(self, table: str) -> None:

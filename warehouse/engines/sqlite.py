@@ -16,6 +16,8 @@ from warehouse.questions import last_day_in_sqlite
 from warehouse.sql_text import one_select
 
 AS_WRITTEN = "answered as it is written"
+LISTS = "answered from the facts because it lists single transactions"
+ADDS_UP = frozenset(("sum", "count", "avg", "total", "min", "max", "group", "distinct", "with", "union", "over"))
 
 
 class SqliteEngine:
@@ -29,6 +31,7 @@ class SqliteEngine:
         self._navigator = Navigator(self.session.rows_known) if source.sealed else None
         known = (FACT, *AGGREGATES, *DIMENSIONS, *(source.tables or ()), *(view for view, _ in source.views))
         self._tables = {name.lower(): name for name in known}
+        self._last_day: tuple[int, date] | None = None  # with the version of the data in which it was found
 
     def close(self) -> None:
         self.session.close()
@@ -38,8 +41,11 @@ class SqliteEngine:
         self.session.cancel()
 
     def last_day(self) -> date:
-        """The last day with sales. Raises `DataRefused` if there are none."""
-        return last_day_in_sqlite(self)
+        """The last day with sales, looked for again after a change. Raises `DataRefused` if there are none."""
+        version = self.session.version()
+        if self._last_day is None or self._last_day[0] != version:
+            self._last_day = version, last_day_in_sqlite(self)
+        return self._last_day[1]
 
     def route(self, sql: str, *, aggregates: bool = True) -> Route:
         """Where a query is answered. Raises `QueryRefused` unless it is one SELECT."""
@@ -48,6 +54,8 @@ class SqliteEngine:
             return Route(text, None, "answered from the tables as written: aggregates are switched off")
         if self._navigator is None:
             return Route(text, None, AS_WRITTEN)
+        if not any(token.name in ADDS_UP for token in found) and any(token.name == FACT.lower() for token in found):
+            return Route(text, None, LISTS)  # what the navigator would say too, after parsing the query
         return self._navigator.route(text, found)
 
     def answer(
@@ -73,15 +81,18 @@ class SqliteEngine:
         note = "the facts give the same" if same else f"THE FACTS GIVE OTHER ROWS than {', '.join(answer.source)}"
         return replace(answer, elapsed_ms=answer.elapsed_ms + base.elapsed_ms, notes=(note,)), same
 
-    def _answer(self, route: Route, rows: Rows) -> Answer:
-        read = self.session.tables_read(route.sql)
+    def source(self, read: frozenset[str]) -> tuple[str, ...]:
+        """The tables that answered, of those that were read: the facts and aggregates, if there are any."""
         named = [self._tables.get(table, table) for table in sorted(read)]
         large = [table for table in named if table == FACT or table in AGGREGATES]
+        return tuple(large or named)
+
+    def _answer(self, route: Route, rows: Rows) -> Answer:
         return Answer(
             columns=rows.columns,
             rows=rows.rows,
             truncated=rows.more,
-            source=tuple(large or named),
+            source=self.source(self.session.tables_read(route.sql)),
             because=route.because,
             sql=route.sql,
             elapsed_ms=rows.elapsed_ms,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -25,6 +25,19 @@ class Chunk:
     rejected: list[Rejected] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """A file as DuckDB reads it: the table function, and the expression that gives each column's cells.
+
+    Those in `whole` are integers, the others text; `rows` is about how many there are.
+    """
+
+    sql: str
+    cells: Mapping[str, str]
+    whole: frozenset[str]
+    rows: int
+
+
 class Reader(Protocol):
     """A file being read. `names` are its columns in lower case; cells are text, int or None."""
 
@@ -32,6 +45,10 @@ class Reader(Protocol):
 
     def chunks(self) -> Iterator[Chunk]:
         """The rows, once. Raises `DataRefused` where the file cannot be read on."""
+        ...
+
+    def relation(self) -> Relation:
+        """The same rows for DuckDB, which refuses a file of another shape; it does not say which line."""
         ...
 
     def progress(self) -> tuple[int, int]:

@@ -10,11 +10,13 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from warehouse.engines.duckdb_loading import quoted
 from warehouse.errors import DataRefused
-from warehouse.readers import Chunk, Rejected
+from warehouse.readers import Chunk, Rejected, Relation
 
 BLOCK = 262_144  # bytes read at once
 LONGEST_LINE = 1_048_576  # bytes
+USUAL_LINE = 40  # bytes of a sale
 MOST_COLUMNS = 1_000
 ROWS_A_CHUNK, BYTES_A_CHUNK, ROWS_A_STEP = 5_000, 4_194_304, 16
 DELIMITERS = (",", ";", "\t", "|")
@@ -32,8 +34,8 @@ class CsvReader:
         try:
             lines = chain.from_iterable(io.StringIO(text, newline="") for text in self._texts(self._file))
             first = next(lines, "")
-            delimiter = max(DELIMITERS, key=first.count)
-            self._rows = csv.reader(chain([first], lines), delimiter=delimiter)
+            self._delimiter = max(DELIMITERS, key=first.count)
+            self._rows = csv.reader(chain([first], lines), delimiter=self._delimiter)
             self.names = self._header()
         except BaseException:
             self._file.close()
@@ -43,6 +45,17 @@ class CsvReader:
     def chunks(self) -> Iterator[Chunk]:
         while (chunk := self._chunk()) is not None:
             yield chunk
+
+    def relation(self) -> Relation:
+        columns = [f"c{index}" for index in range(len(self.names))]
+        kinds = ", ".join(f"'{column}': 'VARCHAR'" for column in columns)
+        sql = (
+            f"read_csv({quoted(self._path)}, header = true, auto_detect = false, delim = '{self._delimiter}', "
+            f"quote = '\"', escape = '\"', strict_mode = true, max_line_size = {LONGEST_LINE}, columns = {{{kinds}}})"
+        )
+        # Of columns with one name the first counts, as for `names.index`.
+        cells = dict(zip(reversed(self.names), reversed(columns), strict=True))
+        return Relation(sql, cells, frozenset(), self._size // USUAL_LINE)
 
     def progress(self) -> tuple[int, int]:
         return self._handed, self._size

@@ -314,11 +314,6 @@ class PipelinesScreen(Screen[None]):
 
         self.app.push_screen(Columns(OPTIONAL, self._shell.ui.hidden_columns, apply))
 
-    def restyle(self) -> None:
-        """Repaint in the colours of another theme."""
-        for table in self.query(LineTable):
-            table.restyle()
-
 
 def known_problems(snapshot: Snapshot) -> dict[str, str]:
     """What is wrong with cities in the newest run, in words by slug, as far as it is loaded."""

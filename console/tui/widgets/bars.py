@@ -125,11 +125,20 @@ def _hint(key: str, what: str, action: str) -> list[tuple[str, str, str]]:
 _NAMES = {
     "question_mark": "?", "slash": "/", "escape": "Esc", "enter": "Enter", "space": "Space", "pageup": "PgUp",
     "pagedown": "PgDn", "left": "Left", "right": "Right", "up": "Up", "down": "Down", "home": "Home", "end": "End",
-    "tab": "Tab", "shift+tab": "Shift+Tab",
+    "tab": "Tab", "shift+tab": "Shift+Tab", "less_than_sign": "<", "greater_than_sign": ">", "equals_sign": "=",
+    "dollar_sign": "$",
 }  # fmt: skip
 
 
 def key_name(binding: Binding, *, all_keys: bool = False) -> str:
     """The key of a binding as it stands on keyboards; the first of several unless all are asked for."""
-    names = [_NAMES.get(key, key.replace("ctrl+", "Ctrl+")) for key in binding.key.split(",")]
+    names = [_NAMES.get(key) or _written(key) for key in binding.key.split(",")]
     return " ".join(names) if all_keys else names[0]
+
+
+def _written(key: str) -> str:
+    """`Ctrl+O`, `F5`; a letter alone stays as it is typed."""
+    *held, last = key.split("+")
+    last = _NAMES.get(last, last)
+    function_key = last[:1] == "f" and last[1:].isdigit()
+    return "+".join([*(name.capitalize() for name in held), last.upper() if held or function_key else last])

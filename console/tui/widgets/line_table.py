@@ -181,7 +181,7 @@ class LineTable(ScrollView, can_focus=True):
         return placed
 
     def _line(self, index: int) -> tuple[bool, tuple[Cell, ...]]:
-        if not 0 <= index < self.line_count():
+        if not self.columns or not 0 <= index < self.line_count():  # without columns: not laid out yet
             return False, ()
         return index == self.cursor, tuple(self.cells(index))
 

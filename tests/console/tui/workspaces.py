@@ -14,8 +14,8 @@ from console.config_file import create_workspace
 from console.settings import Settings, load_settings
 from console.tui.app import LakewardenApp
 from console.tui.feed import Workspace
+from console.tui.workshop import Workshop
 from console.wiring.pipelines import pipelines
-from console.wiring.scheduler import background
 from etl.history import requests
 from etl.history.database import Database
 from etl.models import Trigger, hour_of
@@ -81,22 +81,22 @@ def miss_hours(settings: Settings, hours: Sequence[datetime], source: str = "pra
 class Opened:
     """The application on a workspace, as `run_console` builds it; `opened` holds what its feed opened."""
 
-    def __init__(self, settings: Settings, environ: Mapping[str, str]) -> None:
+    def __init__(self, settings: Settings, environ: Mapping[str, str], *, build_practice: bool = False) -> None:
         self.opened: list[Workspace] = []
+        self._workshop = Workshop(settings, environ, build_practice=build_practice)
 
         def open_workspace(on_problem: Callable[[str], None]) -> Workspace:
-            actions = pipelines(settings, environ)
-            found = Workspace(actions, background(settings, actions, on_problem=on_problem))
-            found.background.start()
+            found = self._workshop.open_workspace(on_problem)
             self.opened.append(found)
             return found
 
-        self.app = LakewardenApp(settings, environ, open_workspace=open_workspace)
+        self.app = LakewardenApp(
+            settings, environ, open_workspace=open_workspace, open_warehouse=self._workshop.open_warehouse
+        )
 
     def close(self) -> None:
         self.app.feed.stop()
-        for found in self.opened:
-            found.background.stop()
+        self._workshop.close()
 
 
 async def until(

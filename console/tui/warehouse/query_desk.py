@@ -1,0 +1,129 @@
+"""Carries out queries for the screen: one at a time, off the loop, each to be stopped, each kept in the history."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from console.query_history import Entry, Outcome, QueryHistory
+from console.tui.off_loop import off_loop
+from console.tui.warehouse.results.result_view import ResultView
+from warehouse.errors import QueryRefused, QueryStopped
+from warehouse.opened import Database, Opened
+
+if TYPE_CHECKING:
+    from textual.message_pump import MessagePump
+
+    from console.actions.warehouse_queries import WarehouseQueries
+
+log = logging.getLogger(__name__)
+
+Open = Callable[["WarehouseQueries", threading.Event], Opened]
+
+
+class QueryDesk:
+    """`answered` is called on the loop of `screen` when a query has ended, with its error if it has one."""
+
+    def __init__(
+        self,
+        screen: MessagePump,
+        view: ResultView,
+        *,
+        queries: Callable[[], WarehouseQueries],
+        history: QueryHistory,
+        now: Callable[[], datetime],
+        answered: Callable[[Exception | None], None],
+    ) -> None:
+        self._screen = screen
+        self._view = view
+        self._queries = queries
+        self._history = history
+        self._now = now
+        self._answered = answered
+        self._stop: threading.Event | None = None
+
+    @property
+    def at_work(self) -> bool:
+        """Whether a query runs."""
+        return self._stop is not None
+
+    def run(self, text: str, database: Database, *, keep: bool = True) -> None:
+        """Show the result of a statement; `keep` puts it into the history."""
+        limits = self._view.limits
+        self._begin(
+            text, database, lambda queries, stop: queries.open(text, database=database, limits=limits, stop=stop), keep
+        )
+
+    def ask(self, name: str, as_of: date | None, values: Mapping[str, str]) -> None:
+        """Show the answer to a question; the history keeps its SQL, which stands for itself."""
+        limits = self._view.limits
+        self._begin(
+            f"the question {name}",
+            "warehouse",
+            lambda queries, stop: queries.open_question(name, as_of=as_of, values=values, limits=limits, stop=stop),
+            keep=False,
+        )
+
+    def cancel(self) -> bool:
+        """Stop the query that runs; whether there was one."""
+        if self._stop is None:
+            return False
+        self._stop.set()
+        return True
+
+    # ---- inside -----------------------------------------------------------------------------------------------------
+
+    def _begin(self, text: str, database: Database, open_result: Open, keep: bool) -> None:
+        self.cancel()
+        stop = self._stop = threading.Event()
+        began, at = monotonic(), self._now()
+        self._view.show_running(text)
+
+        def remember(outcome: Outcome, rows: int | None, problem: str) -> None:
+            if keep:
+                took_ms = (monotonic() - began) * 1000
+                self._keep(Entry(at, text, database, outcome, duration_ms=took_ms, rows=rows, problem=problem))
+
+        def work() -> Opened:
+            try:
+                opened = open_result(self._queries(), stop)
+            except Exception as error:
+                remember(_outcome(error), None, str(error))
+                raise
+            remember(Outcome.DONE, opened.result.row_count(), "")
+            return opened
+
+        off_loop(self._screen, work, lambda opened: self._show(stop, opened), lambda error: self._fail(stop, error))
+
+    def _show(self, stop: threading.Event, opened: Opened) -> None:
+        if stop is not self._stop:  # another query was begun meanwhile
+            off_loop(self._screen, opened.result.close, lambda _none: None, lambda _error: None)
+            return
+        self._stop = None
+        self._view.show(opened)
+        self._answered(None)
+
+    def _fail(self, stop: threading.Event, error: Exception) -> None:
+        if stop is not self._stop:
+            return
+        self._stop = None
+        position = error.position if isinstance(error, QueryRefused) else None
+        self._view.show_problem(str(error) or type(error).__name__, position)
+        self._answered(error)
+
+    def _keep(self, entry: Entry) -> None:
+        """A history that cannot be written is no reason to withhold an answer."""
+        try:
+            self._history.add(entry)
+        except OSError as error:
+            log.warning("the query history cannot be written: %s", error)
+
+
+def _outcome(error: Exception) -> Outcome:
+    if isinstance(error, QueryRefused):
+        return Outcome.REFUSED
+    return Outcome.STOPPED if isinstance(error, QueryStopped) else Outcome.FAILED

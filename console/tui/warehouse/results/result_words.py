@@ -1,0 +1,78 @@
+"""What is said about a result, in words: how many rows, how long it took, how it is sorted and filtered."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from console.tui.text import plain
+from console.tui.warehouse.results.result_cells import exact, visible
+from warehouse.limits import QueryLimits
+from warehouse.models import Cell
+from warehouse.shaping import Compare, Condition, Shape
+
+MOST = 24  # characters of a value in a condition
+
+
+def rows_words(count: int) -> str:
+    """`1,000,000 rows`."""
+    return f"{count:,} row" + ("" if count == 1 else "s")
+
+
+def took_words(elapsed_ms: float) -> str:
+    """How long a query took, in a few characters."""
+    if elapsed_ms < 1:
+        return "under 1 ms"
+    return f"{elapsed_ms:.0f} ms" if elapsed_ms < 10_000 else f"{elapsed_ms / 1000:.1f} s"
+
+
+def size_words(size: int) -> str:
+    """A size in bytes, in a few characters."""
+    if size < 10_000:
+        return f"{size:,} bytes"
+    return f"{size / 1000:,.0f} kB" if size < 10_000_000 else f"{size / 1_000_000:,.1f} MB"
+
+
+def limits_words(limits: QueryLimits) -> str:
+    """`30 s, all rows`."""
+    rows = f"{limits.rows:,} rows" if limits.rows else "all rows"
+    return f"at most {limits.timeout_s:g} s, {rows}"
+
+
+def value_words(value: Cell) -> str:
+    """A value within a sentence."""
+    if value is None:
+        return "null"
+    return visible(exact(value), MOST) if value != "" else '""'
+
+
+def condition_words(columns: Sequence[str], condition: Condition) -> str:
+    """`region is West`, `amount >= 100`."""
+    name = plain(columns[condition.column])
+    match condition.compare:
+        case Compare.EMPTY | Compare.NOT_EMPTY:
+            return f"{name} is {condition.compare}"
+        case compare:
+            return f"{name} {compare} {value_words(condition.value)}"
+
+
+def filter_words(columns: Sequence[str], shape: Shape) -> str:
+    """All conditions, empty if there are none."""
+    return ", ".join(condition_words(columns, condition) for condition in shape.conditions)
+
+
+def condition_text(condition: Condition) -> str:
+    """What one would type into the filter field for a condition."""
+    sign = {Compare.IS: "=", Compare.IS_NOT: "!="}.get(condition.compare, condition.compare.value)
+    value = condition.value
+    if condition.compare in (Compare.EMPTY, Compare.NOT_EMPTY):
+        return str(condition.compare)
+    if value is None:
+        return str(Compare.EMPTY if condition.compare is Compare.IS else Compare.NOT_EMPTY)
+    if condition.compare is Compare.CONTAINS:
+        text = str(value)
+        special = text.strip() != text or text[:1] in "<>=!'\"" or text.lower() in ("empty", "not empty")
+        return f'"{text}"' if special else text
+    if isinstance(value, str):
+        # Quotes keep a text that looks like a number, or that has spaces at its ends.
+        return f'{sign}"{value}"' if value.strip() != value or value[:1].isdigit() or not value else f"{sign}{value}"
+    return f"{sign} {exact(value)}" if condition.compare not in (Compare.IS, Compare.IS_NOT) else sign + exact(value)

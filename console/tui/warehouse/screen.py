@@ -1,0 +1,285 @@
+"""The Warehouse screen: the catalogue, the editor and the results of SuperMart and of the weather readings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.screen import Screen
+from textual.widget import Widget
+from textual.widgets import Input, Static
+
+from console.query_history import QueryHistory
+from console.tui.messages import Delivered
+from console.tui.off_loop import off_loop, post
+from console.tui.shell import Shell, WarehouseParts
+from console.tui.text import plain
+from console.tui.warehouse.catalogue.lines import quoted
+from console.tui.warehouse.catalogue.table import CatalogueLines
+from console.tui.warehouse.catalogue.tree import CatalogueTree
+from console.tui.warehouse.editor.editor import SqlEditor
+from console.tui.warehouse.query_desk import QueryDesk
+from console.tui.warehouse.results.filter_field import FilterField
+from console.tui.warehouse.results.result_message import ResultMessage
+from console.tui.warehouse.results.result_table import ResultTable
+from console.tui.warehouse.results.result_view import ResultView
+from console.tui.widgets.bars import Header, KeyHints
+
+if TYPE_CHECKING:
+    from console.actions.practice_warehouse import BuildNews, PracticeWarehouse
+    from console.actions.warehouse_queries import WarehouseQueries
+    from console.tui.warehouse.dialogs import WarehouseDialogs
+    from warehouse.joins import JoinText
+
+HISTORY = "query_history.jsonl"
+WIDE, HIGH = 110, 34
+
+
+def _bind(keys: str, action: str, what: str, tooltip: str, *, show: bool = False) -> Binding:
+    return Binding(keys, action, what, show=show, id=f"warehouse.{what.lower().replace(' ', '-')}", tooltip=tooltip)
+
+
+class WarehouseScreen(Screen[None]):
+    """Joins the three panels; what is opened over them is the business of `WarehouseDialogs`."""
+
+    CSS_PATH: ClassVar[list[str]] = ["screen.tcss", "catalogue/tree.tcss", "editor/editor.tcss"]  # type: ignore[assignment] # Textual takes a list too
+    AUTO_FOCUS = "#catalogue"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        _bind("f5,ctrl+j", "run", "Run", "Run the statement under the editor's cursor"),
+        _bind("f4", "explain", "Explain", "How the statement or the result is answered, and from which table"),
+        _bind("f3", "diagram", "Diagram", "The star and the snowflake, drawn"),
+        _bind("f2,ctrl+o", "questions", "Questions", "Ask a saved question", show=True),
+        _bind("ctrl+r", "history", "History", "Search the statements that were run"),
+        _bind("f6", "next_panel", "Next panel", "Catalogue, editor, results", show=True),
+        _bind("z,f9", "zoom", "Zoom", "The results over the whole screen, or all panels again"),
+        Binding("tab", "app.focus_next", "Next panel", show=False, id="warehouse.tab", tooltip="The next panel"),
+    ]
+
+    def __init__(self, shell: Shell) -> None:
+        super().__init__()
+        self._shell = shell
+        self.practice = shell.practice
+        self._parts: WarehouseParts | None = None
+        self._opened: WarehouseDialogs | None = None
+        self._history = QueryHistory(shell.settings.home / HISTORY)
+
+    def compose(self) -> ComposeResult:
+        shell = self._shell
+        yield Header(practice=shell.practice, tabs=shell.tabs, here="warehouse", place=shell.place)
+        yield Static("", id="building", markup=False)
+        with Horizontal(id="panels"):
+            yield CatalogueTree()
+            with Vertical(id="right"):
+                yield SqlEditor(shell.settings.home)
+                yield ResultView(lambda: self.queries)
+        yield KeyHints()
+
+    def on_mount(self) -> None:
+        self.editor, self.view = self.query_one(SqlEditor), self.query_one(ResultView)
+        self.catalogue = self.query_one(CatalogueTree)
+        self.query_one("#building").display = False
+        self._desk = QueryDesk(
+            self,
+            self.view,
+            queries=lambda: self.queries,
+            history=self._history,
+            now=self._shell.now,
+            answered=self._answered,
+        )
+        self.call_after_refresh(self._open)
+
+    def on_unmount(self) -> None:
+        self._desk.cancel()
+
+    # ---- the actions of the warehouse -------------------------------------------------------------------------------
+
+    @property
+    def queries(self) -> WarehouseQueries:
+        """The actions. Only asked for once they are there, which every key waits for."""
+        assert self._parts is not None
+        return self._parts.queries
+
+    def _open(self) -> None:
+        self._shell.start()
+        off_loop(self, self._shell.open_warehouse, self._take, lambda error: self.view.show_problem(str(error)))
+
+    def _take(self, parts: WarehouseParts) -> None:
+        self._parts = parts
+        self.catalogue.read(parts.queries)
+        if parts.practice is not None:
+            self._follow(parts.practice)
+
+    def _follow(self, practice: PracticeWarehouse) -> None:
+        """Tell how far the practice warehouse is, until it is there."""
+
+        def changed(news: BuildNews) -> None:  # in a thread of the build
+            post(self, Delivered(self._show_build, news))
+
+        off_loop(
+            self,
+            lambda: practice.start(changed),
+            lambda _begun: self._show_build(practice.news),
+            lambda error: self.view.show_problem(str(error)),
+        )
+
+    def _show_build(self, news: BuildNews) -> None:
+        line = self.query_one("#building", Static)
+        words = plain(news.words)
+        line.update(words[:1].upper() + words[1:])
+        line.display = bool(words)
+        if news.state.value == "done":
+            self.catalogue.read()
+
+    def on_delivered(self, event: Delivered) -> None:
+        event.receive(event.result)
+
+    # ---- running ----------------------------------------------------------------------------------------------------
+
+    def on_sql_editor_run(self, event: SqlEditor.Run) -> None:
+        if self._parts is not None:
+            self._desk.run(event.text, event.database)
+
+    def on_sql_editor_cancel(self) -> None:
+        """Stop the query; without one, leave the editor for panels in which letters are commands."""
+        if not self._desk.cancel():
+            self.view.focus_content()
+
+    def on_result_view_changed(self) -> None:
+        self._hint()
+
+    def on_result_view_cancelled(self) -> None:
+        self._desk.cancel()
+
+    def on_result_view_to_place(self, event: ResultView.ToPlace) -> None:
+        self.editor.focus()
+        self.editor.mark_error(event.position)
+
+    def _answered(self, error: Exception | None) -> None:
+        position = getattr(error, "position", None)
+        if position is not None:
+            self.editor.mark_error(position)
+        self._hint()
+
+    def on_catalogue_tree_preview(self, event: CatalogueTree.Preview) -> None:
+        self.preview(event.database, event.table)
+
+    def preview(self, database: str, table: str) -> None:
+        """Show the first rows of a table, and all that follow."""
+        if self._parts is not None:
+            text = f"SELECT * FROM {quoted(table)}"  # noqa: S608 - a table of the catalogue, governed
+            self._desk.run(text, "weather" if database == "weather" else "warehouse", keep=False)
+            self.view.focus_content()
+
+    # ---- between the panels -----------------------------------------------------------------------------------------
+
+    def on_catalogue_tree_known(self, event: CatalogueTree.Known) -> None:
+        self.editor.show_catalogue(event.databases)
+        if self._opened is not None:
+            self._opened.know(event.databases)
+
+    def on_catalogue_tree_insert(self, event: CatalogueTree.Insert) -> None:
+        self.editor.insert(event.text)
+
+    def on_catalogue_tree_use(self, event: CatalogueTree.Use) -> None:
+        self.editor.use_database("weather" if event.database == "weather" else "warehouse")
+        self.editor.focus()
+
+    def on_catalogue_tree_diagram(self, event: CatalogueTree.Diagram) -> None:
+        self._dialogs(lambda dialogs: dialogs.diagram(event.table))
+
+    def insert_join(self, join: JoinText) -> None:
+        """Into an empty editor a whole query, behind one that is there its JOIN clauses."""
+        self.editor.insert(join.clauses if self.editor.text.strip() and join.clauses else join.select)
+
+    def on_sql_editor_explain(self, event: SqlEditor.Explain) -> None:
+        self._dialogs(lambda dialogs: dialogs.explain(event.text, event.database))
+
+    def on_sql_editor_ask_question(self) -> None:
+        self.action_questions()
+
+    def on_sql_editor_save_question(self, event: SqlEditor.SaveQuestion) -> None:
+        self._dialogs(lambda dialogs: dialogs.save_question(event.text))
+
+    def on_sql_editor_ask_history(self) -> None:
+        self.action_history()
+
+    # ---- keys -------------------------------------------------------------------------------------------------------
+
+    def action_run(self) -> None:
+        """From any panel: what the editor would run."""
+        self.editor.command("run")
+
+    def action_explain(self) -> None:
+        """Of the result that has the focus, else of the editor's statement."""
+        opened, focused = self.view.opened, self.focused
+        if opened is not None and focused is not None and self.view in focused.ancestors:
+            self._dialogs(lambda dialogs: dialogs.explain(opened.text, opened.database, opened.parameters))
+        else:
+            self.editor.command("explain")
+
+    def action_diagram(self) -> None:
+        self._dialogs(lambda dialogs: dialogs.diagram(None))
+
+    def action_questions(self) -> None:
+        self._dialogs(lambda dialogs: dialogs.questions())
+
+    def action_history(self) -> None:
+        self._dialogs(lambda dialogs: dialogs.history())
+
+    def action_next_panel(self) -> None:
+        """In the order of reading, whatever within a panel has the focus."""
+        panels: list[tuple[Widget, Callable[[], object]]] = [
+            (self.catalogue, self.query_one(CatalogueLines).focus),
+            (self.editor, self.editor.focus),
+            (self.view, self.view.focus_content),
+        ]
+        shown = [(panel, focus) for panel, focus in panels if panel.display and not self._zoomed_away(panel)]
+        focused = self.focused
+        here = next((n for n, (panel, _) in enumerate(shown) if focused and panel in focused.ancestors_with_self), -1)
+        shown[(here + 1) % len(shown)][1]()
+
+    def action_zoom(self) -> None:
+        """The results alone, or everything."""
+        self.toggle_class("-zoomed")
+        if self.has_class("-zoomed"):
+            self.view.focus_content()
+
+    def _zoomed_away(self, panel: Widget) -> bool:
+        return self.has_class("-zoomed") and panel is not self.view
+
+    def _dialogs(self, do: Callable[[WarehouseDialogs], None]) -> None:
+        """What opens over the screen; it needs the actions, so that nothing opens before they are there."""
+        if self._parts is None:
+            return
+        if self._opened is None:
+            from console.tui.warehouse.dialogs import WarehouseDialogs  # the first paint does without
+
+            self._opened = WarehouseDialogs(self, self._desk, queries=self._parts.queries, history=self._history)
+        self.app.clear_notifications()
+        do(self._opened)
+
+    # ---- how it looks -----------------------------------------------------------------------------------------------
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.set_class(event.size.width >= WIDE, "-wide")
+        self.set_class(event.size.height >= HIGH, "-high")
+
+    def on_descendant_focus(self, _event: events.DescendantFocus) -> None:
+        self._hint()
+
+    def _hint(self) -> None:
+        """The keys of the panel with the focus first, then those of the screen."""
+        focused = self.focused
+        if focused is None or isinstance(focused, Input):
+            field = focused is not None and isinstance(focused.parent, FilterField)
+            self.query_one(KeyHints).show([b for b in FilterField.BINDINGS if isinstance(b, Binding)] if field else [])
+            return
+        shown = [b for b in type(focused).BINDINGS if isinstance(b, Binding) and b.show]
+        of_panel = focused.hints if isinstance(focused, ResultTable | ResultMessage) else shown
+        known = {binding.description for binding in of_panel}
+        own = [b for b in type(self).BINDINGS if isinstance(b, Binding) and b.show and b.description not in known]
+        self.query_one(KeyHints).show([*of_panel, *own])

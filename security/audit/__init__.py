@@ -1,0 +1,1 @@
+"""The tamper-evident audit log: events, durable appends, a Merkle tree, signed checkpoints, proof and search."""

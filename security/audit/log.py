@@ -1,0 +1,277 @@
+"""The audit log as its callers see it: append and return when durable, or raise, in which case nothing is disclosed.
+
+Order of an append, in one transaction:
+1. The last event is read: another process may have continued the log. What this process wrote must still be there.
+2. The events are written with their hashes; the last of them is authenticated with the log's key.
+3. After `every_events` events or `every_s` seconds a signed checkpoint is written too.
+4. The commit is synced; then every caller in it gets its receipt, and the checkpoint goes to the keepers outside.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from datetime import datetime, timedelta
+from typing import Self
+
+from security.audit import merkle, store
+from security.audit.checkpoint import Checkpoint, open_checkpoint
+from security.audit.courier import Courier, KeeperStatus
+from security.audit.event import Event
+from security.audit.group_commit import GroupCommit
+from security.audit.keys import AuditKeys
+from security.audit.search import Filter, Page, Recorded, index_all, search, tail
+from security.audit.store import Receipt, Tree
+from security.audit.turnstile import Turnstile
+from security.database import Database, stamp
+from security.errors import AuditUnavailable, CheckpointRefused, ProofRefused, StoreError
+from security.ports import CheckpointKeeper
+
+BUSY_TIMEOUT_S = 5.0  # how long an append waits for another process before nothing is disclosed
+EVENTS_PER_CHECKPOINT = 1_000
+SECONDS_PER_CHECKPOINT = 60.0
+MOST_EVENTS_PER_COMMIT = 4_096
+CLOSING_PATIENCE_S = 2.0  # how long closing waits for the keepers
+
+
+class AuditLog:
+    """An open audit log. Safe between threads; several processes may append at once."""
+
+    def __init__(
+        self,
+        database: Database,
+        keys: AuditKeys,
+        turnstile: Turnstile,
+        *,
+        now: Callable[[], datetime],
+        keepers: Sequence[CheckpointKeeper] = (),
+        every_events: int = EVENTS_PER_CHECKPOINT,
+        every_s: float = SECONDS_PER_CHECKPOINT,
+    ) -> None:
+        """Raises AuditUnavailable if the log does not fit its last checkpoint or its key."""
+        self.keys = keys
+        self._database = database
+        self._turnstile = turnstile
+        self._now = now
+        self._every_events = every_events
+        self._every = timedelta(seconds=every_s)
+        self._group = GroupCommit[bytes, Receipt](self._commit, most=MOST_EVENTS_PER_COMMIT)
+        self._tree: Tree | None = None  # None when it must be read anew
+        self._seen: tuple[int, bytes] | None = None  # size and head after this process's last commit
+        self._checkpointed = 0  # the size at the last checkpoint, and when this process saw it
+        self._checkpointed_at = now()
+        self._couriers = [Courier(keeper) for keeper in keepers]
+        self._closing = threading.Event()
+        with Unavailable(), database.snapshot() as connection:
+            last = self._check(connection)
+        self._ticker = threading.Thread(target=self._tick, args=(every_s,), name="audit-checkpoints", daemon=True)
+        self._ticker.start()
+        if last is not None:
+            self._offer(last)
+
+    def append(self, events: Sequence[Event]) -> list[Receipt]:
+        """Write events and return when they are on the disk, with their numbers.
+
+        Raises AuditUnavailable if they are not: the caller then does not do what they announce.
+        """
+        if not events:
+            return []
+        if self._closing.is_set():
+            raise AuditUnavailable("the audit log is closed: nothing can be recorded, so nothing is disclosed")
+        return self._group.submit([event.encode() for event in events])
+
+    def checkpoint(self) -> str | None:
+        """The signed checkpoint of the log as it is now, made if the log grew since the last; None if it is empty."""
+        with Unavailable(), self._database.transaction() as connection:
+            tree = self._continued(connection)
+            last = store.last_checkpoint(connection)
+            note = self._sign(connection, tree, last)
+        if note is not None:
+            self._offer(note)
+        return note or (last[1] if last else None)
+
+    def index(self) -> None:
+        """Bring what is new into the search index, until closed."""
+        with Unavailable(), self._database.told_in_words(), closing(self._database.connect(read_only=False)) as own:
+            own.execute("PRAGMA synchronous = NORMAL")  # a copy: what a power cut takes of it is made again
+            index_all(own, go_on=lambda: not self._closing.is_set())
+
+    def search(self, wanted: Filter, *, before: int | None = None, limit: int = 50) -> Page:
+        """Up to `limit` events that fit, with a number below `before`, the most recently recorded first."""
+        with self._reading() as connection:
+            return search(connection, wanted, before=before, limit=limit)
+
+    def tail(self, *, after: int, limit: int = 200) -> list[Recorded]:
+        """Up to `limit` events with a number above `after`, oldest first."""
+        with self._reading() as connection:
+            return tail(connection, after=after, limit=limit)
+
+    def size(self) -> int:
+        """How many events the log has."""
+        with self._reading() as connection:
+            return _size(connection)
+
+    def root(self, size: int | None = None) -> bytes:
+        """The root of the tree over the first `size` events, all by default. Raises ProofRefused."""
+        with self._reading() as connection:
+            return store.frontier_at(connection, _checked_size(connection, size)).root()
+
+    def inclusion_proof(self, seq: int, size: int | None = None) -> list[bytes]:
+        """That event `seq` is in the tree over the first `size` events. Raises ProofRefused."""
+        with self._reading() as connection:
+            size = _checked_size(connection, size)
+            try:
+                return merkle.inclusion_proof(seq, size, lambda level, index: store.node_at(connection, level, index))
+            except ValueError as error:
+                raise ProofRefused(str(error)) from error
+
+    def consistency_proof(self, old: int, new: int | None = None) -> list[bytes]:
+        """That the first `new` events begin with the first `old`. Raises ProofRefused."""
+        with self._reading() as connection:
+            new = _checked_size(connection, new)
+            try:
+                return merkle.consistency_proof(old, new, lambda level, index: store.node_at(connection, level, index))
+            except ValueError as error:
+                raise ProofRefused(str(error)) from error
+
+    def keepers(self) -> list[KeeperStatus]:
+        """What each keeper outside holds, and what went wrong with it last."""
+        return [courier.status() for courier in self._couriers]
+
+    def close(self) -> None:
+        """Make the last checkpoint, give the keepers a moment, and close. Raises AuditUnavailable; closed it is."""
+        if self._closing.is_set():
+            return
+        self._closing.set()
+        self._ticker.join()
+        try:
+            self.checkpoint()
+        finally:
+            for courier in self._couriers:
+                courier.close(CLOSING_PATIENCE_S)
+            self._database.close()
+            self._turnstile.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        """A connection of its own, so that a long search holds up no append; everything in it sees one state."""
+        with Unavailable(), self._database.told_in_words(), closing(self._database.connect()) as connection:
+            connection.execute("BEGIN")
+            yield connection
+
+    def _commit(self, bodies: list[bytes]) -> list[Receipt]:
+        known, self._tree = self._tree, None  # until the commit has succeeded, what is known is not certain
+        with Unavailable(), self._turnstile.turn(), self._database.transaction() as connection:
+            tree = self._continued(connection, known)
+            receipts = store.append(connection, tree, bodies, self.keys.head_key)
+            note = self._sign_if_due(connection, tree)
+        self._tree, self._seen = tree, (tree.frontier.size, tree.head)
+        if note is not None:
+            self._offer(note)
+        return receipts
+
+    def _continued(self, connection: sqlite3.Connection, known: Tree | None = None) -> Tree:
+        """The log's newest state (1.). Raises AuditUnavailable if what was there is there no more."""
+        last = store.last_event(connection)
+        if known is not None and last == self._seen:
+            return known
+        self._check_still_there(connection, last)
+        if last is None:
+            return Tree(merkle.Frontier(), store.genesis(self.keys.origin))
+        if store.last_mac(connection) != store.head_mac(last[1], self.keys.head_key):
+            raise damaged(f"its last event, number {last[0] - 1}, was not written by a holder of its key")
+        return Tree(store.frontier_at(connection, last[0]), last[1])
+
+    def _check_still_there(self, connection: sqlite3.Connection, last: tuple[int, bytes] | None) -> None:
+        if self._seen is None:
+            return
+        size, head = self._seen
+        if last is None or last[0] < size:
+            raise damaged(f"it had {size} events, now it has {last[0] if last else 0}")
+        if store.node_at(connection, 0, size - 1) != head:
+            raise damaged(f"event {size - 1} is not the one that was written")
+
+    def _check(self, connection: sqlite3.Connection) -> str | None:
+        """Compare the log with its last checkpoint, and return that; O(log n)."""
+        self._continued(connection)
+        last = store.last_checkpoint(connection)
+        if last is None:
+            return None
+        try:
+            signed = open_checkpoint(last[1], self.keys.verifier)
+        except CheckpointRefused as error:
+            raise damaged(f"its last checkpoint cannot be trusted ({error})") from error
+        if signed.size > _size(connection):
+            raise damaged(f"it has {_size(connection)} events, its last checkpoint says {signed.size}")
+        if store.frontier_at(connection, signed.size).root() != signed.root:
+            raise damaged(f"its first {signed.size} events are not those of its last checkpoint")
+        self._checkpointed = signed.size
+        return last[1]
+
+    def _sign_if_due(self, connection: sqlite3.Connection, tree: Tree) -> str | None:
+        grown = tree.frontier.size - self._checkpointed >= self._every_events
+        if not grown and abs(self._now() - self._checkpointed_at) < self._every:
+            return None
+        return self._sign(connection, tree, store.last_checkpoint(connection))
+
+    def _sign(self, connection: sqlite3.Connection, tree: Tree, last: tuple[int, str] | None) -> str | None:
+        """Store a checkpoint of `tree` unless the last one is of that size."""
+        size = tree.frontier.size
+        self._checkpointed, self._checkpointed_at = size, self._now()
+        if size == (last[0] if last else 0):
+            return None
+        note = Checkpoint(self.keys.origin, size, tree.frontier.root()).sign(self.keys.signer)
+        store.add_checkpoint(connection, size, note, stamp(self._checkpointed_at))
+        return note
+
+    def _tick(self, every_s: float) -> None:
+        """Now and then: sign the end of the log, and bring what is new into the search index."""
+        while not self._closing.wait(every_s):
+            try:
+                self.checkpoint()
+                self.index()
+            except AuditUnavailable:
+                continue  # the next append meets the same, and tells its caller
+
+    def _offer(self, note: str) -> None:
+        for courier in self._couriers:
+            courier.offer(note)
+
+
+class Unavailable:
+    """Within it, an error of the store becomes AuditUnavailable."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+        if isinstance(error, StoreError):
+            raise AuditUnavailable(f"nothing can be recorded, so nothing is disclosed: {error}") from error
+
+
+def _size(connection: sqlite3.Connection) -> int:
+    last = store.last_event(connection)
+    return 0 if last is None else last[0]
+
+
+def _checked_size(connection: sqlite3.Connection, size: int | None) -> int:
+    there = _size(connection)
+    if size is not None and not 0 <= size <= there:
+        raise ProofRefused(f"expected a size from 0 to {there}, found {size}")
+    return there if size is None else size
+
+
+def damaged(what: str) -> AuditUnavailable:
+    """What is raised when the log itself cannot be trusted."""
+    return AuditUnavailable(
+        f"the audit log is damaged: {what}. Nothing is recorded or disclosed; `audit verify` says where, "
+        "then restore it from a backup"
+    )

@@ -1,0 +1,175 @@
+"""Verifying a log file: finds any edit, deletion, insertion, reordering and key swap, truncation and rollback.
+
+In this order:
+1. The log's name must be that of the expected key: the file cannot say which key to believe.
+2. The stored checkpoints must be numbered without a gap, grow, and be signed by that key; so must those from outside.
+3. One pass over the events, in one read transaction, while others append: chain, tree, seals.
+4. The root at the size of each checkpoint must be the signed one; a checkpoint beyond the end means truncation.
+
+What it cannot find: events removed from the end that no checkpoint outside covers, and whatever the holder of the
+log's key does behind the last checkpoint outside.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from security.audit.checkpoint import Checkpoint, open_checkpoint
+from security.audit.keys import AuditKeys
+from security.audit.note import NoteVerifier
+from security.audit.report import MOST_PROBLEMS, Fault, Findings, Report
+from security.audit.scan import Progress, Scan
+from security.audit.store import SCHEMA, genesis
+from security.database import open_read_only
+from security.errors import CheckpointRefused
+
+ROWS_AT_ONCE = 4_096
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyingKeys:
+    """What a verification trusts. Without `head_key` (off this machine) the seals of the events are not checked."""
+
+    verifier: NoteVerifier
+    head_key: bytes | None = None
+
+    @classmethod
+    def of(cls, keys: AuditKeys) -> VerifyingKeys:
+        return cls(keys.verifier, keys.head_key)
+
+
+@dataclass(frozen=True, slots=True)
+class _Signed:
+    checkpoint: Checkpoint
+    where: str  # such as "the stored checkpoint 3"
+
+
+def verify(path: Path, keys: VerifyingKeys, outside: Sequence[str] = (), *, progress: Progress | None = None) -> Report:
+    """Verify the log in the file `path` against the expected key and the checkpoints kept outside.
+
+    `progress` is called now and then with (events done, events in all). Raises StoreError if there is no such file.
+    """
+    findings = Findings()
+    scan = Scan(genesis(keys.verifier.name), keys.head_key, (), findings)
+    signed: list[_Signed] = []
+    with ThreadPoolExecutor(1) as beside, closing(open_read_only(path, SCHEMA)) as connection:
+        differing = beside.submit(_index_differs, path)
+        connection.text_factory = bytes
+        try:
+            connection.execute("BEGIN")
+            _check_name(connection, keys.verifier, findings)
+            signed = [*_stored(connection, keys.verifier, findings), *_kept(outside, keys.verifier, findings)]
+            scan = Scan(genesis(keys.verifier.name), keys.head_key, (one.checkpoint.size for one in signed), findings)
+            _pass(connection, scan, progress)
+        except sqlite3.Error as error:
+            signed = _readable(signed, scan)
+            findings.add(Fault.DAMAGED, scan.size, f"the file cannot be read beyond event {scan.size}: {error}")
+        except (TypeError, ValueError) as error:
+            signed = _readable(signed, scan)
+            findings.add(Fault.DAMAGED, scan.size, f"the file holds something else than a log at {scan.size}: {error}")
+    newest = _compare(signed, scan, findings)
+    for seq in differing.result():
+        findings.add(Fault.INDEX, seq, f"the search index says something else of event {seq} than the event does")
+    return Report(not findings.found, scan.events, scan.root(), newest, tuple(findings.problems), findings.found)
+
+
+def _pass(connection: sqlite3.Connection, scan: Scan, progress: Progress | None) -> None:
+    (total,) = connection.execute("SELECT coalesce(max(seq), -1) + 1 FROM event").fetchone()
+    for (seq,) in connection.execute("SELECT seq FROM event WHERE seq < 0"):
+        scan.findings.add(Fault.EVENT, seq, f"event {seq} has a number that no event can have")
+    cursor = connection.execute("SELECT seq, body, nodes, mac FROM event WHERE seq >= 0 ORDER BY seq")
+    cursor.arraysize = ROWS_AT_ONCE
+    while rows := cursor.fetchmany():
+        scan.take(rows)
+        if progress is not None:
+            progress(scan.size, total)
+    scan.end()
+
+
+def _readable(signed: list[_Signed], scan: Scan) -> list[_Signed]:
+    """The checkpoints that can still be compared when the pass could not go on."""
+    return [one for one in signed if one.checkpoint.size <= scan.size]
+
+
+def _index_differs(path: Path) -> list[int]:
+    """The first events of which the search index says something else; runs beside the pass, almost all of it in C."""
+    with closing(open_read_only(path, SCHEMA)) as connection:
+        try:
+            return [int(row[0]) for row in connection.execute(SCHEMA.script("index_differs"), (MOST_PROBLEMS,))]
+        except sqlite3.Error:
+            return []  # the pass reads the same file, and says so
+
+
+def _check_name(connection: sqlite3.Connection, verifier: NoteVerifier, findings: Findings) -> None:
+    names = [_text(row[0]) for row in connection.execute("SELECT origin FROM log")]
+    if names != [verifier.name]:
+        findings.add(
+            Fault.CHECKPOINT, None, f"expected the log {verifier.name}, found {names}: another log, or another key"
+        )
+
+
+def _stored(connection: sqlite3.Connection, verifier: NoteVerifier, findings: Findings) -> list[_Signed]:
+    """The stored checkpoints that can be trusted."""
+    signed = []
+    size = 0
+    expected = 1
+    for number, stored_size, note in connection.execute("SELECT number, size, note FROM checkpoint ORDER BY number"):
+        where = f"the stored checkpoint {number}"
+        if number != expected:
+            findings.add(Fault.CHECKPOINT, None, f"expected the stored checkpoint {expected}, found {number}")
+        expected = number + 1
+        checkpoint = _opened(_text(note), verifier, where, findings)
+        if checkpoint is None:
+            continue
+        if checkpoint.size != stored_size or checkpoint.size <= size:
+            findings.add(Fault.CHECKPOINT, checkpoint.size, f"{where} is not for the size it stands for")
+        size = checkpoint.size
+        signed.append(_Signed(checkpoint, where))
+    return signed
+
+
+def _kept(outside: Iterable[str], verifier: NoteVerifier, findings: Findings) -> list[_Signed]:
+    """The checkpoints from outside that can be trusted."""
+    signed = []
+    for number, note in enumerate(outside, start=1):
+        where = f"checkpoint {number} from outside"
+        checkpoint = _opened(note, verifier, where, findings)
+        if checkpoint is not None:
+            signed.append(_Signed(checkpoint, where))
+    return signed
+
+
+def _opened(note: str, verifier: NoteVerifier, where: str, findings: Findings) -> Checkpoint | None:
+    try:
+        return open_checkpoint(note, verifier)
+    except CheckpointRefused as error:
+        findings.add(Fault.CHECKPOINT, None, f"{where} cannot be trusted: {error}")
+        return None
+
+
+def _compare(signed: list[_Signed], scan: Scan, findings: Findings) -> Checkpoint | None:
+    """Compare the roots (4.); the newest checkpoint that fits."""
+    fits: Checkpoint | None = None
+    for one in sorted(signed, key=lambda one: one.checkpoint.size):
+        size = one.checkpoint.size
+        if size > scan.size:
+            missing = f"events {scan.size} to {size - 1} are missing"
+            findings.add(Fault.TRUNCATED, scan.size, f"{one.where} covers {size} events, found {scan.size}: {missing}")
+        elif scan.roots.get(size) == one.checkpoint.root:
+            fits = one.checkpoint
+        else:
+            first = fits.size if fits else 0
+            where = f"events {first} to {size - 1} are not those that {one.where} covers"
+            findings.add(Fault.HISTORY, first, where)
+    return fits
+
+
+def _text(value: Any) -> str:
+    """A text column as read for the pass: bytes."""
+    return bytes(value).decode("utf-8", errors="replace")

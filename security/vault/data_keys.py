@@ -1,0 +1,73 @@
+"""Data keys in a database: one a subject, wrapped under a key-encryption key and bound to its subject.
+
+The tables `data_key` and `kek` belong to the database that holds what is sealed, so that a subject and its key are
+made, re-wrapped and destroyed in one transaction.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+from security.errors import KeyUnknown, SealBroken
+from security.ports import KeyEncryption
+from security.vault.cipher import KEY_BYTES
+from security.vault.sealed import KEY_ID_BYTES, DataKey
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class DataKeys:
+    """Makes and opens the data keys of a database."""
+
+    def __init__(self, keks: KeyEncryption, random_bytes: Callable[[int], bytes]) -> None:
+        self._keks = keks
+        self._random_bytes = random_bytes
+
+    def make(self, connection: sqlite3.Connection, subject: str, kek_id: str, *, now: datetime) -> DataKey:
+        """A new key for `subject`, stored wrapped in the transaction of `connection`. Raises VaultError, OSError."""
+        key = DataKey.of(self._random_bytes(KEY_ID_BYTES), self._random_bytes(KEY_BYTES))
+        wrapped = self._keks.wrap(kek_id, key.material, bound_to(key.id, subject, kek_id))
+        note_kek(connection, kek_id, now=now)
+        connection.execute(
+            "INSERT INTO data_key VALUES (?, ?, ?, ?, ?)", (key.id, subject, kek_id, wrapped, microseconds(now))
+        )
+        return key
+
+    def unwrap(self, key_id: bytes, subject: str, kek_id: str, wrapped: bytes) -> DataKey:
+        """The key of a row of `data_key`. Raises SealBroken, KeyUnknown, KeyFileRefused, OSError."""
+        try:
+            return DataKey.of(key_id, self._keks.unwrap(kek_id, wrapped, bound_to(key_id, subject, kek_id)))
+        except (SealBroken, ValueError) as error:
+            raise SealBroken(f"the data key {key_id.hex()} of {subject} does not open: {error}") from error
+
+    def of_subject(self, connection: sqlite3.Connection, subject: str) -> DataKey:
+        """The key of `subject`. Raises KeyUnknown if there is none, SealBroken, KeyFileRefused, OSError."""
+        row = connection.execute("SELECT id, kek_id, wrapped FROM data_key WHERE subject = ?", (subject,)).fetchone()
+        if row is None:
+            raise KeyUnknown(f"expected the data key of {subject}, found none: it was destroyed")
+        return self.unwrap(row[0], subject, row[1], row[2])
+
+
+def note_kek(connection: sqlite3.Connection, kek_id: str, *, now: datetime) -> None:
+    """Record the first use of a key-encryption key: its age counts from there."""
+    connection.execute("INSERT OR IGNORE INTO kek VALUES (?, ?)", (kek_id, microseconds(now)))
+
+
+def bound_to(key_id: bytes, subject: str, kek_id: str) -> bytes:
+    """The associated data of a wrapped data key."""
+    return b"lakewarden-data-key\0" + key_id + f"{subject}\0{kek_id}".encode()
+
+
+def microseconds(instant: datetime) -> int:
+    """An aware instant as it is stored: whole microseconds since 1970. Raises ValueError for one without offset."""
+    if instant.utcoffset() is None:
+        raise ValueError("expected an instant with its offset from UTC")
+    return (instant - _EPOCH) // _MICROSECOND
+
+
+def instant_of(stored: int) -> datetime:
+    """A stored instant, in UTC."""
+    return _EPOCH + stored * _MICROSECOND

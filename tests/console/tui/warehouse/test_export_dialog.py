@@ -1,0 +1,116 @@
+"""Export: a whole result becomes a file in exports/, with progress, or no file at all."""
+
+from __future__ import annotations
+
+import csv
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Input, Static
+
+from console.settings import Settings
+from console.tui.warehouse.results.export_dialog import ExportDialog, progress_words
+from tests.console.tui.warehouse.result_app import FACTS, PaneApp, shop_workspace
+from tests.console.tui.workspaces import until
+from warehouse.errors import QueryStopped
+from warehouse.export import Exported
+
+
+@pytest.fixture
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    return shop_workspace(tmp_path_factory.mktemp("results") / "home", rows=1_000)
+
+
+@asynccontextmanager
+async def dialog(settings: Settings, sql: str = FACTS) -> AsyncIterator[tuple[PaneApp, Pilot[None], ExportDialog]]:
+    app = PaneApp(settings)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        await app.ask(sql)
+        await app.counted()
+        await pilot.press("e")
+        await until(lambda: isinstance(app.screen, ExportDialog), "the dialog")
+        await pilot.pause()
+        assert isinstance(app.screen, ExportDialog)
+        yield app, pilot, app.screen
+    app.close()
+
+
+def words(shown: ExportDialog) -> str:
+    return str(shown.query_one("#export-words", Static).content)
+
+
+@pytest.mark.parametrize(("key", "ending"), [("1", ".csv"), ("2", ".json"), ("3", ".parquet")])
+async def test_a_key_writes_the_whole_result_and_the_path_is_told(settings: Settings, key: str, ending: str) -> None:
+    async with dialog(settings) as (app, pilot, shown):
+        await pilot.press(key)
+        await until(lambda: shown.exported is not None, lambda: words(shown))
+        assert shown.exported is not None
+        path = shown.exported.path
+        assert (path.suffix, path.parent, shown.exported.rows) == (ending, settings.exports_dir, 1_000)
+        assert f"{path.name}\nin {path.parent}" in words(shown)
+        assert "1,000 rows" in words(shown)
+        await pilot.press("escape")
+        assert app.focused is app.table
+
+
+async def test_the_file_is_sorted_and_filtered_as_shown_and_named_as_wished(settings: Settings) -> None:
+    sql = "SELECT transaction_id FROM Sales_Transactions_Table ORDER BY 1 DESC LIMIT 5"
+    async with dialog(settings, sql) as (_app, pilot, shown):
+        shown.query_one("#export-name", Input).value = "newest five"
+        await pilot.press("1")
+        await until(lambda: shown.exported is not None, lambda: words(shown))
+        assert shown.exported is not None
+        assert "newest" in shown.exported.path.name
+        with shown.exported.path.open(newline="", encoding="utf-8") as file:
+            assert [row[0] for row in csv.reader(file)] == ["transaction_id", "1000", "999", "998", "997", "996"]
+
+
+async def test_digits_typed_into_the_name_are_text(settings: Settings) -> None:
+    async with dialog(settings) as (_app, pilot, shown):
+        field = shown.query_one("#export-name", Input)
+        field.focus()
+        await pilot.press("1", "2", "3")
+        assert (field.value, shown.running) == ("123", False)
+
+
+async def test_progress_is_shown_and_escape_stops_the_file(settings: Settings) -> None:
+    async with dialog(settings) as (app, pilot, shown):
+
+        def endless(*_: Any, progress: Any, stop: threading.Event, **__: Any) -> Exported:
+            progress(500, 1_000)
+            assert stop.wait(30)
+            raise QueryStopped("the export was cancelled; nothing was written")
+
+        app.queries.export = endless  # type: ignore[method-assign, assignment] # a file that takes for ever
+        await pilot.press("1")
+        await until(lambda: "50%" in str(shown.query_one("#export-bar", Static).content), "the bar")
+        await pilot.press("2")  # one at a time
+        await pilot.press("escape")
+        await until(lambda: not shown.running, "the end")
+        assert words(shown) == "Stopped; there is no file."
+        await pilot.press("escape")
+        assert app.focused is app.table
+
+
+async def test_what_prevents_the_file_is_told(settings: Settings) -> None:
+    async with dialog(settings) as (_app, pilot, shown):
+        for found in settings.exports_dir.iterdir():
+            found.unlink()
+        settings.exports_dir.rmdir()
+        settings.exports_dir.write_text("a file where the folder should be")
+        await pilot.press("1")
+        await until(lambda: not shown.running, "the refusal")
+        assert shown.exported is None
+        assert "exports" in words(shown)
+        assert shown.query_one("#export-words").has_class("tone-bad")
+
+
+def test_progress_in_words() -> None:
+    assert progress_words(1_234, None, unicode=True) == "1,234 rows written"
+    assert progress_words(0, 10, unicode=True) == "·" * 40 + "   0%  0 of 10"
+    assert progress_words(10, 10, unicode=False) == "#" * 40 + " 100%  10 of 10"

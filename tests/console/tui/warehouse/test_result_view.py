@@ -1,0 +1,306 @@
+"""The results pane: sorting, filtering, what is said about a result, problems in its place, and nothing left open."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Input
+
+from console.settings import Settings
+from console.tui.warehouse.results.filter_field import FilterField
+from console.tui.warehouse.results.result_message import ResultMessage
+from console.tui.warehouse.results.result_view import next_order
+from console.tui.warehouse.results.result_words import condition_text, limits_words, size_words, took_words
+from tests.console.tui.warehouse.result_app import FACTS, PaneApp, shop_workspace
+from tests.console.tui.workspaces import until
+from warehouse.limits import QueryLimits
+from warehouse.models import MASK
+from warehouse.opened import Opened
+from warehouse.shaping import Compare, Condition, Order, parse_condition
+
+STORES = "SELECT store_id, city, region FROM Store_Table"
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    return shop_workspace(tmp_path_factory.mktemp("results") / "home")
+
+
+@asynccontextmanager
+async def pane(settings: Settings, size: tuple[int, int] = (80, 20)) -> AsyncIterator[tuple[PaneApp, Pilot[None]]]:
+    app = PaneApp(settings)
+    async with app.run_test(size=size) as pilot:
+        await pilot.pause()
+        yield app, pilot
+    app.close()
+
+
+async def reshaped(app: PaneApp, pilot: Pilot[None], *keys: str) -> Opened:
+    """Press keys, and wait for the result in another shape."""
+    before = app.view.opened
+    await pilot.press(*keys)
+    await until(lambda: app.view.opened is not before, "another shape")
+    await app.at_rest(pilot)
+    assert app.view.opened is not None
+    return app.view.opened
+
+
+def cities(opened: Opened) -> list[str]:
+    return [str(row[1]) for row in opened.result.window(0, 1_000)]
+
+
+# ---- words ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text", ["oslo", "=Oslo", "!=x", "> 100", "<= 2.5", "empty", "not empty", '="100"', '"empty"', '=" a "', "=7"]
+)
+def test_a_filter_is_offered_again_as_it_was_typed(text: str) -> None:
+    condition = parse_condition(2, text)
+    assert parse_condition(2, condition_text(condition)) == condition
+
+
+def test_durations_sizes_and_limits_in_words() -> None:
+    assert [took_words(ms) for ms in (0.4, 12.3, 34_567)] == ["under 1 ms", "12 ms", "34.6 s"]
+    assert [size_words(n) for n in (12, 45_678, 45_678_901)] == ["12 bytes", "46 kB", "45.7 MB"]
+    assert limits_words(QueryLimits(2.5, 1_000)) == "at most 2.5 s, 1,000 rows"
+
+
+def test_sorting_again_turns_the_order_round_and_then_off() -> None:
+    order: tuple[Order, ...] = ()
+    found = []
+    for _ in range(3):
+        order = next_order(order, 1, also=False)
+        found.append(order)
+    assert found == [(Order(1),), (Order(1, descending=True),), ()]
+    assert next_order((Order(1),), 2, also=True) == (Order(1), Order(2))
+    assert next_order((Order(1), Order(2)), 1, also=True) == (Order(1, descending=True), Order(2))
+    assert next_order((Order(1), Order(2)), 2, also=False) == (Order(2),)
+
+
+# ---- what is said ---------------------------------------------------------------------------------------------------
+
+
+async def test_the_title_says_how_many_rows_how_long_and_from_where(settings: Settings) -> None:
+    async with pane(settings, (120, 20)) as (app, _pilot):
+        opened = await app.ask(
+            "SELECT region, SUM(total_sales_amount) AS total_sales_amount "
+            "FROM Sales_Transactions_Table JOIN Store_Table USING (store_id) GROUP BY 1"
+        )
+        title = app.line("title")
+        assert f"{len(opened.result.first)} rows" in title
+        assert opened.source[0] in title
+        assert "Aggregate" in title
+        assert " ms" in title
+        assert "at most 30 s, all rows" in app.line("foot")
+
+
+async def test_the_day_that_a_question_was_asked_as_of_stands_before_how_it_was_answered(settings: Settings) -> None:
+    async with pane(settings, (56, 20)) as (app, _pilot):
+        app.view.show(app.queries.open_question("top-store-last-month"))
+        await until(lambda: app.view.opened is not None and app.table.size.height > 0, "the answer")
+        assert "2026-10-31" in app.line("title")
+
+
+async def test_a_result_that_a_limit_cut_says_so(settings: Settings) -> None:
+    async with pane(settings) as (app, _pilot):
+        await app.ask(FACTS, limits=QueryLimits(rows=7))
+        assert "the first 7 rows (limit)" in app.line("title")
+
+
+# ---- sort and filter ------------------------------------------------------------------------------------------------
+
+
+async def test_a_column_sorts_up_then_down_then_not(settings: Settings) -> None:
+    async with pane(settings) as (app, pilot):
+        first = await app.ask(STORES)
+        plain = cities(first)
+        await pilot.press("right")
+        up = await reshaped(app, pilot, "s")
+        assert cities(up) == sorted(plain)
+        assert "city ▲" in app.rows()[0]
+        down = await reshaped(app, pilot, "s")
+        assert cities(down) == sorted(plain, reverse=True)
+        assert "sorted by city ▼" in app.line("foot")
+        off = await reshaped(app, pilot, "s")
+        assert cities(off) == plain
+
+
+async def test_keys_pressed_while_a_sort_is_on_its_way_count_from_what_was_asked_for(settings: Settings) -> None:
+    async with pane(settings) as (app, pilot):
+        await app.ask(STORES)
+        await pilot.press("s", "s")
+        await until(
+            lambda: app.view.opened and app.view.opened.shape.order == (Order(0, descending=True),), "descending"
+        )
+
+
+async def test_capital_s_sorts_within_the_order(settings: Settings) -> None:
+    async with pane(settings) as (app, pilot):
+        await app.ask(STORES)
+        await reshaped(app, pilot, "dollar_sign", "s")
+        both = await reshaped(app, pilot, "0", "S")
+        rows = [(row[2], row[0]) for row in both.result.first]
+        assert rows == sorted(rows)
+        assert "▲1" in app.rows()[0]
+        assert "▲2" in app.rows()[0]
+
+
+async def test_a_filter_is_typed_shown_changed_and_left(settings: Settings) -> None:
+    async with pane(settings) as (app, pilot):
+        whole = await app.ask(STORES)
+        region = str(whole.result.first[0][2])
+        await pilot.press("dollar_sign", "slash")
+        field = app.pane_screen.query_one("#result-condition", Input)
+        assert app.focuses(field)
+        found = await reshaped(app, pilot, "equals_sign", *region, "enter")
+        assert {row[2] for row in found.result.first} == {region}
+        assert app.focuses(app.table)
+        assert f"only region is {region}" in app.line("foot")
+        assert "Esc: all rows" in app.line("foot")
+        assert app.table.hints[0].description == "Show all"
+        await pilot.press("slash")
+        assert field.value == f"={region}"
+        all_again = await reshaped(app, pilot, "escape")
+        assert all_again.result.first == whole.result.first
+        assert app.focuses(app.table)
+
+
+async def test_escape_on_the_table_leaves_all_filters_and_keeps_the_order(settings: Settings) -> None:
+    async with pane(settings) as (app, pilot):
+        whole = await app.ask(STORES)
+        await reshaped(app, pilot, "s")
+        await reshaped(app, pilot, "slash", *"> 2", "enter")
+        await reshaped(app, pilot, "right", "slash", *"port", "enter")
+        back = await reshaped(app, pilot, "escape")
+        assert (len(back.result.first), back.shape.order) == (len(whole.result.first), (Order(0),))
+
+
+async def test_what_is_no_condition_is_told_and_can_be_corrected(settings: Settings) -> None:
+    async with pane(settings) as (app, pilot):
+        await app.ask(STORES)
+        await pilot.press("slash", "greater_than_sign", "enter")
+        await until(lambda: "a value is missing" in app.line("foot"), "the refusal")
+        assert app.pane_screen.query_one(FilterField).has_class("-shown")
+        found = await reshaped(app, pilot, "2", "enter")
+        assert all(int(str(row[0])) > 2 for row in found.result.first)
+
+
+async def test_letters_typed_into_the_filter_are_text(settings: Settings) -> None:
+    async with pane(settings) as (app, pilot):
+        await app.ask(STORES)
+        await pilot.press("slash", *"scfey")
+        assert app.pane_screen.query_one("#result-condition", Input).value == "scfey"
+        assert len(app.screen_stack) == 2
+
+
+async def test_a_sort_under_way_is_stopped_by_escape_and_the_rows_stay(settings: Settings) -> None:
+    async with pane(settings) as (app, pilot):
+        opened = await app.ask(STORES)
+        stops: list[threading.Event] = []
+
+        def endless(_opened: Opened, _shape: Any, *, stop: threading.Event) -> Opened:
+            stops.append(stop)
+            assert stop.wait(30)
+            raise OSError("stopped")
+
+        app.queries.reshape = endless  # type: ignore[method-assign, assignment] # a sort that takes for ever
+        await pilot.press("s")
+        assert "Esc stops" in app.line("title")
+        await pilot.press("down", "escape")
+        assert stops[0].is_set()
+        assert "Esc stops" not in app.line("title")
+        assert (app.view.opened, app.table.cursor) == (opened, 1)
+
+
+# ---- running, problems, closing -------------------------------------------------------------------------------------
+
+
+async def test_a_running_query_says_since_when_and_escape_asks_for_its_end(settings: Settings) -> None:
+    async with pane(settings) as (app, pilot):
+        app.view.show_running("SELECT 1 -- \x1b[31m")
+        app.view.focus_content()
+        await pilot.pause()
+        assert "running since" in app.line("title")
+        await pilot.press("escape")
+        await until(lambda: app.pane_screen.told == ["cancelled"], "the wish")
+
+
+async def test_a_problem_stands_where_the_result_would_be_and_the_one_before_is_not_lost(settings: Settings) -> None:
+    async with pane(settings) as (app, pilot):
+        opened = await app.ask(STORES)
+        app.view.show_running("SELEC 1")
+        app.view.show_problem("expected one SELECT, found 'SELEC' at line 1, column 1", 0)
+        await pilot.pause()
+        shown = "\n".join(strip.text for strip in app.screen._compositor.render_strips(app.size))
+        assert "Expected one SELECT, found 'SELEC' at line 1, column 1" in shown
+        hinted = [binding.description for binding in app.pane_screen.query_one(ResultMessage).hints]
+        assert hinted == ["Cancel", "Go there", "Limits"]
+        await pilot.press("enter")
+        await until(lambda: app.pane_screen.told == ["to 0"], "the place")
+        await pilot.press("escape")
+        await until(lambda: app.table.display, "the result before")
+        assert app.view.opened is opened
+        assert app.focuses(app.table)
+
+
+async def test_results_are_closed_when_another_takes_their_place_and_when_the_pane_goes(settings: Settings) -> None:
+    async with pane(settings) as (app, pilot):
+        first = await app.ask(FACTS)
+        second = await app.ask(STORES)
+        await until(lambda: first.result._closed, "the end of the first")
+        third = await reshaped(app, pilot, "s")
+        await until(lambda: second.result._closed, "the end of the second")
+        app.view.close_result()
+        await until(lambda: third.result._closed and "closed" in app.pane_screen.told, "the end of the third")
+        fourth = await app.ask(FACTS)
+        app.pop_screen()
+        await until(lambda: fourth.result._closed, "the end of the fourth")
+        await until(lambda: not [t for t in threading.enumerate() if t.name == "result"], "the end of the threads")
+
+
+async def test_without_a_result_before_a_problem_can_only_be_read(settings: Settings) -> None:
+    async with pane(settings) as (app, pilot):
+        app.view.show_problem("there is no table of that name")
+        app.view.focus_content()
+        await pilot.press("escape", "enter")
+        await pilot.pause()
+        assert (app.pane_screen.told, app.table.display) == ([], False)
+        assert [binding.description for binding in app.pane_screen.query_one(ResultMessage).hints] == ["Limits"]
+
+
+async def test_showing_a_result_does_not_take_the_focus_from_elsewhere(settings: Settings) -> None:
+    async with pane(settings) as (app, pilot):
+        opened = await app.ask(STORES)
+        elsewhere = app.pane_screen.query_one("#elsewhere")
+        elsewhere.focus()
+        await pilot.pause()
+        app.view.show_problem("no")
+        app.view.show(opened)
+        await pilot.pause()
+        assert app.focused is elsewhere
+
+
+# ---- the clipboard --------------------------------------------------------------------------------------------------
+
+
+async def test_cells_and_rows_are_copied_as_they_may_be_seen(settings: Settings) -> None:
+    async with pane(settings) as (app, pilot):
+        await app.ask("SELECT customer_id, customer_name, 1234.5 AS total_sales_amount FROM Customer_Table")
+        await pilot.press("right", "y")
+        assert app.clipboard == MASK
+        await pilot.press("right", "y")
+        assert app.clipboard == "1234.5"
+        await pilot.press("Y")
+        assert app.clipboard.splitlines()[1].split("\t")[1:] == [MASK, "1234.5"]
+        await pilot.press("J")
+        assert f'"customer_name": "{MASK}"' in app.clipboard
+
+
+def test_a_condition_on_null_is_offered_as_empty() -> None:
+    assert condition_text(Condition(0, Compare.IS, None)) == "empty"

@@ -1,0 +1,265 @@
+"""Sessions: limits that hold whatever the clock does, tokens worth nothing elsewhere, an end for every reason."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from security.audit.keys import session_hash
+from security.errors import AuditUnavailable, FreshFactorNeeded, SessionEnded, SignInDelayed, SignInRefused
+from security.identity.core import Source
+from security.identity.events import SERVICE
+from security.identity.sessions import Factor, Limits, check_fresh
+from security.identity.throttle import PAIR
+from tests.security.identities import ELSEWHERE, HERE, PASSWORD, Member, Office, office
+
+NEW_PASSWORD = "walnut harbour violet 77"
+
+
+@pytest.fixture
+def there(tmp_path: Path) -> Iterator[Office]:
+    with office(tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture
+def member(there: Office) -> Member:
+    return there.enrolled()
+
+
+def ended(there: Office, token: str, source: Source = HERE) -> None:
+    with pytest.raises(SessionEnded, match="sign in again"):
+        there.sessions.resume(token, source, now=there.now)
+
+
+def test_a_session_says_who_how_and_how_long(there: Office, member: Member) -> None:
+    signed_in = member.sign_in()
+    there.clock.forward(60)
+    session = there.sessions.resume(signed_in.token, HERE, now=there.now)
+    assert (session.user, session.role.value, session.factor) == ("doctor", "doctor", Factor.TOTP)
+    assert session.factor_age_s(there.now) == 60
+    assert session.expires == there.now + timedelta(minutes=15)
+    assert session.address == "127.0.0.1"
+    assert session.ref == session_hash(signed_in.token)
+    assert signed_in.token not in repr(signed_in)
+
+
+def test_a_token_is_256_random_bits_and_is_stored_as_a_hash_only(there: Office, member: Member) -> None:
+    tokens = set()
+    for _ in range(5):
+        tokens.add(member.sign_in().token)
+        there.clock.forward(30)
+    assert len(tokens) == 5
+    assert all(len(bytes.fromhex(token)) == 32 for token in tokens)
+    with closing(sqlite3.connect(there.core.database.path)) as connection:
+        dump = "\n".join(connection.iterdump())
+    assert not any(token in dump.lower() for token in tokens)
+
+
+def test_an_unused_session_ends(there: Office, member: Member) -> None:
+    token = member.sign_in().token
+    there.clock.forward(899)
+    there.sessions.resume(token, HERE, now=there.now)
+    there.clock.forward(900)
+    ended(there, token)
+
+
+def test_a_used_session_ends_after_its_absolute_limit(there: Office, member: Member) -> None:
+    token = member.sign_in().token
+    for _ in range(72):
+        there.clock.forward(599)
+        session = there.sessions.resume(token, HERE, now=there.now)
+    assert session.expires == session.signed_in_at + timedelta(hours=12)
+    there.clock.forward(599)
+    ended(there, token)
+
+
+def test_what_has_expired_does_not_come_back_with_the_clock(there: Office, member: Member) -> None:
+    token = member.sign_in().token
+    at = there.now
+    there.clock.forward(900)
+    ended(there, token)
+    there.clock.instant = at
+    ended(there, token)
+    assert there.audit.told()[-1] == ("doctor", "sign_out", "done", "expired")
+
+
+def test_a_clock_that_goes_back_ends_the_session(there: Office, member: Member) -> None:
+    token = member.sign_in().token
+    there.clock.instant -= timedelta(seconds=240)
+    assert there.sessions.resume(token, HERE, now=there.now).factor_age_s(there.now) == 0
+    token = there.sign_in.recover("doctor", PASSWORD, member.enrolled.recovery_codes[0], HERE, now=there.now).token
+    there.clock.instant -= timedelta(seconds=301)
+    ended(there, token)
+
+
+def test_the_limits_are_configurable(tmp_path: Path) -> None:
+    with office(tmp_path, limits=Limits(idle=timedelta(seconds=20), absolute=timedelta(seconds=50))) as there:
+        token = there.enrolled().sign_in().token
+        for _ in range(2):
+            there.clock.forward(19)
+            there.sessions.resume(token, HERE, now=there.now)
+        there.clock.forward(12)
+        ended(there, token)
+
+
+def test_after_sign_out_a_stolen_token_is_worth_nothing(there: Office, member: Member) -> None:
+    token = member.sign_in().token
+    there.sessions.sign_out(token, HERE, now=there.now)
+    ended(there, token)
+    with pytest.raises(SessionEnded):
+        there.sessions.sign_out(token, HERE, now=there.now)
+    assert there.audit.told()[-1] == ("doctor", "sign_out", "done", None)
+
+
+def test_a_token_copied_to_another_host_account_is_worth_nothing(there: Office, member: Member) -> None:
+    token = member.sign_in().token
+    ended(there, token, Source("1001", HERE.address))
+    there.sessions.resume(token, Source(HERE.host_account, "127.0.0.2"), now=there.now)
+
+
+def test_a_token_of_another_workspace_is_worth_nothing(tmp_path: Path) -> None:
+    with office(tmp_path / "one") as one, office(tmp_path / "other") as other:
+        token = one.enrolled().sign_in().token
+        other.enrolled()
+        ended(other, token)
+
+
+@pytest.mark.parametrize("change", ["flip", "short", "long", "empty", "huge", "surrogate", "upper", "nul"])
+def test_a_tampered_token_is_worth_nothing(there: Office, member: Member, change: str) -> None:
+    token = member.sign_in().token
+    ended(
+        there,
+        {
+            "flip": ("1" if token[0] == "0" else "0") + token[1:],
+            "short": token[:-1],
+            "long": token + "0",
+            "empty": "",
+            "huge": token * 20_000,
+            "surrogate": "\udcff" * 64,
+            "upper": token.upper() + "A",
+            "nul": token + "\0",
+        }[change],
+    )
+    there.sessions.resume(token, HERE, now=there.now)
+
+
+@pytest.mark.parametrize("change", ["disable", "reset"])
+def test_disabling_and_resetting_end_every_session_at_once(there: Office, member: Member, change: str) -> None:
+    tokens = []
+    for _ in range(3):
+        tokens.append(member.sign_in().token)
+        there.clock.forward(30)
+    challenge = there.sign_in.begin("doctor", PASSWORD, HERE, now=there.now)
+    getattr(there.accounts, change)("doctor", by=SERVICE, now=there.now)
+    for token in tokens:
+        ended(there, token)
+    assert there.sessions.count("doctor") == 0
+    with pytest.raises(SignInRefused):
+        there.sign_in.answer(challenge.token, member.code(), HERE, now=there.now)
+
+
+def test_a_step_up_renews_the_factor(there: Office, member: Member) -> None:
+    token = member.sign_in().token
+    there.clock.forward(700)
+    with pytest.raises(FreshFactorNeeded, match="totp of 700 s ago"):
+        check_fresh(there.sessions.resume(token, HERE, now=there.now), there.now)
+    there.credentials.step_up(token, member.code(), HERE, now=there.now)
+    session = there.sessions.resume(token, HERE, now=there.now)
+    assert session.factor_age_s(there.now) == 0
+    check_fresh(session, there.now)
+    assert session.signed_in_at == there.now - timedelta(seconds=700)
+
+
+def test_a_step_up_takes_a_code_of_the_authenticator_once_and_nothing_else(there: Office, member: Member) -> None:
+    token = member.sign_in().token
+    for code in (member.code(), member.wrong_code(), member.enrolled.recovery_codes[0], "", "1" * 100_000):
+        with pytest.raises(SignInRefused):
+            there.credentials.step_up(token, code, HERE, now=there.now)
+    assert there.accounts.get("doctor").recovery_codes == 10
+    with pytest.raises(SignInDelayed):
+        there.credentials.step_up(token, member.wrong_code(), HERE, now=there.now)
+
+
+def test_guesses_at_the_sign_in_do_not_delay_a_step_up(there: Office, member: Member) -> None:
+    token = member.sign_in().token
+    for _ in range(PAIR.free):
+        with pytest.raises(SignInRefused):
+            there.sign_in.begin("doctor", "wrong", HERE, now=there.now)
+    there.clock.forward(30)
+    for _ in range(3):
+        there.credentials.step_up(token, member.code(), HERE, now=there.now)
+        there.clock.forward(30)
+
+
+def test_a_stronger_factor_replaces_a_weaker_one(there: Office, member: Member) -> None:
+    code = member.enrolled.recovery_codes[0]
+    token = there.sign_in.recover("doctor", PASSWORD, code, HERE, now=there.now).token
+    assert there.credentials.step_up(token, member.code(), HERE, now=there.now).factor is Factor.TOTP
+
+
+def test_a_changed_password_ends_the_other_sessions(there: Office, member: Member) -> None:
+    other = member.sign_in().token
+    there.clock.forward(30)
+    token = member.sign_in().token
+    with pytest.raises(SignInRefused, match="old password"):
+        there.credentials.change_password(token, "wrong", NEW_PASSWORD, HERE, now=there.now)
+    there.credentials.change_password(token, PASSWORD, NEW_PASSWORD, HERE, now=there.now)
+    ended(there, other)
+    there.sessions.resume(token, HERE, now=there.now)
+    with pytest.raises(SignInRefused):
+        there.sign_in.begin("doctor", PASSWORD, HERE, now=there.now)
+    there.sign_in.begin("doctor", NEW_PASSWORD, HERE, now=there.now)
+
+
+def test_a_password_is_changed_with_a_fresh_factor_only(there: Office, member: Member) -> None:
+    token = member.sign_in().token
+    there.clock.forward(601)
+    with pytest.raises(FreshFactorNeeded):
+        there.credentials.change_password(token, PASSWORD, NEW_PASSWORD, HERE, now=there.now)
+
+
+def test_without_the_audit_log_there_is_no_session_and_no_code_is_used(there: Office, member: Member) -> None:
+    challenge = there.sign_in.begin("doctor", PASSWORD, HERE, now=there.now)
+    sessions = there.sessions.count("doctor")
+    there.audit.failing = True
+    with pytest.raises(AuditUnavailable):
+        there.sign_in.answer(challenge.token, member.code(), HERE, now=there.now)
+    with pytest.raises(AuditUnavailable):
+        there.sign_in.begin("doctor", PASSWORD, HERE, now=there.now)
+    assert there.sessions.count("doctor") == sessions
+    there.audit.failing = False
+    there.sign_in.answer(challenge.token, member.code(), HERE, now=there.now)
+
+
+def test_without_the_audit_log_a_wrong_guess_is_counted_all_the_same(there: Office, member: Member) -> None:
+    there.audit.failing = True
+    for _ in range(PAIR.free):
+        with pytest.raises(AuditUnavailable):
+            there.sign_in.begin("doctor", "wrong", ELSEWHERE, now=there.now)
+    there.audit.failing = False
+    with pytest.raises(SignInDelayed):
+        there.sign_in.begin("doctor", PASSWORD, ELSEWHERE, now=there.now)
+
+
+def test_a_challenge_is_bound_to_where_it_began_and_ends_after_ten_minutes(there: Office, member: Member) -> None:
+    challenge = there.sign_in.begin("doctor", PASSWORD, HERE, now=there.now)
+    for source in (ELSEWHERE, Source(HERE.host_account, "10.0.0.7"), Source("7", HERE.address)):
+        with pytest.raises(SignInRefused, match="begin again"):
+            there.sign_in.answer(challenge.token, member.code(), source, now=there.now)
+    there.clock.forward(600)
+    with pytest.raises(SignInRefused, match="expired"):
+        there.sign_in.answer(challenge.token, member.code(), HERE, now=there.now)
+
+
+def test_a_challenge_is_good_for_one_session(there: Office, member: Member) -> None:
+    challenge = there.sign_in.begin("doctor", PASSWORD, HERE, now=there.now)
+    there.sign_in.answer(challenge.token, member.code(), HERE, now=there.now)
+    there.clock.forward(30)
+    with pytest.raises(SignInRefused):
+        there.sign_in.answer(challenge.token, member.code(), HERE, now=there.now)

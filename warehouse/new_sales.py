@@ -1,0 +1,237 @@
+"""Takes a large file of sales as sets, through DuckDB, if every row of it is plain, valid and new.
+
+In order:
+1. DuckDB reads the file into a table of a folder that goes afterwards, so memory stays bounded.
+2. Unless every row passes, and all ids are beyond those of the facts, nothing is taken: `SalesLoad` then finds out
+   which rows are odd, bad or there already, and why.
+3. Facts go into SQLite in the order of their ids while DuckDB sums them; then each aggregate takes its sums in the
+   order of its key.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from warehouse import aggregates
+from warehouse.bulk import FACT_COLUMNS, Inserter
+from warehouse.database import STOPPED, script, statements
+from warehouse.engines.arrow_integers import integers
+from warehouse.engines.duckdb_loading import INTEGER, TEXT, csv_relation, load_duckdb, write_csv
+from warehouse.errors import EngineMissing, QueryStopped, StoreError
+from warehouse.models import AGGREGATES, FACT
+from warehouse.practice_dimensions import MONTHS
+from warehouse.readers import Relation
+from warehouse.sales import AMOUNT, AMOUNT_CENTS, IDS, KEYS, NEEDED, PRICE, PRICE_CENTS
+from warehouse.values import LARGEST_CENTS, LARGEST_QUANTITY
+
+LEAST_ROWS = 200_000  # below, starting DuckDB costs more than it saves
+MEMORY = "192MB"
+ROWS_AT_ONCE = 10_000
+LOOK_S = 0.1
+READ, FACTS = 0.2, 0.4  # the parts that reading and the facts have of the whole work; the rest are the aggregates
+
+MONTHLY, YEARLY, BY_CATEGORY, BY_REGION = AGGREGATES
+ROLLED_UP_BY = {"product_id": "category", "store_id": "region"}
+
+SUMS = ("cents", "quantity", "lines")
+
+Tell = Callable[[float], None]
+Piece = tuple[Inserter, Sequence[Any]]  # rows, flat, and what they go into
+
+
+def take(
+    connection: sqlite3.Connection, relation: Relation, batch_id: int, tell: Tell, stop: threading.Event | None
+) -> int | None:
+    """Put the sales of a file, and what they add to the aggregates, into SQLite: how many, None if that cannot be.
+
+    `tell` hears which part of the work is done. Raises `QueryStopped`, and a `StoreError`.
+    """
+    if relation.rows < LEAST_ROWS or (sale := _sale(relation)) is None:
+        return None
+    try:
+        duckdb = load_duckdb()
+    except EngineMissing:
+        return None
+    with tempfile.TemporaryDirectory(prefix="lakewarden-load-") as name, _opened(duckdb, Path(name)) as engine:
+        sales = NewSales(connection, engine, Path(name), tell, stop)
+        try:
+            return sales.put(batch_id) if sales.read(sale) else None
+        except duckdb.Error as error:
+            reason = str(error).splitlines()[0][:200]
+            raise StoreError(f"DuckDB, which sums the sales, broke off: {reason}; nothing was changed") from error
+        finally:
+            sales.close()
+
+
+class NewSales:
+    """One file of sales as DuckDB's table `sale`. Raises `QueryStopped`, a `StoreError`, and DuckDB's `Error`."""
+
+    def __init__(
+        self, connection: sqlite3.Connection, engine: Any, folder: Path, tell: Tell, stop: threading.Event | None
+    ) -> None:
+        self._connection = connection
+        self._engine = engine
+        self._behind = engine.cursor()  # what runs on it, another thread waits for
+        self._folder = folder
+        self._tell = tell
+        self._stop = stop
+        self._threads = ThreadPoolExecutor(2)
+        self._rows = 0
+        self._in_order = True
+
+    def close(self) -> None:
+        """End what still runs."""
+        self._behind.interrupt()
+        self._engine.interrupt()
+        self._threads.shutdown(cancel_futures=True)
+
+    def read(self, sale: str) -> bool:
+        """Read the file with the SELECT `sale` (1), and whether every row of it may be taken (2)."""
+        try:
+            self._await(self._begun(f"CREATE TABLE sale AS {sale}"), 0.0, READ)
+        except load_duckdb().Error:
+            return False
+        for name, table in KEYS.items():
+            self._copy_dimension(name, table)
+        asked = {"largest_quantity": LARGEST_QUANTITY, "largest_cents": LARGEST_CENTS}
+        try:
+            found = self._engine.execute(script("load/check_new"), asked).fetchall()[0]
+        except load_duckdb().Error:  # a product beyond all integers
+            return False
+        self._rows, good, behind, least, bounded = found
+        top = self._connection.execute(f"SELECT max(transaction_id) FROM {FACT}").fetchone()[0]  # noqa: S608
+        if not self._rows or good != self._rows or not bounded or (top is not None and least <= top):
+            return False
+        self._in_order = not behind
+        return self._in_order or self._count("DISTINCT transaction_id", "sale") == self._rows
+
+    def put(self, batch_id: int) -> int:
+        """Put facts and sums into SQLite (3); returns the facts."""
+        summing = self._begun(*statements(script("load/sum_new")))
+        self._write(self._facts(batch_id), self._rows, READ, READ + FACTS)
+        self._await(summing, READ + FACTS, READ + FACTS)
+        sums = sum(self._count("*", f"{part}_sum") for part in ("month", "year", "category", "region"))
+        self._write(self._sums(), sums, READ + FACTS, 1.0)
+        return self._rows
+
+    def _write(self, pieces: Iterator[Piece], rows: int, start: float, end: float) -> None:
+        """Write these `rows` rows; DuckDB makes a piece while SQLite takes the one before."""
+        done = 0
+        coming = self._threads.submit(next, pieces, None)
+        while (piece := coming.result()) is not None:
+            coming = self._threads.submit(next, pieces, None)
+            into, values = piece
+            done += into.write(values)
+            self._reached(start + (end - start) * done / rows)
+
+    def _facts(self, batch_id: int) -> Iterator[Piece]:
+        into = Inserter(self._connection, FACT, FACT_COLUMNS, constants={"batch_id": batch_id})
+        order = "" if self._in_order else " ORDER BY transaction_id"
+        yield from self._integers(into, FACT_COLUMNS, f"sale{order}")
+
+    def _sums(self) -> Iterator[Piece]:
+        """What each aggregate takes; year and month are the same for so many rows that they are part of the SQL."""
+        for (month,) in self._engine.execute("SELECT DISTINCT year_month FROM month_sum ORDER BY 1").fetchall():
+            where, named = f"WHERE year_month = {month}", _named(month)
+            key: tuple[str, ...] = ("store_id", "product_id")
+            into = aggregates.adder(self._connection, MONTHLY, key, **named)
+            yield from self._integers(into, (*key, *SUMS), f"month_sum {where}")
+            key = ("store_id", "category")
+            yield from self._cells(
+                aggregates.adder(self._connection, BY_CATEGORY, key, **named), (*key, *SUMS), f"category_sum {where}"
+            )
+        key = ("year", "store_id", "product_id")
+        yield from self._integers(aggregates.adder(self._connection, YEARLY, key), (*key, *SUMS), "year_sum")
+        key = ("year", "region", "product_id")
+        yield from self._cells(aggregates.adder(self._connection, BY_REGION, key), (*key, *SUMS), "region_sum")
+
+    def _integers(self, into: Inserter, columns: tuple[str, ...], source: str) -> Iterator[Piece]:
+        return ((into, values) for values in integers(self._engine, columns, source))
+
+    def _cells(self, into: Inserter, columns: tuple[str, ...], source: str) -> Iterator[Piece]:
+        found = self._engine.execute(f"SELECT {', '.join(columns)} FROM {source}")  # noqa: S608 - names of ours
+        while rows := found.fetchmany(ROWS_AT_ONCE):
+            yield into, list(chain.from_iterable(rows))
+
+    def _copy_dimension(self, key: str, table: str) -> None:
+        """The keys of a dimension, and what the roll-ups take of it."""
+        columns = {key: INTEGER} | {name: TEXT for at, name in ROLLED_UP_BY.items() if at == key}
+        path = self._folder / f"{table}.csv"
+        write_csv(self._connection, table, columns, path)
+        self._engine.execute(f"CREATE TABLE {table} AS FROM {csv_relation(path, columns)}")
+        path.unlink()
+
+    def _begun(self, *sql: str) -> Future[None]:
+        def run() -> None:
+            for statement in sql:
+                self._behind.execute(statement)
+
+        return self._threads.submit(run)
+
+    def _await(self, running: Future[None], start: float, end: float) -> None:
+        """Wait for what is running, which is the work from part `start` to part `end` of the whole."""
+        while True:
+            try:
+                return running.result(LOOK_S)
+            except TimeoutError:
+                self._reached(start + (end - start) * max(0.0, self._behind.query_progress()) / 100)
+
+    def _reached(self, part: float) -> None:
+        if self._stop is not None and self._stop.is_set():
+            raise QueryStopped(STOPPED)
+        self._tell(part)
+
+    def _count(self, what: str, table: str) -> int:
+        return int(self._engine.execute(f"SELECT count({what}) FROM {table}").fetchall()[0][0])  # noqa: S608
+
+
+@contextmanager
+def _opened(duckdb: Any, folder: Path) -> Iterator[Any]:
+    config = {"threads": 2, "memory_limit": MEMORY, "temp_directory": str(folder)}
+    with duckdb.connect(str(folder / "sales.duckdb"), config=config) as engine:
+        engine.execute("SET enable_progress_bar = true")
+        engine.execute("SET enable_progress_bar_print = false")  # on standard output
+        yield engine
+
+
+def _named(year_month: int) -> dict[str, int | str]:
+    year, number = divmod(year_month, 100)
+    return {"year": year, "month_number": number, "month": MONTHS[number - 1]}
+
+
+def _sale(relation: Relation) -> str | None:
+    """The SELECT that gives `FACT_COLUMNS`, NULL where a cell is not plain; None if a column is missing."""
+    amount = AMOUNT if AMOUNT in relation.cells else AMOUNT_CENTS
+    price = next((name for name in (PRICE, PRICE_CENTS) if name in relation.cells), None)
+    if not {*NEEDED, amount} <= set(relation.cells):
+        return None
+    cells = {name: _integer(relation, name) for name in (*IDS, "quantity_sold")}
+    cells |= {"total_sales_cents": _integer(relation, amount)}
+    cells |= {"unit_price_cents": _integer(relation, price)} if price else {}
+    plain = ", ".join(f"{expression} AS {name}" for name, expression in cells.items())
+    given = "unit_price_cents" if price else "total_sales_cents // quantity_sold AS unit_price_cents"
+    columns = ", ".join(given if name == "unit_price_cents" else name for name in FACT_COLUMNS)
+    return f"SELECT {columns} FROM (SELECT {plain} FROM {relation.sql})"  # noqa: S608 - names of ours, quoted paths
+
+
+def _integer(relation: Relation, name: str) -> str:
+    """A cell as a BIGINT, money in cents; text only if it is spelled as DuckDB would spell it."""
+    cell = relation.cells[name]
+    if name in relation.whole:
+        return f"TRY_CAST({cell} AS BIGINT)"
+    if name in (AMOUNT, PRICE):
+        money = f"TRY_CAST({cell} AS DECIMAL(16, 2))"
+        return f"CASE WHEN CAST({money} AS VARCHAR) = {cell} THEN CAST({money} * 100 AS BIGINT) END"
+    if name == "time_id":  # may also be a date
+        dated = f"length({cell}) = 10 AND {cell}[5] = '-' AND {cell}[8] = '-'"
+        cell = f"(CASE WHEN {dated} THEN replace({cell}, '-', '') ELSE {cell} END)"
+    number = f"TRY_CAST({cell} AS BIGINT)"
+    return f"CASE WHEN CAST({number} AS VARCHAR) = {cell} THEN {number} END"

@@ -1,0 +1,83 @@
+"""A result as it was opened: what was asked, where it was answered, and how each column is to be shown."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Literal
+
+from warehouse.browse import Result
+from warehouse.governed import Parameters
+from warehouse.limits import QueryLimits
+from warehouse.models import Cell
+from warehouse.shaping import Shape
+
+Database = Literal["warehouse", "weather"]
+BROWSING = QueryLimits(rows=0)  # a window costs the same in any result, so that all rows are shown
+
+
+class Kind(StrEnum):
+    """How the cells of a column are shown and aligned."""
+
+    INTEGER = "integer"
+    NUMBER = "number"
+    MONEY = "money"  # in currency units, with two decimals
+    TEXT = "text"
+    DATE = "date"  # YYYY-MM-DD, with or without a time behind it
+    FLAG = "flag"  # Yes or No
+    BLOB = "blob"
+    NONE = "none"  # nothing but nulls so far
+
+
+# The specified amounts, what keeps their unit, and what people call them.
+MONEY = re.compile(
+    r"(?:\w*_)?(?:amount|revenue|turnover)|unit_price"
+    r"|(?:sum|min|max|avg|total)\(\s*(?:[\w\"]+\.)?\"?(?:total_sales_amount|unit_price)\"?\s*\)",
+    re.IGNORECASE,
+)
+_DATE = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d.*)?")
+
+
+@dataclass
+class Opened:
+    """An open result with all that is told beside its rows; whoever opened it closes `result`.
+
+    `text` is what was typed, `sql` what answers it before it was sorted and filtered, `source` the tables read.
+    """
+
+    text: str
+    database: Database
+    shape: Shape
+    parameters: Parameters | None
+    result: Result
+    columns: tuple[str, ...]
+    kinds: tuple[Kind, ...]
+    source: tuple[str, ...]
+    because: str
+    sql: str
+    elapsed_ms: float
+    limits: QueryLimits = BROWSING
+    notes: tuple[str, ...] = field(default=())
+
+
+def kinds(columns: Sequence[str], rows: Sequence[tuple[Cell, ...]]) -> tuple[Kind, ...]:
+    """The kind of each column, from its name and the cells of the first rows."""
+    return tuple(_kind(name, [row[index] for row in rows]) for index, name in enumerate(columns))
+
+
+def _kind(name: str, cells: Sequence[Cell]) -> Kind:
+    types = {type(cell) for cell in cells if cell is not None}
+    if not types:
+        return Kind.NONE
+    if types <= {int, float}:
+        if MONEY.fullmatch(name.strip()):
+            return Kind.MONEY
+        return Kind.NUMBER if float in types else Kind.INTEGER
+    if types == {bytes}:
+        return Kind.BLOB
+    texts = [cell for cell in cells if isinstance(cell, str)]
+    if types == {str} and all(map(_DATE.fullmatch, texts)):
+        return Kind.DATE
+    return Kind.FLAG if types == {str} and set(texts) <= {"Yes", "No"} else Kind.TEXT
