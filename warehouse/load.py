@@ -42,6 +42,7 @@ def load(
     *,
     cipher: CellCipher,
     rejects_dir: Path,
+    scratch_dir: Path,
     now: datetime,
     progress: Callable[[int, int], None] = lambda _done, _all: None,
     stop: threading.Event | None = None,
@@ -49,7 +50,7 @@ def load(
     """Load the CSV or Parquet file `path` into `table`, whole or not at all; the aggregates are current afterwards.
 
     A row whose key is there already changes what differs, or nothing; of several lines with one key the last counts.
-    `progress` is told how much of the file is read. Raises `DataRefused` for a file that is not rows of this table,
+    What is written meanwhile lies in `scratch_dir`. `progress` is told how much of the file is read. Raises `DataRefused` for a file that is not rows of this table,
     `EngineMissing` for Parquet without its extra, `QueryStopped`, and a `StoreError`.
     """
     started_s = time.monotonic()
@@ -58,7 +59,7 @@ def load(
         try:
             with RejectsFile(rejects_dir, table, reader.names, now) as rejects:
                 read, (new, changed, same) = _carry_out(
-                    connection, table, reader, batch_id, cipher, rejects, progress, stop
+                    connection, table, reader, batch_id, cipher, rejects, scratch_dir, progress, stop
                 )
                 rejects_file = rejects.publish()
         except DataRefused as error:
@@ -84,12 +85,15 @@ def _carry_out(
     batch_id: int,
     cipher: CellCipher,
     rejects: RejectsFile,
+    scratch_dir: Path,
     progress: Callable[[int, int], None],
     stop: threading.Event | None,
 ) -> tuple[int, tuple[int, int, int]]:
     """Rows read, and what became of the good ones."""
-    if table == FACT and (taken := new_sales.take(connection, reader.relation(), batch_id, _parts(progress), stop)):
-        return taken, (taken, 0, 0)
+    if table == FACT:
+        tell = _parts(progress)
+        if taken := new_sales.take(connection, reader.relation(), batch_id, scratch_dir, tell, stop):
+            return taken, (taken, 0, 0)
     target: SalesLoad | DimensionLoad = (
         SalesLoad(connection, reader.names, batch_id, rejects)
         if table == FACT

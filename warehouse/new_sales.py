@@ -1,7 +1,7 @@
 """Takes a large file of sales as sets, through DuckDB, if every row of it is plain, valid and new.
 
 In order:
-1. DuckDB reads the file into a table of a folder that goes afterwards, so memory stays bounded.
+1. DuckDB reads the file into a table of a folder in the workspace that goes afterwards, so memory stays bounded.
 2. Unless every row passes, and all ids are beyond those of the facts, nothing is taken: `SalesLoad` then finds out
    which rows are odd, bad or there already, and why.
 3. Facts go into SQLite in the order of their ids while DuckDB sums them; then each aggregate takes its sums in the
@@ -11,7 +11,6 @@ In order:
 from __future__ import annotations
 
 import sqlite3
-import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -30,6 +29,7 @@ from warehouse.models import AGGREGATES, FACT
 from warehouse.practice_dimensions import MONTHS
 from warehouse.readers import Relation
 from warehouse.sales import AMOUNT, AMOUNT_CENTS, IDS, KEYS, NEEDED, PRICE, PRICE_CENTS
+from warehouse.scratch import ScratchFolder
 from warehouse.values import LARGEST_CENTS, LARGEST_QUANTITY
 
 LEAST_ROWS = 200_000  # below, starting DuckDB costs more than it saves
@@ -48,11 +48,16 @@ Piece = tuple[Inserter, Sequence[Any]]  # rows, flat, and what they go into
 
 
 def take(
-    connection: sqlite3.Connection, relation: Relation, batch_id: int, tell: Tell, stop: threading.Event | None
+    connection: sqlite3.Connection,
+    relation: Relation,
+    batch_id: int,
+    scratch_dir: Path,
+    tell: Tell,
+    stop: threading.Event | None,
 ) -> int | None:
     """Put the sales of a file, and what they add to the aggregates, into SQLite: how many, None if that cannot be.
 
-    `tell` hears which part of the work is done. Raises `QueryStopped`, and a `StoreError`.
+    `scratch_dir` is where that folder is made; `tell` hears which part of the work is done. Raises `QueryStopped`, and a `StoreError`.
     """
     if relation.rows < LEAST_ROWS or (sale := _sale(relation)) is None:
         return None
@@ -60,8 +65,8 @@ def take(
         duckdb = load_duckdb()
     except EngineMissing:
         return None
-    with tempfile.TemporaryDirectory(prefix="lakewarden-load-") as name, _opened(duckdb, Path(name)) as engine:
-        sales = NewSales(connection, engine, Path(name), tell, stop)
+    with ScratchFolder(scratch_dir, "load") as folder, _opened(duckdb, folder) as engine:
+        sales = NewSales(connection, engine, folder, tell, stop)
         try:
             return sales.put(batch_id) if sales.read(sale) else None
         except duckdb.Error as error:

@@ -23,6 +23,7 @@ NULL = "\\N"
 LONGEST_LINE = 16_000_000  # bytes: a row has at most 1 MB, which hex digits and quotes at most double
 MEMORY = "256MB"
 MOST_MONEY = 10**15  # in currency units, what DECIMAL(18, 2) holds
+ESCAPES = str.maketrans({"\\": "\\e", "\0": "\\0", "\r": "\\r", "\n": "\\n", '"': '""'})
 CANCELLED = "the export was cancelled; nothing was written"
 
 
@@ -70,11 +71,11 @@ def unique(columns: Sequence[str]) -> list[str]:
 
 
 def _written(cell: Cell) -> str:
-    """A cell as text: only NULL and numbers stand without quotes. NUL, which the reader does not take, is escaped."""
+    """A cell as text: only NULL and numbers stand without quotes. What the reader stumbles over is escaped."""
     if cell is None:
         return NULL
     if isinstance(cell, str):
-        return '"' + cell.replace("\\", "\\e").replace("\0", "\\0").replace('"', '""') + '"'
+        return '"' + cell.translate(ESCAPES) + '"'
     return f'"{cell.hex()}"' if isinstance(cell, bytes) else repr(cell)
 
 
@@ -92,8 +93,10 @@ def _typed(column: str, types: set[type], money: bool) -> str:
         return f"CAST({column} AS {'DOUBLE' if float in types else 'BIGINT'})"
     if types == {bytes}:
         return f"unhex({column})"
-    # In this order: a backslash was written as `\\e`, so that it makes no escape with what follows it.
-    return f"replace(replace({column}, '\\0', chr(0)), '\\e', '\\')"
+    # The backslash last: it was written as `\\e`, so that it makes no escape with what follows it.
+    for sign, code in (("0", 0), ("r", 13), ("n", 10), ("e", 92)):
+        column = f"replace({column}, '\\{sign}', chr({code}))"
+    return column
 
 
 def _copy(text: Path, path: Path, selected: str, columns: int, rows: int, stop: threading.Event | None) -> None:

@@ -10,7 +10,6 @@ A publisher that is killed leaves files that nothing names: `current.json` still
 from __future__ import annotations
 
 import json
-import shutil
 import threading
 import time
 import uuid
@@ -33,6 +32,7 @@ from warehouse.publish import (
     put_in_place,
     write_tables,
 )
+from warehouse.scratch import ScratchFolder
 
 ROOT = "warehouse"
 CURRENT = f"{ROOT}/current.json"
@@ -96,10 +96,8 @@ def publish_to(
     started = time.monotonic()
     load_duckdb()
     old = current(objects)  # also tells early what is wrong with the store
-    staging = scratch / f".publish-{uuid.uuid4().hex}"
-    staging.mkdir(parents=True, mode=0o700)
     name = f"{now:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}"
-    try:
+    with ScratchFolder(scratch, "publish") as staging:
         rows, mark = write_tables(warehouse, staging, now, stop)
         paths = sorted((p for p in staging.rglob("*") if p.is_file()), key=lambda p: (p.name == MANIFEST, p))
         at = json.loads((staging / MANIFEST).read_text(encoding="utf-8"))["published_at"]
@@ -116,8 +114,6 @@ def publish_to(
             raise
         _point(objects, pointer, keys)
         size = sum(path.stat().st_size for path in paths)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
     if old and old.before:
         _remove(objects, old.before)
     return Publication(f"{objects.url}/{ROOT}/{name}", rows, len(paths), size, mark, time.monotonic() - started)

@@ -43,6 +43,7 @@ class WarehouseActions:
         permissions: Permissions,
         practice: bool,
         rejects_dir: Path,
+        scratch_dir: Path,
         now: Callable[[], datetime],
     ) -> None:
         self._open_store = open_store
@@ -51,6 +52,7 @@ class WarehouseActions:
         self._permissions = permissions
         self._practice = practice
         self._rejects_dir = rejects_dir
+        self._scratch_dir = scratch_dir
         self._now = now
 
     def build(
@@ -93,6 +95,7 @@ class WarehouseActions:
             path,
             cipher=self._cipher,
             rejects_dir=self._rejects_dir,
+            scratch_dir=self._scratch_dir,
             now=self._now(),
             progress=progress,
             stop=stop,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 from console.actions.warehouse import WarehouseActions
 from console.settings import Settings
@@ -32,6 +33,7 @@ def warehouse_actions(settings: Settings) -> WarehouseActions:
         permissions=HostAccount(),
         practice=settings.practice,
         rejects_dir=settings.exports_dir,
+        scratch_dir=scratch_dir(settings),
         now=lambda: datetime.now(UTC),
     )
 
@@ -46,6 +48,11 @@ def open_store(settings: Settings, *, read_only: bool = False, make: bool = True
         make=make,
         advice=HOW_TO_MAKE if settings.practice else "`lakewarden warehouse load` loads your own data into one",
     )
+
+
+def scratch_dir(settings: Settings) -> Path:
+    """Where work with the warehouse keeps what it needs only while it lasts."""
+    return settings.home / "tmp"
 
 
 def cell_cipher(settings: Settings) -> CellCipher:

@@ -12,7 +12,7 @@ from console.actions.warehouse_queries import WarehouseQueries
 from console.settings import Settings
 from console.wiring.lake_objects import LakeObjects
 from console.wiring.permissions import HostAccount
-from console.wiring.warehouse import FILE, Masked, cell_cipher, open_store
+from console.wiring.warehouse import FILE, Masked, cell_cipher, open_store, scratch_dir
 from etl.errors import LakeError
 from warehouse.browser import Browser
 from warehouse.engines.duckdb import DuckdbEngine
@@ -83,14 +83,14 @@ def _other_engine(settings: Settings, name: str, master: str) -> DuckdbEngine | 
     if name == "spark":
         from warehouse.engines.spark import SparkEngine
 
-        session = SparkSession(master or LOCAL)
+        session = SparkSession(master or LOCAL, scratch_dir=scratch_dir(settings))
         return SparkEngine(store, _published(settings, session), session)
     folder = published_folder(settings)
     if settings.lake_url.startswith("s3://"):
         # Without what lies there, DuckDB answers from SQLite's data.
         with suppress(LakeError, StoreError):
             download(_objects(settings, settings.lake_url), folder, now=datetime.now(UTC))
-    return DuckdbEngine(store, folder)
+    return DuckdbEngine(store, folder, scratch_dir=scratch_dir(settings))
 
 
 def _published(settings: Settings, session: SparkSession) -> Published:
@@ -124,5 +124,5 @@ def _publish(settings: Settings, to: str, stop: threading.Event | None) -> Publi
     store, now = open_store(settings, read_only=True), datetime.now(UTC)
     url = to or settings.lake_url
     if url.startswith("s3://"):
-        return publish_to(store, _objects(settings, url), settings.home / "tmp", now=now, stop=stop)
+        return publish_to(store, _objects(settings, url), scratch_dir(settings), now=now, stop=stop)
     return publish(store, Path(to).absolute() if to else published_folder(settings), now=now, stop=stop)

@@ -64,14 +64,15 @@ def take_warehouse(home: Path, columns: int, rows: int) -> None:
         terminal.wait_for("Store_Table")
         terminal.wait_until_quiet(1.0)
         terminal.press("f6")
+        terminal.wait_until_quiet(0.5)
         for line in QUERY:  # as typed: the editor indents a new line like the one before
             terminal.press(line, "enter")
             terminal.wait_until_quiet(0.5)
         terminal.press("escape", "f5")
-        terminal.wait_for("revenue ")
+        terminal.wait_for("170 rows")
         for name, keys in (
             ("warehouse", ("f5",)),
-            ("chart", ("escape", "c")),
+            ("chart", ("c",)),
             ("plan", ("escape", "f4")),
             ("star", ("escape", "f3")),
             ("snowflake", ("s",)),

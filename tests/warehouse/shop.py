@@ -64,6 +64,7 @@ class Shop:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.path = self.folder / "warehouse.db"
         self.exports = self.folder / "exports"
+        self.scratch = self.folder / "tmp"
         self.cipher = VaultCells(KeyRing(self.folder / "keys", write_whole))
         self.warehouse = self.opened()
         self._files = 0
@@ -84,7 +85,8 @@ class Shop:
         )
 
     def load(self, table: str, path: Path, **options: Any) -> LoadReport:
-        return load(self.warehouse, table, path, cipher=self.cipher, rejects_dir=self.exports, now=NOW, **options)
+        folders = {"rejects_dir": self.exports, "scratch_dir": self.scratch}
+        return load(self.warehouse, table, path, cipher=self.cipher, now=NOW, **folders, **options)
 
     def load_rows(self, table: str, rows: Iterable[Sequence[object]]) -> LoadReport:
         """Load rows, the first of which is the header, as a CSV file."""

@@ -18,7 +18,7 @@ from typing import Any
 
 import duckdb
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from warehouse.errors import EngineMissing, QueryStopped, StoreError
@@ -104,6 +104,7 @@ LINES = st.lists(
 
 @settings(deadline=None, max_examples=25)
 @given(LINES)
+@example([("\r", None), ("\\r\n", 1)])
 def test_any_text_and_number_comes_back(tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[Cell, ...]]) -> None:
     folder = tmp_path_factory.mktemp("exports")
     columns = ["text", "number"]

@@ -180,11 +180,7 @@ def test_a_second_file_adds_to_the_aggregates_of_the_first(shop: Shop, taken: li
 
 
 @pytest.mark.parametrize("part", [0, 200, 600, 700])
-def test_a_load_that_is_stopped_in_any_part_changes_nothing(
-    shop: Shop, part: int, taken: list[int | None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temp"))
-    (tmp_path / "temp").mkdir()
+def test_a_load_that_is_stopped_in_any_part_changes_nothing(shop: Shop, part: int, taken: list[int | None]) -> None:
     before, stop = shop.hash(), threading.Event()
 
     def told(done: int, _whole: int) -> None:
@@ -195,7 +191,26 @@ def test_a_load_that_is_stopped_in_any_part_changes_nothing(
         shop.load(FACT, shop.file([HEADER, *many(300_000)]), progress=told, stop=stop)
     assert shop.hash() == before
     assert taken == []
-    assert not list((tmp_path / "temp").iterdir())
+    assert not list(shop.scratch.iterdir())
+
+
+def test_what_a_load_needs_meanwhile_lies_in_the_workspace(
+    shop: Shop, taken: list[int | None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "system"))
+    (tmp_path / "system").mkdir()
+    left = shop.scratch / "load-left-by-a-killed-process"
+    left.mkdir(parents=True)
+    seen: set[tuple[str, int]] = set()
+
+    def told(_done: int, _whole: int) -> None:
+        seen.update((path.name[:5], path.stat().st_mode & 0o777) for path in shop.scratch.iterdir())
+
+    shop.load(FACT, shop.file([HEADER, *many(3_000)]), progress=told)
+    assert taken == [3_000]
+    assert seen == {("load-", 0o700)}
+    assert not left.exists()
+    assert [*shop.scratch.iterdir(), *(tmp_path / "system").iterdir()] == []
 
 
 def test_progress_never_goes_back_and_ends_at_the_whole(shop: Shop, taken: list[int | None]) -> None:

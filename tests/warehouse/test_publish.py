@@ -107,7 +107,7 @@ def test_duckdb_answers_as_sqlite_does(shop: Shop, tmp_path: Path, published: bo
         publish(shop.warehouse, tmp_path / "warehouse", now=NOW)
     with (
         closing(SqliteEngine(Source("warehouse", shop.path))) as ours,
-        closing(DuckdbEngine(shop.warehouse, tmp_path / "warehouse")) as other,
+        closing(DuckdbEngine(shop.warehouse, tmp_path / "warehouse", scratch_dir=shop.scratch)) as other,
     ):
         for sql in SAME:
             base = ours.answer(sql, aggregates=False)
@@ -117,7 +117,7 @@ def test_duckdb_answers_as_sqlite_does(shop: Shop, tmp_path: Path, published: bo
 
 
 def test_duckdb_gives_as_many_rows_as_are_wanted(shop: Shop, tmp_path: Path) -> None:
-    with closing(DuckdbEngine(shop.warehouse, tmp_path / "none")) as engine:
+    with closing(DuckdbEngine(shop.warehouse, tmp_path / "none", scratch_dir=shop.scratch)) as engine:
         some = engine.answer(f"SELECT transaction_id FROM {FACT}", limits=QueryLimits(rows=7))
         every = engine.answer(f"SELECT transaction_id FROM {FACT}", limits=QueryLimits(rows=0))
     assert (len(some.rows), some.truncated) == (7, True)
@@ -129,7 +129,7 @@ def test_a_publication_that_is_not_current_is_not_used(tmp_path: Path) -> None:
     shop.load_sales((1, 20260201, 1, 1, 1, 2, "3.98"))
     publish(shop.warehouse, tmp_path / "warehouse", now=NOW)
     shop.load_sales((2, 20260201, 1, 1, 1, 2, "3.98"))
-    with closing(DuckdbEngine(shop.warehouse, tmp_path / "warehouse")) as engine:
+    with closing(DuckdbEngine(shop.warehouse, tmp_path / "warehouse", scratch_dir=shop.scratch)) as engine:
         answer = engine.answer("SELECT COUNT(*) FROM Sales_Transactions_Table")
     assert (answer.rows, "copy of SQLite" in answer.because) == ([(2,)], True)
 
@@ -147,7 +147,7 @@ def test_a_publication_that_is_not_current_is_not_used(tmp_path: Path) -> None:
     ],
 )
 def test_duckdb_is_governed_too(shop: Shop, tmp_path: Path, sql: str, error: type[Exception]) -> None:
-    with closing(DuckdbEngine(shop.warehouse, tmp_path / "none")) as engine:
+    with closing(DuckdbEngine(shop.warehouse, tmp_path / "none", scratch_dir=shop.scratch)) as engine:
         with pytest.raises(error) as raised:
             engine.answer(sql, limits=QueryLimits(timeout_s=0.5))
         assert "\n" not in str(raised.value)

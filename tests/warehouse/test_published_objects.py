@@ -71,7 +71,7 @@ def objects_at(endpoint: str, bucket: str, **options: str) -> LakeObjects:
 
 
 def count(shop: Shop, folder: Path) -> tuple[object, str]:
-    with closing(DuckdbEngine(shop.warehouse, folder)) as engine:
+    with closing(DuckdbEngine(shop.warehouse, folder, scratch_dir=shop.scratch)) as engine:
         answer = engine.answer(f"SELECT COUNT(*) FROM {FACT}")
     return answer.rows[0][0], answer.because
 
@@ -91,7 +91,7 @@ def test_what_is_published_is_read_back_whole_and_current(
     assert found.mark == done.mark
     rows, because = count(shop, tmp_path / "copy")
     assert (rows, "which is current" in because) == (2, True)
-    assert not list(tmp_path.glob(".publish-*"))
+    assert not list(tmp_path.glob("publish-*"))
 
 
 def test_nothing_that_is_published_names_a_person(shop: Shop, endpoint: str, bucket: str, tmp_path: Path) -> None:
@@ -144,7 +144,7 @@ def test_a_failure_at_any_put_leaves_the_old_publication(
         with pytest.raises(LakeRefused, match="403 AccessDenied"):
             publish_to(shop.warehouse, through, tmp_path, now=NOW)
     assert objects_in(endpoint, bucket) == before
-    assert not list(tmp_path.glob(".publish-*"))
+    assert not list(tmp_path.glob("publish-*"))
 
 
 def _fail_at(faulty: FaultyS3, put: int) -> None:

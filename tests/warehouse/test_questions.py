@@ -119,7 +119,7 @@ def test_the_source_names_what_answered(engine: SqliteEngine, name: str) -> None
 def test_duckdb_gives_the_same(shop: Shop, engine: SqliteEngine, name: str, published: bool, tmp_path: Path) -> None:
     if published:
         publish(shop.warehouse, tmp_path / "warehouse", now=datetime.now(UTC))
-    with closing(DuckdbEngine(shop.warehouse, tmp_path / "warehouse")) as other:
+    with closing(DuckdbEngine(shop.warehouse, tmp_path / "warehouse", scratch_dir=shop.scratch)) as other:
         assert asked(other, name, as_of=None).rows == asked(engine, name, as_of=None).rows
         assert ("published Parquet" in asked(other, name).because) == published
 

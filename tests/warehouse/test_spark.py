@@ -59,11 +59,11 @@ def java(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def session(java: Path) -> Iterator[SparkSession]:
+def session(java: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     """One Spark for all tests of a process."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("JAVA_HOME", str(java))
-        session = SparkSession("local[2]")
+        session = SparkSession("local[2]", scratch_dir=tmp_path_factory.mktemp("spark"))
         yield session
         session.dispose()
 
@@ -301,7 +301,7 @@ def test_without_the_package_or_java_the_message_says_what_to_install(
 ) -> None:
     monkeypatch.setenv("JAVA_HOME", str(tmp_path / "none"))
     with pytest.raises(EngineMissing, match=r"needs Java 17 or newer, and JAVA_HOME is .*: install Java 17 or newer"):
-        SparkSession()
+        SparkSession(scratch_dir=tmp_path)
     monkeypatch.delenv("JAVA_HOME")
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(EngineMissing, match="no `java` on the PATH"):
@@ -313,7 +313,7 @@ def test_without_the_package_or_java_the_message_says_what_to_install(
         check_java()
     monkeypatch.setitem(sys.modules, "pyspark", None)
     with pytest.raises(EngineMissing, match=r"pip install 'lakewarden\[spark\]'`, and Java 17"):
-        SparkSession()
+        SparkSession(scratch_dir=tmp_path)
 
 
 @pytest.mark.parametrize("master", ["local", "local[2]", "local[*]", "spark://head.example:7077"])

@@ -6,7 +6,6 @@ Its arithmetic is set to SQLite's: whole numbers divide to whole numbers, and NU
 
 from __future__ import annotations
 
-import tempfile
 import threading
 import time
 from datetime import date
@@ -23,32 +22,34 @@ from warehouse.limits import Deadline, QueryLimits
 from warehouse.models import FACT, MASK, SENSITIVE, Answer, Cell
 from warehouse.publish import MONEY, mark_of, published_mark
 from warehouse.questions import NO_SALES
+from warehouse.scratch import ScratchFolder
 from warehouse.sql_text import Token, listed_columns, one_select, with_parameters_written
 
 
 class DuckdbEngine:
     """Answers on one connection, for one thread at a time; `cancel` may be called from any.
 
-    Raises `EngineMissing`, `QueryRefused`, `QueryStopped`, `DataRefused` or a `StoreError`.
+    What it copies or spills lies in `scratch_dir` meanwhile. Raises `EngineMissing`, `QueryRefused`, `QueryStopped`,
+    `DataRefused` or a `StoreError`.
     """
 
     name = "duckdb"
     facts_only = True
 
-    def __init__(self, warehouse: Warehouse, publication: Path) -> None:
+    def __init__(self, warehouse: Warehouse, publication: Path, *, scratch_dir: Path) -> None:
         self._duckdb = load_duckdb()
         self._warehouse = warehouse
         self._publication = publication.resolve()
-        self._scratch = tempfile.TemporaryDirectory(prefix="lakewarden-duckdb-")
         self._there: set[str] = set()
         self._deadline: Deadline | None = None
         with warehouse.reading() as connection:
             self._current = published_mark(self._publication) == mark_of(connection)
+        self._scratch = ScratchFolder(scratch_dir.resolve(), "duckdb")
         self._engine = self._duckdb.connect(config={"threads": 2, "memory_limit": "1GB"})
         for setting in (
             "SET enable_progress_bar = false",
-            f"SET temp_directory = {quoted(Path(self._scratch.name))}",
-            f"SET allowed_directories = [{quoted(self._publication)}, {quoted(Path(self._scratch.name))}]",
+            f"SET temp_directory = {quoted(self._scratch.path)}",
+            f"SET allowed_directories = [{quoted(self._publication)}, {quoted(self._scratch.path)}]",
             "SET enable_external_access = false",
             "SET integer_division = true",
             "SET default_null_order = 'nulls_first_on_asc_last_on_desc'",
@@ -58,7 +59,7 @@ class DuckdbEngine:
 
     def close(self) -> None:
         self._engine.close()
-        self._scratch.cleanup()
+        self._scratch.close()
 
     def cancel(self) -> None:
         """End the running query."""
@@ -162,7 +163,7 @@ class DuckdbEngine:
             if self._current:
                 kind, source = "VIEW", f"read_parquet({quoted(self._publication / table / '**' / '*.parquet')})"
             else:
-                path = Path(self._scratch.name) / f"{table}.csv"
+                path = self._scratch.path / f"{table}.csv"
                 write_csv(connection, table, columns, path)
                 kind, source = "TABLE", csv_relation(path, columns)
         shown = [f"'{MASK}' AS {name}" if (table, name) in SENSITIVE else name for (name,) in stored] + [

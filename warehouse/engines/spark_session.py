@@ -9,12 +9,12 @@ import shutil
 import signal
 import socket
 import subprocess
-import tempfile
 import threading
 from pathlib import Path
 from typing import Any
 
 from warehouse.errors import EngineMissing, QueryRefused, StoreError
+from warehouse.scratch import ScratchFolder
 
 LOCAL = "local[*]"
 LEAST_JAVA = 17
@@ -82,12 +82,13 @@ class SparkSession:
     Raises `EngineMissing`, `QueryRefused` for a master that cannot be, or `StoreError` if Spark does not start.
     """
 
-    def __init__(self, master: str = LOCAL) -> None:
+    def __init__(self, master: str = LOCAL, *, scratch_dir: Path) -> None:
         self.master = check_master(master)
         self.is_local = self.master.startswith("local")
         self._pyspark = load_pyspark()
         check_java()
-        self._scratch: tempfile.TemporaryDirectory[str] | None = None
+        self._scratch_dir = scratch_dir
+        self._scratch: ScratchFolder | None = None
         self._gateway: Any = None
         self._context: Any = None
         self._session: Any = None
@@ -161,7 +162,7 @@ class SparkSession:
         """Close, and remove what lies on the disk."""
         self.close()
         if self._scratch is not None:
-            self._scratch.cleanup()
+            self._scratch.close()
             self._scratch = None
 
     def _start(self) -> None:
@@ -170,8 +171,8 @@ class SparkSession:
 
         if self._pyspark.SparkContext._active_spark_context is not None:
             raise StoreError("another Spark session runs in this process; end it first")
-        self._scratch = self._scratch or tempfile.TemporaryDirectory(prefix="lakewarden-spark-")
-        scratch = Path(self._scratch.name)
+        self._scratch = self._scratch or ScratchFolder(self._scratch_dir, "spark")
+        scratch = self._scratch.path
         if not self.is_local:
             _check_cluster(self.master)
         configuration = self._pyspark.SparkConf().setAll(self._settings(scratch).items())

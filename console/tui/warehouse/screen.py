@@ -22,6 +22,7 @@ from console.tui.warehouse.catalogue.lines import quoted
 from console.tui.warehouse.catalogue.table import CatalogueLines
 from console.tui.warehouse.catalogue.tree import CatalogueTree
 from console.tui.warehouse.editor.editor import SqlEditor
+from console.tui.warehouse.editor.sql_area import SqlArea
 from console.tui.warehouse.query_desk import QueryDesk
 from console.tui.warehouse.results.filter_field import FilterField
 from console.tui.warehouse.results.result_message import ResultMessage
@@ -231,16 +232,16 @@ class WarehouseScreen(Screen[None]):
         self._dialogs(lambda dialogs: dialogs.history())
 
     def action_next_panel(self) -> None:
-        """In the order of reading, whatever within a panel has the focus."""
-        panels: list[tuple[Widget, Callable[[], object]]] = [
-            (self.catalogue, self.query_one(CatalogueLines).focus),
-            (self.editor, self.editor.focus),
-            (self.view, self.view.focus_content),
-        ]
-        shown = [(panel, focus) for panel, focus in panels if panel.display and not self._zoomed_away(panel)]
+        """In the order of reading, whatever within a panel has the focus; at once: the next key is meant for it."""
+        panels = (
+            (self.catalogue, self.query_one(CatalogueLines)),
+            (self.editor, self.query_one(SqlArea)),
+            (self.view, self.view.content),
+        )
+        shown = [(panel, content) for panel, content in panels if not self._zoomed_away(panel)]
         focused = self.focused
         here = next((n for n, (panel, _) in enumerate(shown) if focused and panel in focused.ancestors_with_self), -1)
-        shown[(here + 1) % len(shown)][1]()
+        self.set_focus(shown[(here + 1) % len(shown)][1])
 
     def action_zoom(self) -> None:
         """The results alone, or everything."""

@@ -32,6 +32,7 @@ class Completer:
         self._popup = popup
         self._timer: Timer | None = None
         self._shown_for: tuple[SqlDocument, int] | None = None
+        self._chosen = False  # the offers were asked for or moved in: Enter takes one
         self._databases: Sequence[DatabaseInfo] = ()
         self._database = "warehouse"
         self._names: frozenset[str] = frozenset()
@@ -112,6 +113,7 @@ class Completer:
         elif not by_itself and len(found.items) == 1:
             self._area.replace_offsets(found.start, self._area.cursor_offset, found.items[0].text)
         else:
+            self._chosen = not by_itself or (self._popup.display and self._chosen)
             self._shown_for = (self._area.document, self._area.document.revision)
             cursor = self._area.cursor_screen_offset
             self._popup.show(found, Offset(cursor.x - cell_len(typed.rpartition("\n")[2]), cursor.y))
@@ -121,9 +123,14 @@ class Completer:
             return False
         match key:
             case "up" | "down":
+                self._chosen = True
                 self._popup.move(-1 if key == "up" else 1)
             case "pageup" | "pagedown":
+                self._chosen = True
                 self._popup.page(-1 if key == "pageup" else 1)
+            case "enter" if not self._chosen:  # who types on without a look at the offers wants a new line
+                self.close()
+                return False
             case "enter" | "tab":
                 self.accept()
             case "escape":

@@ -37,17 +37,30 @@ def show(tmp_path: Path, catalogue: DatabaseInfo) -> Show:
     return shown
 
 
-async def test_offers_appear_by_themselves_and_enter_takes_one(show: Show) -> None:
+async def test_offers_appear_by_themselves_and_tab_takes_one(show: Show) -> None:
     async with show() as (app, pilot, popup):
         await pilot.press(*"SELECT * FROM Store")
         await until(lambda: popup.display, "the offers")
         assert popup.chosen is not None
         assert popup.chosen.text == "Store_Table"
-        await pilot.press("enter")
+        await pilot.press("tab")
         assert app.editor.text == "SELECT * FROM Store_Table"
         assert not popup.display
         await pilot.press("ctrl+z")
         assert app.editor.text == "SELECT * FROM Store"
+
+
+async def test_enter_begins_a_line_unless_an_offer_was_chosen(show: Show) -> None:
+    async with show() as (app, pilot, popup):
+        await pilot.press(*"SELECT stor")
+        await until(lambda: popup.display, "the offers")
+        await pilot.press("enter")
+        assert app.editor.text == "SELECT stor\n"
+        assert not popup.display
+        await pilot.press(*"FROM Stor")
+        await until(lambda: popup.display, "the offers")
+        await pilot.press("down", "up", "enter")
+        assert app.editor.text == "SELECT stor\nFROM Store_Table"
 
 
 async def test_the_arrows_choose_and_escape_closes_without_leaving(show: Show) -> None:
