@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from security.audit.event import Decision as Said
@@ -34,7 +34,6 @@ _KINDS = {
     Action.TRIGGER_RUN: Kind.RUN,
     Action.SERVE_AGGREGATES: Kind.EXPORT,
 }
-_RESOURCES = ("warehouse", "audit", "compliance", "keys", "partners", "users", "retention")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,22 +98,33 @@ class Record:
     counted: list[int] = field(default_factory=list, repr=False)  # what the use counted
 
     def append(self, outcome: Outcome) -> None:
-        """Return when the outcome is on the disk: an event a resource before, one event after. Raises AuditError."""
-        before = outcome in (Outcome.INTENT, Outcome.REFUSED)
-        at = self.request.at if before else self.recorder.now()
-        told = self.decisions if before else self.decisions[:1]
-        self.recorder.sink.append([self._event(outcome, at, resource, decision) for resource, decision in told])
+        """Return when it is on the disk: an intent as an event a resource, else as one. Raises AuditError."""
+        if outcome is not Outcome.INTENT:
+            self.recorder.sink.append([self._event(outcome, *self.decisions[0])])
+            return
+        alike: dict[int, Event] = {}  # resources that were decided together differ in the subject alone
+        events = []
+        for resource, decision in self.decisions:
+            first = alike.get(id(decision))
+            if first is None:
+                first = alike[id(decision)] = self._event(outcome, resource, decision)
+                events.append(first)
+            else:
+                about, subject = _about(resource, decision, self.recorder.subject)
+                events.append(replace(first, resource=about, subject=subject))
+        self.recorder.sink.append(events)
 
-    def _event(self, outcome: Outcome, at: datetime, resource: str, decision: Decision) -> Event:
-        user, action = user_name(self.caller.user), Action(self.request.action)
-        about, subject = _about(resource, self.recorder.subject)
+    def _event(self, outcome: Outcome, resource: str, decision: Decision) -> Event:
+        action = Action(self.request.action)
+        about, subject = _about(resource, decision, self.recorder.subject)
         one = len(self.decisions) == 1
+        before = outcome in (Outcome.INTENT, Outcome.REFUSED)
         return Event(
-            at=at,
+            at=self.request.at if before else self.recorder.now(),
             kind=_KINDS.get(action, Kind.DECISION) if decision.allowed else Kind.DECISION,
             action=action.value,
             outcome=outcome,
-            principal=user or (self.caller.user if self.caller.user in (SERVICE, GUEST) else NOBODY),
+            principal=user_name(self.caller.user) or NOBODY,
             role=self.role,
             resource=about,
             subject=subject if one or outcome is Outcome.INTENT else None,
@@ -147,6 +157,23 @@ class Grant:
     _record: Record = field(repr=False)
 
     @property
+    def principal(self) -> str:
+        """Whose grant it is."""
+        return self._record.caller.user
+
+    @property
+    def role(self) -> str:
+        """The role it was decided for."""
+        return self._record.role
+
+    def alike(self) -> list[tuple[Mapping[str, Visibility], frozenset[str]]]:
+        """The row scope by columns: the patients whose columns are shown alike."""
+        groups: dict[tuple[tuple[str, Visibility], ...], list[str]] = {}
+        for patient, columns in self.patients.items():
+            groups.setdefault(tuple(columns.items()), []).append(patient)
+        return [(dict(columns), frozenset(patients)) for columns, patients in groups.items()]
+
+    @property
     def correlation(self) -> str:
         """What joins the events of this use: 32 hex digits."""
         return self._record.correlation
@@ -156,16 +183,12 @@ class Grant:
         self._record.counted.append(rows)
 
 
-def _about(resource: str, pseudonym: Callable[[str], str]) -> tuple[str, str | None]:
-    """How an event names `resource`, with the subject: never a patient, nor a text nobody checked."""
-    kind, _, name = resource.partition(":")
-    if kind == "patient":
-        return "patient", pseudonym(resource)
-    if resource in _RESOURCES or (kind, name) == ("pipeline", "weather"):
-        return resource, None
-    if kind == "dataset":
-        return "dataset", pseudonym(resource)
-    return "workspace", pseudonym(resource)
+def _about(resource: str, decision: Decision, pseudonym: Callable[[str], str]) -> tuple[str, str | None]:
+    """How an event names `resource`, with the subject: never a patient, nor a text that was not understood."""
+    if resource.startswith("patient:") or decision.errors:
+        kind = "patient" if resource.startswith("patient:") else "workspace"
+        return kind, pseudonym(resource if resource.isascii() else ascii(resource))
+    return resource, None
 
 
 def _code(decision: Decision) -> str | None:

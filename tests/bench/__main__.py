@@ -9,7 +9,20 @@ from importlib import import_module
 
 from tests.bench.report import print_machine, print_title
 
-NAMES = ("once", "many", "scheduler", "console", "history", "warehouse", "queries", "spark", "audit", "identity")
+NAMES = (
+    "once",
+    "many",
+    "scheduler",
+    "console",
+    "history",
+    "warehouse",
+    "queries",
+    "spark",
+    "audit",
+    "identity",
+    "records",
+    "access",
+)
 
 
 def main(names: list[str]) -> int:

@@ -41,7 +41,7 @@ def bench() -> None:
     with tempfile.TemporaryDirectory(prefix="lakewarden-bench-") as name, pytest.MonkeyPatch.context() as patch:
         patch.setenv("JAVA_HOME", str(java_home(Path(name) / "java")))
         try:
-            session = SparkSession()
+            session = SparkSession(scratch_dir=Path(name) / "tmp")
         except EngineMissing as error:
             print_note(f"not measured: {error}")
             return
@@ -63,7 +63,7 @@ def _bench(folder: Path, session: SparkSession) -> None:
     print_note(f"Spark's start: {time.perf_counter() - started:.1f} s")
     spark = SparkEngine(shop.warehouse, found, session, keep_session=True)
     with (
-        closing(DuckdbEngine(shop.warehouse, folder / "published")) as duckdb,
+        closing(DuckdbEngine(shop.warehouse, folder / "published", scratch_dir=shop.scratch)) as duckdb,
         closing(SqliteEngine(Source("warehouse", shop.path))) as sqlite,
     ):
         for name, question in Questions(Path("/none")).all()[0].items():

@@ -1,0 +1,119 @@
+"""The one path to anything protected: decide, make the intent durable, hand out a grant, record how it ended.
+
+Order of a use, which nothing goes round:
+1. The request is built from the session, the trusted clock and the facts; Cedar decides.
+2. A denial is recorded and raised. A permit is recorded as an intent; if that cannot be made durable, nothing goes on.
+3. Only then does the caller get a `Grant`, which says which columns are clear, masked or denied, and of whom.
+4. When the caller is done the outcome is recorded. What was fetched is shown after that, not before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from security.audit.event import Outcome
+from security.disclosure import Caller, Grant, Record, Recorder
+from security.errors import AccessDenied, RequestRefused
+from security.policy.engine import Decider
+from security.policy.facts import GLASS_STAYS_BROKEN
+from security.policy.many import decide_each
+from security.policy.model import Action, Decision, Factor, Request
+from security.ports import Facts, GlassStore
+
+MOST_PATIENTS = 10_000  # of one request
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Decides and records for one workspace. Safe between threads if its ports are."""
+
+    engine: Decider
+    facts: Facts
+    recorder: Recorder
+    glass: GlassStore
+    now: Callable[[], datetime]  # the trusted clock; aware
+
+    def check(self, request: Request) -> Decision:
+        """What would be decided; nothing is disclosed, so nothing is recorded."""
+        return self.engine.decide(request, self.facts)
+
+    def would_allow(self, caller: Caller, action: Action, resource: str, *, reason: str | None = None) -> Decision:
+        """What `use` would decide for `caller` now: to show what may be chosen."""
+        return self.check(request_of(caller, action, resource, at=self.now(), reason=reason))
+
+    @contextmanager
+    def use(self, caller: Caller, action: Action, resource: str, *, reason: str | None = None) -> Iterator[Grant]:
+        """Within it, `caller` may do `action` to `resource`, as the grant says.
+
+        Raises AccessDenied; AuditUnavailable, before or after, in which case nothing may be shown; AuditEventRefused
+        for a reason that is too long; and what the facts raise.
+        """
+        request = request_of(caller, action, resource, at=self.now(), reason=reason)
+        decision = self.engine.decide(request, self.facts)
+        record = self.recorder.begin(caller, request, [(resource, decision)], role=self._role(caller))
+        self._refuse_unless(decision.allowed, record, decision)
+        patient = resource.removeprefix("patient:") if resource.startswith("patient:") else None
+        columns = {} if patient is None else {patient: decision.columns}
+        with self._recorded(record):
+            yield Grant(action, request.at, decision.columns, columns, decision.obligations, record)
+
+    @contextmanager
+    def use_patients(self, caller: Caller, action: Action, patients: Sequence[str]) -> Iterator[Grant]:
+        """The same for many patients in one request: the grant's row scope is those of them that are permitted.
+
+        The others are left out without a word. Each in scope is recorded by itself, all in one durable append. Raises
+        AccessDenied if none is permitted, RequestRefused for none or too many, and what `use` raises.
+        """
+        if not 0 < len(patients) <= MOST_PATIENTS:
+            raise RequestRefused(f"expected 1 to {MOST_PATIENTS} patients, found {len(patients)}")
+        request = request_of(caller, action, "patient:", at=self.now())
+        decisions = decide_each(self.engine, request, patients, self.facts)
+        allowed = [(f"patient:{name}", decision) for name, decision in decisions.items() if decision.allowed]
+        denied = [(f"patient:{name}", decision) for name, decision in decisions.items() if not decision.allowed]
+        record = self.recorder.begin(caller, request, allowed or denied, role=self._role(caller))
+        self._refuse_unless(bool(allowed), record, (allowed or denied)[0][1])
+        columns = {name.removeprefix("patient:"): decision.columns for name, decision in allowed}
+        obligations = frozenset[str]().union(*(decision.obligations for _, decision in allowed))
+        with self._recorded(record):
+            yield Grant(action, request.at, {}, columns, obligations, record)
+
+    def break_glass(self, caller: Caller, patient: str, reason: str) -> datetime:
+        """Open the record of a patient who is not assigned, in an emergency; until when it stays open.
+
+        The reason and the intent are durable before it opens. Raises what `use` raises, and what the store raises.
+        """
+        with self.use(caller, Action.BREAK_GLASS, f"patient:{patient}", reason=reason) as grant:
+            self.glass.record(caller.user, patient, grant.at)
+        return grant.at + GLASS_STAYS_BROKEN
+
+    def _role(self, caller: Caller) -> str:
+        account = self.facts.account(caller.user) if caller.factor not in (Factor.HOST, Factor.VISITOR) else None
+        return account.role.value if account is not None else caller.stand_in_role
+
+    def _refuse_unless(self, allowed: bool, record: Record, decision: Decision) -> None:
+        if not allowed:
+            record.append(Outcome.REFUSED)
+            why = "; ".join((*decision.errors, *(f"{why.policy}: {why.because}" for why in decision.why_not)))
+            raise AccessDenied(f"not permitted: {why or 'no policy permits it'}", decision)
+        record.append(Outcome.INTENT)
+
+    @contextmanager
+    def _recorded(self, record: Record) -> Iterator[None]:
+        try:
+            yield
+        except BaseException:
+            record.append(Outcome.FAILED)
+            raise
+        record.append(Outcome.DONE)
+
+
+def request_of(caller: Caller, action: Action, resource: str, *, at: datetime, reason: str | None = None) -> Request:
+    """The request that `caller` makes at `at`. A factor from the future, after the clock was set back, is not fresh."""
+    age = timedelta() if caller.factor_at is None else at - caller.factor_at
+    if caller.factor is Factor.TOTP and (caller.factor_at is None or age < timedelta()):
+        age = timedelta(days=1)
+    age_s = max(0, -(-age // timedelta(seconds=1)))
+    return Request(caller.user, action.value, resource, at, caller.address, caller.factor, age_s, reason)
