@@ -60,6 +60,7 @@ def bench() -> None:
         Admission(core).add(patients, by="service")
         sealed = _sealed(patients)
         with closing(_plain(Path(folder) / "plain.db", patients)) as plain:
+            bare_s = min(_peer_s(plain, sealed, ids, assembled=False) for _ in range(PAIRS))
             pairs = report.interleaved(
                 lambda: _ours_s(core, log, ids), lambda: _peer_s(plain, sealed, ids), pairs=PAIRS
             )
@@ -114,8 +115,11 @@ def _event(outcome: Outcome) -> Event:
     )
 
 
-def _peer_s(connection: sqlite3.Connection, sealed: Sealed, ids: list[str]) -> float:
-    """Seconds to read the same records from a plain database, and to open as many ciphertexts of the same lengths."""
+def _peer_s(connection: sqlite3.Connection, sealed: Sealed, ids: list[str], *, assembled: bool = True) -> float:
+    """Seconds to read the same records from a plain database, and to open as many ciphertexts of the same lengths.
+
+    Not `assembled`, the rows are only fetched: no record comes of them.
+    """
     started_s = time.perf_counter()
     records: dict[str, dict[str, object]] = {}
     for first in range(0, len(ids), 500):

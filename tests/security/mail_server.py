@@ -71,15 +71,17 @@ def mail_server(certificate: tuple[Path, Path] | None, *, sign_in: bool = False)
     try:
         yield post
     finally:
-        server.close()
-        asyncio.run_coroutine_threadsafe(_drain(), loop).result(timeout=10)
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join(timeout=10)
-        loop.close()
+        try:
+            asyncio.run_coroutine_threadsafe(_end(server), loop).result(timeout=10)
+        finally:
+            loop.call_soon_threadsafe(loop.stop)
+            thread.join(timeout=10)
+            loop.close()
 
 
-async def _drain() -> None:
-    """End what the connections left behind."""
+async def _end(server: asyncio.Server) -> None:
+    """Close the server, in its own thread, and end what the connections left behind."""
+    server.close()
     tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
     for task in tasks:
         task.cancel()

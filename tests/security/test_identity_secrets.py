@@ -56,7 +56,16 @@ def _used(there: Office) -> list[bytes]:
     with pytest.raises(SignInRefused):
         there.sign_in.begin(mistyped, "x", HERE, now=there.now)
     codes = [*member.enrolled.recovery_codes, enrolment_code]
-    texts = [PASSWORD, mistyped, token, challenge.token, waiting.token, proposal.secret, *codes]
+    texts = [
+        PASSWORD,
+        mistyped,
+        mistyped.encode().hex()[:32],
+        token,
+        challenge.token,
+        waiting.token,
+        proposal.secret,
+        *codes,
+    ]
     texts += [code.replace("-", "") for code in codes] + [otp.secret_text(member.secret)]
     texts += [one.password for one in shown if one.password]
     raw = [member.secret, base64.b32decode(proposal.secret), bytes.fromhex(token), bytes.fromhex(challenge.token)]

@@ -167,6 +167,9 @@ def test_one_password_tried_on_many_names_is_delayed(there: Office) -> None:
     for number in range(SOURCE.free):
         fail(there, 1, user=f"name-{number}", source=ELSEWHERE)
     assert delay(there, user="one-more", source=ELSEWHERE) == 1.0
+    there.add("one-more")
+    there.accounts.reset("one-more", by=SERVICE, now=there.now)
+    assert delay(there, user="one-more", source=ELSEWHERE) == 1.0
     member = there.enrolled()  # who has signed in from a source is not delayed by those who guess there
     assert member.sign_in(HERE).session.user == "doctor"
 

@@ -108,6 +108,17 @@ def test_the_limits_are_configurable(tmp_path: Path) -> None:
         ended(there, token)
 
 
+def test_it_lasts_exactly_as_long_as_it_says(there: Office, member: Member) -> None:
+    token = member.sign_in().token
+    for pause_s in (14.9, 0.2, 7, 880, 3):
+        there.clock.forward(pause_s)
+        session = there.sessions.resume(token, HERE, now=there.now)
+    there.clock.instant = session.expires - timedelta(milliseconds=1)
+    session = there.sessions.resume(token, HERE, now=there.now)
+    there.clock.instant = session.expires
+    ended(there, token)
+
+
 def test_after_sign_out_a_stolen_token_is_worth_nothing(there: Office, member: Member) -> None:
     token = member.sign_in().token
     there.sessions.sign_out(token, HERE, now=there.now)
@@ -128,6 +139,18 @@ def test_a_token_of_another_workspace_is_worth_nothing(tmp_path: Path) -> None:
         token = one.enrolled().sign_in().token
         other.enrolled()
         ended(other, token)
+
+
+def test_a_session_put_into_the_database_of_another_workspace_is_worth_nothing(tmp_path: Path) -> None:
+    with office(tmp_path / "one") as one, office(tmp_path / "other") as other:
+        token = one.enrolled().sign_in().token
+        other.enrolled()
+        (row,) = one.core.database.query("SELECT * FROM session ORDER BY made_at DESC LIMIT 1")
+        with other.core.database.transaction() as connection:
+            connection.execute(f"INSERT INTO session VALUES ({', '.join('?' * len(row))})", row)
+        other.clock.forward(1)
+        ended(other, token)
+        assert one.sessions.resume(token, HERE, now=one.now).user == "doctor"
 
 
 @pytest.mark.parametrize("change", ["flip", "short", "long", "empty", "huge", "surrogate", "upper", "nul"])

@@ -1,0 +1,101 @@
+"""What an officer does to accounts: add, list, disable, enable, reset. Never seeing a password or a factor."""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import datetime, timedelta
+
+from security.errors import AccountRefused
+from security.identity.account import Account, NewAccount, read_account, read_accounts
+from security.identity.codes import code_hash, new_code
+from security.identity.core import Core, to_ms
+from security.identity.events import Actor, record_change
+from security.identity.sessions import end_all
+from security.identity.throttle import open_lanes
+
+ENROLMENT_CODE_LASTS = timedelta(days=7)
+
+
+class Accounts:
+    """The accounts of a workspace. Whether `by` may do this is decided before, by the policies."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    def list(self) -> list[Account]:
+        """All accounts, by name."""
+        with self._core.database.snapshot() as connection:
+            return read_accounts(connection)
+
+    def get(self, user: str) -> Account:
+        """The account of `user`. Raises AccountUnknown."""
+        with self._core.database.snapshot() as connection:
+            return read_account(connection, user)
+
+    def add(self, new: NewAccount, *, by: Actor, now: datetime) -> str:
+        """Add an account, and return its enrolment code: good once, for seven days, nowhere else in clear.
+
+        Raises AccountRefused, AuditError.
+        """
+        with self._core.database.transaction() as connection:
+            insert_account(connection, new, practice=False, now=now)
+            code = self._enrolment_code(connection, new.user, now)
+            record_change(self._core, by, "add_user", new.user, now=now, code=new.role.value)
+        return code
+
+    def disable(self, user: str, *, by: Actor, now: datetime) -> None:
+        """End all sessions of `user` and let nobody sign in by that name. Raises AccountUnknown, AuditError."""
+        with self._core.database.transaction() as connection:
+            read_account(connection, user)
+            connection.execute("UPDATE account SET disabled = 1 WHERE user = ?", (user,))
+            end_all(connection, user)
+            record_change(self._core, by, "disable_user", user, now=now)
+
+    def enable(self, user: str, *, by: Actor, now: datetime) -> None:
+        """Let `user` sign in again, as before it was disabled. Raises AccountUnknown, AuditError."""
+        with self._core.database.transaction() as connection:
+            read_account(connection, user)
+            connection.execute("UPDATE account SET disabled = 0 WHERE user = ?", (user,))
+            record_change(self._core, by, "enable_user", user, now=now)
+
+    def reset(self, user: str, *, by: Actor, now: datetime, password: bool = False) -> str:
+        """Take the factor and the recovery codes of `user`, end all sessions, and return a new enrolment code.
+
+        The password stays unless `password`, and is asked for besides the code: an officer who resets a factor cannot
+        sign in as its owner. Raises AccountUnknown, AuditError.
+        """
+        with self._core.database.transaction() as connection:
+            read_account(connection, user)
+            connection.execute("DELETE FROM authenticator WHERE user = ?", (user,))
+            connection.execute("DELETE FROM recovery WHERE user = ?", (user,))
+            if password:
+                connection.execute("UPDATE account SET password = NULL, password_at = NULL WHERE user = ?", (user,))
+                connection.execute("DELETE FROM practice_password WHERE user = ?", (user,))
+            end_all(connection, user)
+            open_lanes(self._core, connection, user, None)
+            code = self._enrolment_code(connection, user, now)
+            record_change(self._core, by, "reset_mfa", user, now=now, code="password_too" if password else None)
+        return code
+
+    def _enrolment_code(self, connection: sqlite3.Connection, user: str, now: datetime) -> str:
+        code = new_code(self._core.random_bytes)
+        row = (user, code_hash("enrolment", user, code.replace("-", "")), to_ms(now + ENROLMENT_CODE_LASTS))
+        connection.execute("INSERT OR REPLACE INTO enrolment VALUES (?, ?, ?)", row)
+        return code
+
+
+def insert_account(connection: sqlite3.Connection, new: NewAccount, *, practice: bool, now: datetime) -> None:
+    """Write a new account. Raises AccountRefused if the name is taken."""
+    if read_accounts(connection, new.user):
+        raise AccountRefused(f"there is an account {new.user} already; choose another name, or reset that one")
+    shift = new.shift
+    hours: tuple[int | None, int | None, str | None] = (None, None, None)
+    if shift is not None:
+        start, end = (at.hour * 60 + at.minute for at in (shift.start, shift.end))
+        hours = (start, end, shift.timezone)
+    row = (new.user, new.role.value, new.email, new.domain, *hours, int(practice), to_ms(now))
+    connection.execute(
+        "INSERT INTO account (user, role, email, domain, shift_start, shift_end, timezone, practice, made_at) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        row,
+    )

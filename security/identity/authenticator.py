@@ -1,0 +1,71 @@
+"""The second factors an account holds: its authenticator and its recovery codes, used within the caller's transaction.
+
+The transaction that accepts a code is the one that stores its step or removes it: of two processes with the same code,
+one wins.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import datetime
+
+from security.identity import otp
+from security.identity.codes import code_hash, new_code, read_code
+from security.identity.core import Core, one, opened, sealed, to_ms
+
+RECOVERY_CODES = 10
+
+
+def put_authenticator(
+    core: Core, connection: sqlite3.Connection, user: str, secret: bytes, step: int, now: datetime
+) -> None:
+    """Give `user` this authenticator in place of any other; codes up to `step` are used up. Raises VaultError."""
+    key_id, envelope = sealed(core, secret, "totp", user)
+    row = (user, key_id, envelope, step, to_ms(now))
+    connection.execute("INSERT OR REPLACE INTO authenticator VALUES (?, ?, ?, ?, ?)", row)
+
+
+def secret_of(core: Core, connection: sqlite3.Connection, user: str) -> tuple[bytes, int] | None:
+    """(secret, last accepted step) of the authenticator of `user`; None without one. Raises VaultError."""
+    row = one(connection, "SELECT key_id, sealed, last_step FROM authenticator WHERE user = ?", user)
+    if row is None:
+        return None
+    key_id, envelope, last_step = row
+    assert isinstance(envelope, bytes)
+    return opened(core, str(key_id), envelope, "totp", user), int(str(last_step))
+
+
+def accept_totp(core: Core, connection: sqlite3.Connection, user: str, typed: str, now: datetime) -> bool:
+    """Whether `typed` is a code of the authenticator that was not used; from now on it is. Raises VaultError."""
+    held = secret_of(core, connection, user)
+    if held is None:
+        return False
+    secret, last_step = held
+    step = otp.accepted_step(secret, spelled(typed), now, last_step)
+    if step is None:
+        return False
+    sql = "UPDATE authenticator SET last_step = ? WHERE user = ? AND last_step < ?"
+    return connection.execute(sql, (step, user, step)).rowcount == 1
+
+
+def accept_recovery(connection: sqlite3.Connection, user: str, typed: str) -> bool:
+    """Whether `typed` is an unused recovery code; from now on it is used."""
+    code = read_code(typed)
+    if code is None:
+        return False
+    key = (user, code_hash("recovery", user, code))
+    return connection.execute("DELETE FROM recovery WHERE user = ? AND code_hash = ?", key).rowcount == 1
+
+
+def new_recovery_codes(core: Core, connection: sqlite3.Connection, user: str) -> list[str]:
+    """Ten new recovery codes in place of all others; they are shown once and stored hashed."""
+    codes = [new_code(core.random_bytes) for _ in range(RECOVERY_CODES)]
+    connection.execute("DELETE FROM recovery WHERE user = ?", (user,))
+    rows = [(user, code_hash("recovery", user, code.replace("-", ""))) for code in codes]
+    connection.executemany("INSERT INTO recovery VALUES (?, ?)", rows)
+    return codes
+
+
+def spelled(typed: str) -> str:
+    """A numeric code as typed or pasted, without the spaces and dashes that some show in it."""
+    return typed.strip().replace(" ", "").replace("-", "") if len(typed) <= 64 else ""

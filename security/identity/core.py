@@ -1,0 +1,136 @@
+"""What every part of identity shares: its database, its keys, the audit log, and how they are opened.
+
+Every method of identity takes `now`, an aware instant from the trusted clock. What happened is written to the audit
+log inside the transaction that does it, as its last step: if it cannot be recorded, it has not happened.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from security.database import Database, Schema, open_database
+from security.errors import PracticeOnly
+from security.identity.passwords import PasswordHashing
+from security.ports import AuditSink, TextSeal
+
+SCHEMA = Schema("identity database", 0x4C4B5749, "security.identity")  # "LKWI"
+BUSY_TIMEOUT_S = 20.0
+TOKEN_BYTES = 32
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """From where someone signs in: the host account of the process, and the IP address of its terminal."""
+
+    host_account: str
+    address: str = "127.0.0.1"
+
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    """The open identity database of one workspace, with what its parts need. Safe between threads and processes."""
+
+    database: Database
+    seal: TextSeal
+    sink: AuditSink
+    pseudonym: Callable[[str], str]  # 32 hex digits that stand for a text: AuditKeys.pseudonym
+    hashing: PasswordHashing
+    random_bytes: Callable[[int], bytes]
+    workspace: str
+    practice: bool
+
+    def token(self) -> str:
+        """A new token of 256 random bits, in hex."""
+        return self.random_bytes(TOKEN_BYTES).hex()
+
+    def token_hash(self, use: str, token: str, source: Source) -> bytes:
+        """What is stored of a token: it is worth nothing in another workspace or for another host account."""
+        parts = ("lakewarden-token", use, self.workspace, source.host_account, token[:256])
+        return hashlib.sha256("\0".join(parts).encode(errors="surrogatepass")).digest()
+
+    def close(self) -> None:
+        self.database.close()
+
+
+def open_identity(
+    path: Path,
+    *,
+    practice: bool,
+    lock_file: Path,
+    now: Callable[[], datetime],
+    seal: TextSeal,
+    sink: AuditSink,
+    pseudonym: Callable[[str], str],
+    random_bytes: Callable[[int], bytes],
+    hashing: PasswordHashing | None = None,
+    busy_timeout_s: float = BUSY_TIMEOUT_S,
+) -> Core:
+    """The identity database at `path`, made if it is missing; `practice` says what it is made as.
+
+    Raises StoreError, and PracticeOnly if it was made as the other kind.
+    """
+    database = open_database(path, SCHEMA, lock_file=lock_file, now=now, busy_timeout_s=busy_timeout_s)
+    try:
+        workspace = _workspace(database, practice, now(), random_bytes)
+    except BaseException:
+        database.close()
+        raise
+    hashing = hashing or PasswordHashing(random_bytes)
+    return Core(database, seal, sink, pseudonym, hashing, random_bytes, workspace, practice)
+
+
+def to_ms(instant: datetime) -> int:
+    """An aware instant as it is stored."""
+    if instant.utcoffset() is None:
+        raise ValueError("expected an instant with its offset from UTC")
+    return (instant - _EPOCH) // _MILLISECOND
+
+
+def from_ms(stored: int) -> datetime:
+    """A stored instant, in UTC."""
+    return _EPOCH + stored * _MILLISECOND
+
+
+def sealed(core: Core, plaintext: bytes, use: str, user: str) -> tuple[str, bytes]:
+    """The key id and envelope of a secret of `user`, bound to its use and its account."""
+    return core.seal.seal(plaintext, _aad(core, use, user))
+
+
+def opened(core: Core, key_id: str, envelope: bytes, use: str, user: str) -> bytes:
+    """What `sealed` sealed. Raises VaultError."""
+    return core.seal.open(key_id, envelope, _aad(core, use, user))
+
+
+def one(connection: sqlite3.Connection, sql: str, *parameters: object) -> tuple[object, ...] | None:
+    """The first row of a SELECT, None if it has none."""
+    row: tuple[object, ...] | None = connection.execute(sql, parameters).fetchone()
+    return row
+
+
+def _aad(core: Core, use: str, user: str) -> bytes:
+    return f"lakewarden-identity\0{core.workspace}\0{use}\0{user}".encode()
+
+
+def _workspace(database: Database, practice: bool, now: datetime, random_bytes: Callable[[int], bytes]) -> str:
+    """The workspace's name in tokens and seals, made at the first opening."""
+    row = database.query("SELECT name, practice FROM workspace")
+    if not row:
+        with database.transaction() as connection:
+            fresh = (random_bytes(16).hex(), int(practice), to_ms(now))
+            connection.execute("INSERT OR IGNORE INTO workspace VALUES (1, ?, ?, ?)", fresh)
+        row = database.query("SELECT name, practice FROM workspace")
+    name, made_as = row[0]
+    if bool(made_as) is not practice:
+        kinds = ("production", "practice")
+        raise PracticeOnly(
+            f"{database.path}: expected the accounts of a {kinds[practice]} workspace, found those of a "
+            f"{kinds[bool(made_as)]} one. A workspace stays what it was made as; nothing was changed."
+        )
+    return str(name)

@@ -1,0 +1,216 @@
+"""Sessions: a random token, stored hashed, with an idle and an absolute limit; ended by sign-out, reset and disabling.
+
+1. The hash binds the token to this workspace and to the host account it was given to: copied elsewhere it is none.
+2. It ends when unused for `idle`, and `absolute` after the sign-in, whatever happens.
+3. If the clock is more than five minutes behind the session's last use, the session ends: limits could not be kept.
+4. Its second factor has an age; what needs a fresh one asks `Session.factor_age_s`.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from security.audit.event import Outcome
+from security.audit.keys import session_hash
+from security.errors import FreshFactorNeeded, SessionEnded
+from security.identity.account import Account, Role, read_account
+from security.identity.core import Core, Source, from_ms, one, to_ms
+from security.identity.events import Actor, record_sign_in
+
+FRESH_FOR = timedelta(seconds=600)
+CLOCK_TOLERANCE = timedelta(minutes=5)
+SEEN_SHARE = 60  # a use is noted at most once a sixtieth of the idle limit: reading should not write each time
+_ENDED = "not signed in, or the session has ended; sign in again with `lakewarden sign-in USER`"
+
+
+class Factor(StrEnum):
+    """The second factor that a session has."""
+
+    TOTP = "totp"
+    EMAIL = "email"  # weaker: refused where policies want a fresh factor
+    RECOVERY = "recovery"  # likewise
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long a session lasts."""
+
+    idle: timedelta = timedelta(minutes=15)
+    absolute: timedelta = timedelta(hours=12)
+
+
+DEFAULT_LIMITS = Limits()
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Who is signed in, as of the instant it was asked for."""
+
+    user: str
+    role: Role
+    factor: Factor
+    factor_at: datetime
+    signed_in_at: datetime
+    expires: datetime  # if not used before then; the absolute limit included
+    address: str
+    ref: str  # what the audit log calls it
+    account: Account
+
+    def factor_age_s(self, now: datetime) -> int:
+        """Whole seconds since the second factor was given."""
+        return max(0, int((now - self.factor_at).total_seconds()))
+
+    def actor(self) -> Actor:
+        """This session as the audit log names it."""
+        return Actor(self.user, self.role.value, self.ref, self.address)
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """A new session, and its token, which is nowhere else."""
+
+    session: Session
+    token: str = field(repr=False)
+
+
+class Sessions:
+    """Using and ending sessions; `sign_in.py` starts them."""
+
+    def __init__(self, core: Core, limits: Limits = DEFAULT_LIMITS) -> None:
+        self._core = core
+        self.limits = limits
+
+    def resume(self, token: str, source: Source, *, now: datetime) -> Session:
+        """The session of `token`, used now. Raises SessionEnded."""
+        with self._core.database.snapshot() as connection:
+            session, seen_at = self._read(connection, token, source, now)
+        if session is None:
+            self._end_if_over(token, source, now)
+            raise SessionEnded(_ENDED)
+        if self._is_noted(seen_at, now):
+            with self._core.database.transaction() as connection:
+                key = self._core.token_hash("session", token, source)
+                connection.execute("UPDATE session SET seen_at = ? WHERE token_hash = ?", (to_ms(now), key))
+        return session
+
+    def sign_out(self, token: str, source: Source, *, now: datetime) -> None:
+        """End the session of `token`. Raises SessionEnded if there is none, AuditError."""
+        with self._core.database.transaction() as connection:
+            session, _ = self._read(connection, token, source, now)
+            if session is None:
+                raise SessionEnded(_ENDED)
+            key = self._core.token_hash("session", token, source)
+            connection.execute("DELETE FROM session WHERE token_hash = ?", (key,))
+            record_sign_in(self._core, session.actor(), "sign_out", Outcome.DONE, now=now)
+
+    def count(self, user: str) -> int:
+        """How many sessions `user` has that have not ended yet, expired ones that nobody tried to use included."""
+        row = self._core.database.query("SELECT count(*) FROM session WHERE user = ?", (user,))
+        return int(row[0][0])
+
+    def start(
+        self, connection: sqlite3.Connection, user: str, factor: Factor, source: Source, now: datetime
+    ) -> SignedIn:
+        """A new session within the caller's transaction; sessions past their absolute limit are removed."""
+        connection.execute("DELETE FROM session WHERE made_at < ?", (to_ms(now - self.limits.absolute),))
+        token = self._core.token()
+        stamp = to_ms(now)
+        row = (session_hash(token), user, source.address, factor.value, stamp, stamp, stamp)
+        key = self._core.token_hash("session", token, source)
+        connection.execute("INSERT INTO session VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (key, *row))
+        session, _ = self._read(connection, token, source, now)
+        if session is None:
+            raise SessionEnded(_ENDED)
+        return SignedIn(session, token)
+
+    def renew_factor(
+        self, connection: sqlite3.Connection, token: str, factor: Factor, source: Source, now: datetime
+    ) -> Session:
+        """Set the session's factor to one just given, within the caller's transaction. Raises SessionEnded."""
+        key = self._core.token_hash("session", token, source)
+        sql = "UPDATE session SET factor = ?, factor_at = ?, seen_at = ? WHERE token_hash = ?"
+        connection.execute(sql, (factor.value, to_ms(now), to_ms(now), key))
+        return self.read(connection, token, source, now)
+
+    def read(self, connection: sqlite3.Connection, token: str, source: Source, now: datetime) -> Session:
+        """The session of `token` within the caller's transaction. Raises SessionEnded."""
+        session, _ = self._read(connection, token, source, now)
+        if session is None:
+            raise SessionEnded(_ENDED)
+        return session
+
+    def _read(
+        self, connection: sqlite3.Connection, token: str, source: Source, now: datetime
+    ) -> tuple[Session | None, datetime]:
+        key = self._core.token_hash("session", token, source)
+        sql = "SELECT ref, user, address, factor, factor_at, made_at, seen_at FROM session WHERE token_hash = ?"
+        row = one(connection, sql, key)
+        if row is None:
+            return None, now
+        ref, user, address, factor, *stamps = row
+        factor_at, made_at, seen_at = (from_ms(int(str(stamp))) for stamp in stamps)
+        account = read_account(connection, str(user))
+        if account.disabled or not self._holds(made_at, seen_at, now):
+            return None, seen_at
+        last_use = now if self._is_noted(seen_at, now) else seen_at
+        session = Session(
+            user=account.user,
+            role=account.role,
+            factor=Factor(str(factor)),
+            factor_at=factor_at,
+            signed_in_at=made_at,
+            expires=min(last_use + self.limits.idle, made_at + self.limits.absolute),
+            address=str(address),
+            ref=str(ref),
+            account=account,
+        )
+        return session, seen_at
+
+    def _is_noted(self, seen_at: datetime, now: datetime) -> bool:
+        """Whether a use now is worth a write."""
+        return abs(now - seen_at) >= self.limits.idle / SEEN_SHARE
+
+    def _holds(self, made_at: datetime, seen_at: datetime, now: datetime) -> bool:
+        """Whether both limits and the clock allow it (2., 3.)."""
+        return (
+            now - made_at < self.limits.absolute
+            and now - seen_at < self.limits.idle
+            and now > seen_at - CLOCK_TOLERANCE
+        )
+
+    def _end_if_over(self, token: str, source: Source, now: datetime) -> None:
+        """Remove the session of `token` if it is over, so that no later change of the clock brings it back."""
+        key = self._core.token_hash("session", token, source)
+        if not self._core.database.query("SELECT 1 FROM session WHERE token_hash = ?", (key,)):
+            return
+        with self._core.database.transaction() as connection:
+            session, _ = self._read(connection, token, source, now)
+            row = one(connection, "SELECT user, ref, address FROM session WHERE token_hash = ?", key)
+            if session is not None or row is None:
+                return
+            connection.execute("DELETE FROM session WHERE token_hash = ?", (key,))
+            account = read_account(connection, str(row[0]))
+            actor = Actor(account.user, account.role.value, str(row[1]), str(row[2]))
+            record_sign_in(self._core, actor, "sign_out", Outcome.DONE, now=now, code="expired")
+
+
+def end_all(connection: sqlite3.Connection, user: str, *, but: Sequence[str] = ()) -> None:
+    """End every session and every sign-in under way of `user`, within the caller's transaction, but those of `but`."""
+    for (ref,) in connection.execute("SELECT ref FROM session WHERE user = ?", (user,)).fetchall():
+        if ref not in but:
+            connection.execute("DELETE FROM session WHERE user = ? AND ref = ?", (user, ref))
+    connection.execute("DELETE FROM challenge WHERE user = ?", (user,))
+
+
+def check_fresh(session: Session, now: datetime) -> None:
+    """Return if the session's factor is TOTP and at most ten minutes old. Raises FreshFactorNeeded."""
+    age_s = session.factor_age_s(now)
+    if session.factor is not Factor.TOTP or age_s > FRESH_FOR.total_seconds():
+        raise FreshFactorNeeded(
+            f"expected a code of the authenticator at most {FRESH_FOR.total_seconds():.0f} s old, found "
+            f"{session.factor.value} of {age_s} s ago; give a fresh code"
+        )
