@@ -31,12 +31,17 @@ def seal(key: bytes, plaintext: bytes, *, aad: bytes) -> bytes:
 
 def open_sealed(key: bytes, envelope: bytes, *, aad: bytes) -> bytes:
     """The plaintext of what `seal` made with the same key and `aad`. Raises SealBroken for anything else."""
+    return open_with(_aead(key), envelope, aad=aad)
+
+
+def open_with(aead: AESGCM, envelope: bytes, *, aad: bytes) -> bytes:
+    """The same with a key that is set up already, for those that open many values. Raises SealBroken."""
     if len(envelope) < len(VERSION) + NONCE_BYTES + TAG_BYTES:
         raise SealBroken(f"expected a sealed value of at least 29 bytes, found {len(envelope)}")
     if envelope[:1] != VERSION:
         raise SealBroken(f"expected a sealed value of version {VERSION[0]}, found version {envelope[0]}")
     nonce, ciphertext = envelope[1 : 1 + NONCE_BYTES], envelope[1 + NONCE_BYTES :]
-    return decrypt_with_nonce(key, nonce, ciphertext, aad=VERSION + aad)
+    return _decrypted(aead, nonce, ciphertext, VERSION + aad)
 
 
 def encrypt_with_nonce(key: bytes, nonce: bytes, plaintext: bytes, *, aad: bytes) -> bytes:
@@ -46,8 +51,12 @@ def encrypt_with_nonce(key: bytes, nonce: bytes, plaintext: bytes, *, aad: bytes
 
 def decrypt_with_nonce(key: bytes, nonce: bytes, ciphertext: bytes, *, aad: bytes) -> bytes:
     """The plaintext of a ciphertext with its tag. Raises SealBroken."""
+    return _decrypted(_aead(key), nonce, ciphertext, aad)
+
+
+def _decrypted(aead: AESGCM, nonce: bytes, ciphertext: bytes, aad: bytes) -> bytes:
     try:
-        return _aead(key).decrypt(nonce, ciphertext, aad)
+        return aead.decrypt(nonce, ciphertext, aad)
     except InvalidTag as error:
         raise SealBroken("the sealed value was changed, or belongs to another key or place") from error
 

@@ -28,7 +28,7 @@ class DataKeys:
 
     def make(self, connection: sqlite3.Connection, subject: str, kek_id: str, *, now: datetime) -> DataKey:
         """A new key for `subject`, stored wrapped in the transaction of `connection`. Raises VaultError, OSError."""
-        key = DataKey.of(self._random_bytes(KEY_ID_BYTES), self._random_bytes(KEY_BYTES))
+        key = DataKey(self._random_bytes(KEY_ID_BYTES), self._random_bytes(KEY_BYTES))
         wrapped = self._keks.wrap(kek_id, key.material, bound_to(key.id, subject, kek_id))
         note_kek(connection, kek_id, now=now)
         connection.execute(
@@ -39,7 +39,7 @@ class DataKeys:
     def unwrap(self, key_id: bytes, subject: str, kek_id: str, wrapped: bytes) -> DataKey:
         """The key of a row of `data_key`. Raises SealBroken, KeyUnknown, KeyFileRefused, OSError."""
         try:
-            return DataKey.of(key_id, self._keks.unwrap(kek_id, wrapped, bound_to(key_id, subject, kek_id)))
+            return DataKey(key_id, self._keks.unwrap(kek_id, wrapped, bound_to(key_id, subject, kek_id)))
         except (SealBroken, ValueError) as error:
             raise SealBroken(f"the data key {key_id.hex()} of {subject} does not open: {error}") from error
 

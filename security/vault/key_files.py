@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from security.vault.cipher import open_sealed, seal
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from security.vault.cipher import open_with, seal
 from security.vault.keys import Key, KeyRing
 
 
@@ -11,7 +13,7 @@ class KeyFiles:
 
     def __init__(self, ring: KeyRing) -> None:
         self._ring = ring
-        self._known: dict[str, Key] = {}
+        self._known: dict[str, tuple[Key, AESGCM]] = {}
 
     def current_id(self) -> str:
         """The id of the newest key. Raises KeyFileRefused, OSError."""
@@ -23,13 +25,14 @@ class KeyFiles:
 
     def wrap(self, key_id: str, data_key: bytes, aad: bytes, /) -> bytes:
         """`data_key` wrapped, bound to `aad`. Raises KeyUnknown, KeyFileRefused, OSError."""
-        return seal(self._get(key_id).material, data_key, aad=aad)
+        return seal(self._get(key_id)[0].material, data_key, aad=aad)
 
     def unwrap(self, key_id: str, wrapped: bytes, aad: bytes, /) -> bytes:
         """What `wrap` wrapped. Raises SealBroken, KeyUnknown, KeyFileRefused, OSError."""
-        return open_sealed(self._get(key_id).material, wrapped, aad=aad)
+        return open_with(self._get(key_id)[1], wrapped, aad=aad)
 
-    def _get(self, key_id: str) -> Key:
+    def _get(self, key_id: str) -> tuple[Key, AESGCM]:
         if key_id not in self._known:
-            self._known[key_id] = self._ring.get(key_id)
+            key = self._ring.get(key_id)
+            self._known[key_id] = key, AESGCM(key.material)
         return self._known[key_id]

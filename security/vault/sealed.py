@@ -1,13 +1,12 @@
 """Sealed cells: one field of one row, under the data key of its subject, bound to where it stands.
 
 A cell is 1 byte layout, 8 bytes data-key id, then an envelope of `cipher`. The associated data name layout, key id,
-table, column and row, so that a cell opens nowhere but in its place and under its key.
+row, table, column and part, so that a cell opens nowhere but in its place and under its key.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Self
+from collections.abc import Sequence
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -24,37 +23,56 @@ _NONCE_AT = HEAD_BYTES + len(VERSION)
 _TEXT_AT = _NONCE_AT + NONCE_BYTES
 
 
-@dataclass(frozen=True, slots=True)
 class DataKey:
     """The key of one subject. `id` stands in each of its cells; `material` is never shown."""
 
-    id: bytes
-    material: bytes = field(repr=False)
-    _head: bytes = field(repr=False)
-    _aead: AESGCM = field(repr=False)
+    __slots__ = ("_aead", "_bound", "_head", "id", "material")
 
-    @classmethod
-    def of(cls, key_id: bytes, material: bytes) -> Self:
-        """The key of 8 bytes of id and 32 of material. Raises ValueError."""
+    def __init__(self, key_id: bytes, material: bytes) -> None:
+        """A key of 8 bytes of id and 32 of material. Raises ValueError."""
         if len(key_id) != KEY_ID_BYTES or len(material) != KEY_BYTES:
             raise ValueError(f"expected a key of {KEY_BYTES} bytes with an id of {KEY_ID_BYTES}, found another size")
-        return cls(key_id, material, LAYOUT + key_id + VERSION, AESGCM(material))
+        self.id = key_id
+        self.material = material
+        self._head = LAYOUT + key_id + VERSION
+        self._bound = VERSION + LAYOUT + key_id + b"lakewarden-sealed\0"
+        self._aead = AESGCM(material)
 
-    def seal(self, clear: str, *, table: str, column: str, row: str) -> bytes:
-        """The cell for the text `clear` at its place."""
-        return self._head[:HEAD_BYTES] + seal(self.material, clear.encode(), aad=_place(self.id, table, column, row))
+    def __repr__(self) -> str:
+        return f"DataKey({self.id.hex()})"
 
-    def open(self, cell: bytes, *, table: str, column: str, row: str) -> str:
+    def seal(self, clear: str, *, row: str, table: str, column: str, part: str = "") -> bytes:
+        """The cell for the text `clear` at its place; `part` tells apart the rows that one subject has in a table."""
+        aad = self._bound[len(VERSION) :] + row.encode() + place(table, column, part)
+        return self._head[:HEAD_BYTES] + seal(self.material, clear.encode(), aad=aad)
+
+    def open(self, cell: bytes, *, row: str, table: str, column: str, part: str = "") -> str:
         """The text of a cell. Raises SealBroken, naming the place and what is wrong, for anything but that cell."""
-        if cell[:_NONCE_AT] != self._head or len(cell) < SHORTEST:
-            raise SealBroken(f"{table}.{column} of {row}: {self._what_is_wrong(cell)}")
-        place = VERSION + _place(self.id, table, column, row)
+        return self.open_all([cell], row.encode(), [place(table, column, part)])[0]
+
+    def open_all(self, cells: Sequence[bytes], row: bytes, places: Sequence[bytes]) -> list[str]:
+        """The texts of cells of one row at their places. Raises SealBroken, as `open`, for the first that is broken."""
+        bound, decrypt = self._bound + row, self._aead.decrypt
+        # The usual case first, with as little as possible for each cell; which cell it is matters only where one fails.
+        if [cell[:_NONCE_AT] for cell in cells].count(self._head) == len(cells):
+            try:
+                return [
+                    decrypt(cell[_NONCE_AT:_TEXT_AT], cell[_TEXT_AT:], bound + where).decode()
+                    for cell, where in zip(cells, places, strict=True)
+                ]
+            except (InvalidTag, ValueError):
+                pass
+        return [self._open(cell, row, where) for cell, where in zip(cells, places, strict=True)]
+
+    def _open(self, cell: bytes, row: bytes, where: bytes) -> str:
+        _, table, column, part = where.decode().split("\0")
+        named = f"{table}.{column} of {row.decode()}" + (f"/{part}" if part else "")
+        if not cell.startswith(self._head) or len(cell) < SHORTEST:
+            raise SealBroken(f"{named}: {self._what_is_wrong(cell)}")
         try:
-            return self._aead.decrypt(cell[_NONCE_AT:_TEXT_AT], cell[_TEXT_AT:], place).decode()
+            return self._aead.decrypt(cell[_NONCE_AT:_TEXT_AT], cell[_TEXT_AT:], self._bound + row + where).decode()
         except (InvalidTag, UnicodeDecodeError) as error:
-            raise SealBroken(
-                f"{table}.{column} of {row}: the sealed value was changed, or belongs to another key or place"
-            ) from error
+            raise SealBroken(f"{named}: the sealed value was changed, or belongs to another key or place") from error
 
     def _what_is_wrong(self, cell: bytes) -> str:
         if len(cell) < SHORTEST:
@@ -64,5 +82,6 @@ class DataKey:
         return f"expected a value sealed with data key {self.id.hex()}, found one of {cell[1:HEAD_BYTES].hex()}"
 
 
-def _place(key_id: bytes, table: str, column: str, row: str) -> bytes:
-    return LAYOUT + key_id + f"lakewarden-sealed\0{table}\0{column}\0{row}".encode()
+def place(table: str, column: str, part: str = "") -> bytes:
+    """A place within a row, as `open_all` takes it. No name in it holds a NUL."""
+    return f"\0{table}\0{column}\0{part}".encode()

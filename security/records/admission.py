@@ -1,0 +1,173 @@
+"""Storing patients, their assignments and legal holds: the writes that are not edits of a record."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+import unicodedata
+from collections.abc import Iterable
+
+from security.errors import RecordRefused, RecordUnknown
+from security.records.cells import PATIENT, seal_encounter, seal_history
+from security.records.core import Core
+from security.records.models import IDENTIFYING, NewPatient, PatientFacts
+from security.vault.data_keys import microseconds
+from security.vault.sealed import DataKey
+
+PATIENT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_USER = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,63}")
+_SSN = re.compile(r"\d{3}-\d{2}-\d{4}")
+LONGEST = 400  # characters of a field
+LONGEST_TEXT = 10_000  # of an entry of a history
+
+_INSERT_PATIENT = """
+INSERT INTO patient (patient_id, name, birth_date, address, phone, email, ssn, insurance_id, sex, site, domain, version,
+    legal_hold)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+
+
+class Admission:
+    """Adds patients and says who treats them."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    def add(self, patients: Iterable[NewPatient], *, by: str) -> int:
+        """Store `patients` in one transaction, all or none; how many.
+
+        Raises RecordRefused (a field that cannot be, or an id that is there already), VaultError, StoreError, OSError.
+        """
+        count = 0
+        with self._core.database.transaction() as connection:
+            kek_id = self._core.keks.current_id()
+            for patient in patients:
+                _check(patient)
+                self._insert(connection, patient, kek_id, by)
+                count += 1
+        return count
+
+    def assign(self, patient_id: str, user: str, *, by: str) -> None:
+        """Let `user` treat the patient, if that is not so. Raises RecordUnknown, RecordRefused, StoreError."""
+        _check_user(user)
+        with self._core.database.transaction() as connection:
+            _known(connection, patient_id)
+            connection.execute(
+                "INSERT OR IGNORE INTO assignment VALUES (?, ?, ?, ?)",
+                (patient_id, user, by, microseconds(self._core.now())),
+            )
+
+    def unassign(self, patient_id: str, user: str) -> bool:
+        """No longer; False if it was not so. Raises RecordUnknown, StoreError."""
+        with self._core.database.transaction() as connection:
+            _known(connection, patient_id)
+            sql = "DELETE FROM assignment WHERE patient_id = ? AND user = ?"
+            return connection.execute(sql, (patient_id, user)).rowcount > 0
+
+    def hold(self, patient_id: str, *, held: bool) -> None:
+        """Put the record under legal hold, or lift it. Raises RecordUnknown, StoreError."""
+        with self._core.database.transaction() as connection:
+            _known(connection, patient_id)
+            connection.execute("UPDATE patient SET legal_hold = ? WHERE patient_id = ?", (int(held), patient_id))
+
+    def facts(self, patient_id: str) -> PatientFacts:
+        """What decisions about the patient depend on. Raises RecordUnknown, StoreError."""
+        found = _facts(self._core, "WHERE patient_id = ?", (patient_id,))
+        if not found:
+            raise unknown(patient_id)
+        return found[0]
+
+    def all_facts(self) -> list[PatientFacts]:
+        """The same of every patient, by id. Raises StoreError."""
+        return _facts(self._core, "", ())
+
+    def assigned_to(self, user: str) -> frozenset[str]:
+        """The ids of the patients that `user` treats: the row scope of a doctor. Raises StoreError."""
+        rows = self._core.database.query("SELECT patient_id FROM assignment WHERE user = ?", (user,))
+        return frozenset(row[0] for row in rows)
+
+    def _insert(self, connection: sqlite3.Connection, patient: NewPatient, kek_id: str, by: str) -> None:
+        if connection.execute("SELECT 1 FROM patient WHERE patient_id = ?", (patient.patient_id,)).fetchone():
+            raise RecordRefused(f"expected a new patient id, found {patient.patient_id}, which is there already")
+        key = self._core.keys.make(connection, patient.patient_id, kek_id, now=self._core.now())
+        sealed = [
+            key.seal(str(getattr(patient, column)), table=PATIENT, column=column, row=patient.patient_id)
+            for column in IDENTIFYING
+        ]
+        clear = (patient.sex, patient.site, patient.domain, len(patient.history), int(patient.legal_hold))
+        connection.execute(_INSERT_PATIENT, (patient.patient_id, *sealed, *clear))
+        words = self._core.index.words(patient.name)
+        connection.executemany("INSERT INTO name_word VALUES (?, ?)", [(word, patient.patient_id) for word in words])
+        at = microseconds(self._core.now())
+        users = sorted(set(patient.assigned))
+        connection.executemany(
+            "INSERT INTO assignment VALUES (?, ?, ?, ?)", [(patient.patient_id, user, by, at) for user in users]
+        )
+        _insert_past(connection, patient, key)
+
+
+def unknown(patient_id: str) -> RecordUnknown:
+    shown = patient_id if PATIENT_ID.fullmatch(patient_id) else "another text"
+    return RecordUnknown(f"expected the id of a patient, found {shown}; nobody has it")
+
+
+def check_text(text: str) -> str:
+    """An entry of a history, trimmed. Raises RecordRefused; the text is never part of a message."""
+    trimmed = text.strip()
+    if not 0 < len(trimmed) <= LONGEST_TEXT:
+        raise RecordRefused(f"expected a text of 1 to {LONGEST_TEXT} characters, found {len(trimmed)}")
+    if any(one not in "\n\t" and unicodedata.category(one) in ("Cc", "Cs") for one in trimmed):
+        raise RecordRefused("expected a text without control characters, found some")
+    return trimmed
+
+
+def _insert_past(connection: sqlite3.Connection, patient: NewPatient, key: DataKey) -> None:
+    for number, encounter in enumerate(patient.encounters, 1):
+        cell = seal_encounter(key, patient.patient_id, number, encounter)
+        connection.execute("INSERT INTO encounter VALUES (?, ?, ?)", (patient.patient_id, number, cell))
+    for version, (text, by, at) in enumerate(patient.history, 1):
+        cell = seal_history(key, patient.patient_id, version, version, check_text(text))
+        row = (patient.patient_id, version, version, cell, by, microseconds(at))
+        connection.execute("INSERT INTO history VALUES (?, ?, ?, ?, ?, ?)", row)
+
+
+def _facts(core: Core, where: str, parameters: tuple[str, ...]) -> list[PatientFacts]:
+    with core.database.snapshot() as connection:
+        patients = connection.execute(
+            f"SELECT patient_id, site, domain, legal_hold FROM patient {where} ORDER BY patient_id",  # noqa: S608 – fixed
+            parameters,
+        ).fetchall()
+        users: dict[str, list[str]] = {}
+        for patient_id, user in connection.execute(
+            f"SELECT patient_id, user FROM assignment {where} ORDER BY patient_id, user",  # noqa: S608 – fixed
+            parameters,
+        ):
+            users.setdefault(patient_id, []).append(user)
+    return [PatientFacts(row[0], tuple(users.get(row[0], ())), row[1], row[2], bool(row[3])) for row in patients]
+
+
+def _known(connection: sqlite3.Connection, patient_id: str) -> None:
+    if not connection.execute("SELECT 1 FROM patient WHERE patient_id = ?", (patient_id,)).fetchone():
+        raise unknown(patient_id)
+
+
+def _check(patient: NewPatient) -> None:
+    """Refuse what cannot be stored. No value of an identifying field is part of a message."""
+    if not PATIENT_ID.fullmatch(patient.patient_id) or _SSN.search(patient.patient_id):
+        raise RecordRefused("patient_id: expected 1 to 64 letters, digits, `.`, `_` or `-`, found another text")
+    for column in ("name", "sex", "address", "phone", "email", "insurance_id", "site", "domain"):
+        length = len(getattr(patient, column))
+        if not 0 < length <= LONGEST:
+            raise RecordRefused(f"{column} of {patient.patient_id}: expected 1 to {LONGEST} characters, found {length}")
+    if not _SSN.fullmatch(patient.ssn):
+        raise RecordRefused(f"ssn of {patient.patient_id}: expected the form 000-00-0000, found another text")
+    for encounter in patient.encounters:
+        if any(unicodedata.category(one) == "Cc" for one in encounter.kind + encounter.diagnosis):
+            raise RecordRefused(f"encounters of {patient.patient_id}: expected no control characters, found some")
+    for user in patient.assigned:
+        _check_user(user)
+
+
+def _check_user(user: str) -> None:
+    if not _USER.fullmatch(user):
+        raise RecordRefused("assigned: expected a user name, found another text")

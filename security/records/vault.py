@@ -1,0 +1,77 @@
+"""The vault of the clinical store: its rotation, told to the audit log, its state, and a check of every sealed cell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from security.audit.event import Event, Kind, Outcome
+from security.errors import KeyUnknown, SealBroken, SecurityError
+from security.records.core import Core
+from security.records.models import COLUMNS, Grant
+from security.records.reading import Reading
+from security.vault import rotation, status
+from security.vault.rotation import AT_ONCE, Rotation
+from security.vault.status import VaultStatus
+
+
+class Vault:
+    """The keys of the clinical store."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    def status(self) -> VaultStatus:
+        """Keys, ages, and what they wrap. Raises StoreError, KeyFileRefused, OSError."""
+        return status.status(self._core.database, self._core.keks.current_id(), now=self._core.now())
+
+    def rotate(
+        self,
+        *,
+        by: str,
+        role: str,
+        progress: Callable[[int, int], None] = lambda _done, _all: None,
+        stop: Callable[[], bool] = lambda: False,
+        at_once: int = AT_ONCE,
+    ) -> Rotation:
+        """Wrap every data key under a new key, or go on with a rotation that was broken off.
+
+        Raises AuditUnavailable (then nothing was begun), VaultError, StoreError, OSError.
+        """
+        self._tell(Outcome.INTENT, by, role, None, None)
+        core = self._core
+        try:
+            found = rotation.rotate(
+                core.database, core.keks, now=core.now, progress=progress, stop=stop, at_once=at_once
+            )
+        except (SecurityError, OSError):
+            self._tell(Outcome.FAILED, by, role, None, None)
+            raise
+        for patient_id in found.broken:
+            core.report(SealBroken(), patient_id, by, role)
+        self._tell(Outcome.FAILED if found.broken else Outcome.DONE, by, role, found.rewrapped, found.kek_id)
+        return found
+
+    def problems(self) -> list[str]:
+        """What of every patient's sealed cells does not open, by place; each is written to the audit log."""
+        grant = Grant("service", "service", dict.fromkeys(COLUMNS, "clear"), None)
+        reading, found = Reading(self._core), []
+        for (patient_id,) in self._core.database.query("SELECT patient_id FROM patient ORDER BY patient_id"):
+            try:
+                reading.record(patient_id, grant)
+                reading.versions(patient_id, grant)
+            except (SealBroken, KeyUnknown) as error:
+                found.append(str(error))
+        return found
+
+    def _tell(self, outcome: Outcome, by: str, role: str, count: int | None, kek_id: str | None) -> None:
+        event = Event(
+            at=self._core.now(),
+            kind=Kind.KEY,
+            action="rotate_keys",
+            outcome=outcome,
+            principal=by,
+            role=role,
+            resource="keys" if kek_id is None else f"keys:{kek_id}",
+            count=count,
+        )
+        self._core.sink.append([event])
