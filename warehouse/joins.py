@@ -40,20 +40,18 @@ _TELLING = {
 
 @dataclass(frozen=True, slots=True)
 class JoinText:
-    """A join as SQL: `select` is a whole query, `clauses` its JOIN lines alone, for a query that is there already."""
+    """A join as SQL: a whole query."""
 
     select: str
-    clauses: str
 
 
 def join_text(tables: Iterable[str]) -> JoinText:
     """The facts joined with all of `tables`, and with those on the way to them."""
     wanted = _with_way(tables)
-    clauses = "\n".join(_clause(join) for join in SNOWFLAKE if join.one in wanted)
+    clauses = [_clause(join) for join in SNOWFLAKE if join.one in wanted]
     columns = [f"{_ALIASES[join.one]}.{_TELLING[join.one]}" for join in SNOWFLAKE if join.one in wanted]
     columns += [f"f.{measure}" for measure in ("quantity_sold", "total_sales_amount")]
-    lines = [f"SELECT {', '.join(columns)}", f"FROM {FACT} AS f", *([clauses] if clauses else [])]
-    return JoinText("\n".join(lines), clauses)
+    return JoinText("\n".join([f"SELECT {', '.join(columns)}", f"FROM {FACT} AS f", *clauses]))
 
 
 def joins_of(table: str, joins: Iterable[Join]) -> tuple[Join, ...]:

@@ -60,7 +60,7 @@ class WarehouseDialogs:
         if isinstance(chosen, PreviewTable):
             self._screen.preview("warehouse", chosen.table)
         elif chosen is not None:
-            self._screen.insert_join(chosen)
+            self._screen.open_join(chosen)
 
     # ---- the plan ---------------------------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from console.query_history import Entry, Outcome, QueryHistory
 from console.tui.off_loop import off_loop
 from console.tui.warehouse.results.result_view import ResultView
+from warehouse.browse import CANCELLED
 from warehouse.errors import QueryRefused, QueryStopped
 from warehouse.opened import Database, Opened
 
@@ -91,6 +92,9 @@ class QueryDesk:
         def work() -> Opened:
             try:
                 opened = open_result(self._queries(), stop)
+                if stop.is_set():  # just before its end: there may be no screen left that would close it
+                    opened.result.close()
+                    raise QueryStopped(CANCELLED)
             except Exception as error:
                 remember(_outcome(error), None, str(error))
                 raise

@@ -57,7 +57,14 @@ class WarehouseScreen(Screen[None]):
         _bind("ctrl+r", "history", "History", "Search the statements that were run"),
         _bind("f6", "next_panel", "Next panel", "Catalogue, editor, results", show=True),
         _bind("z,f9", "zoom", "Zoom", "The results over the whole screen, or all panels again"),
-        Binding("tab", "app.focus_next", "Next panel", show=False, id="warehouse.tab", tooltip="The next panel"),
+        Binding(
+            "tab",
+            "app.focus_next",
+            "Next panel",
+            show=False,
+            id="warehouse.tab",
+            tooltip="The next panel; out of the editor F6 leads, where Tab completes",
+        ),
     ]
 
     def __init__(self, shell: Shell) -> None:
@@ -192,9 +199,10 @@ class WarehouseScreen(Screen[None]):
     def on_catalogue_tree_diagram(self, event: CatalogueTree.Diagram) -> None:
         self._dialogs(lambda dialogs: dialogs.diagram(event.table))
 
-    def insert_join(self, join: JoinText) -> None:
-        """Into an empty editor a whole query, behind one that is there its JOIN clauses."""
-        self.editor.insert(join.clauses if self.editor.text.strip() and join.clauses else join.select)
+    def open_join(self, join: JoinText) -> None:
+        """As a whole query: in the tab that is shown if it is empty, else in one of its own."""
+        self.editor.open_tab(join.select)
+        self.editor.focus()
 
     def on_sql_editor_explain(self, event: SqlEditor.Explain) -> None:
         self._dialogs(lambda dialogs: dialogs.explain(event.text, event.database))

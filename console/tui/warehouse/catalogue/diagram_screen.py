@@ -100,7 +100,8 @@ class DiagramScreen(Screen[JoinText | PreviewTable | None]):
     def know(self, database: DatabaseInfo) -> None:
         """The tables are known now, or counted now."""
         self._tables = {table.name: table for table in database.tables}
-        self._draw(compact=self._compact)
+        if self.is_mounted:  # else it is drawn with them when it is laid out
+            self._draw(compact=self._compact)
 
     def _draw(self, *, compact: bool) -> None:
         self._compact = compact

@@ -88,7 +88,7 @@ async def test_enter_gives_the_join_of_what_is_marked_with_the_way_to_it(
         await until(lambda: app.results, "the join")
     (join,) = app.results
     assert isinstance(join, JoinText)
-    assert [line.split()[1] for line in join.clauses.splitlines()] == [
+    assert [line.split()[1] for line in join.select.splitlines()[2:]] == [
         "Customer_Table", "Product_Table", "Supplier_Table",
     ]  # fmt: skip
     opened = warehouse_queries(settings).open(join.select)
@@ -106,7 +106,7 @@ async def test_p_asks_for_a_preview_and_j_joins_what_is_chosen(known: DatabaseIn
         await until(lambda: isinstance(app.screen, DiagramScreen), "the screen again")
         await pilot.press("j")
         await until(lambda: len(app.results) == 2, "the join")
-    assert app.results[1].clauses == "JOIN Store_Table AS s ON s.store_id = f.store_id"
+    assert app.results[1].select.endswith("\nJOIN Store_Table AS s ON s.store_id = f.store_id")
 
 
 async def test_a_small_terminal_is_panned_to_what_is_chosen(known: DatabaseInfo) -> None:

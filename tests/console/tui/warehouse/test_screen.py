@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from textual.pilot import Pilot
@@ -16,11 +18,13 @@ from console.tui.warehouse.catalogue.diagram_screen import DiagramScreen
 from console.tui.warehouse.catalogue.table import CatalogueLines
 from console.tui.warehouse.editor.plan_view import PlanView
 from console.tui.warehouse.editor.question_form import QuestionForm
+from console.tui.warehouse.editor.question_save import SaveQuestion
 from console.tui.warehouse.editor.sql_area import SqlArea
 from console.tui.warehouse.results.result_table import ResultTable
 from console.tui.warehouse.screen import HISTORY, WarehouseScreen
 from console.wiring.warehouse import FILE, warehouse_actions
 from tests.console.tui.workspaces import PATIENCE_S, Opened, run_hours, screen_text, until, workspace
+from warehouse.opened import Opened as OpenedResult
 
 REVENUE = (
     "SELECT year, SUM(total_sales_amount) AS revenue FROM Sales_Transactions_Table "
@@ -89,6 +93,28 @@ async def test_a_statement_is_answered_from_an_aggregate_and_kept_in_the_history
         await shows(app, "revenue", "2026", "3 rows", "from Yearly_Region")
     entries = QueryHistory(shop[0].home / HISTORY).entries()
     assert [(entry.sql, entry.outcome, entry.rows) for entry in entries] == [(REVENUE, Outcome.DONE, 3)]
+
+
+async def test_a_result_that_comes_as_it_is_cancelled_is_closed_and_told_as_cancelled(
+    consoles: list[Opened], shop: tuple[Settings, dict[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = opened(consoles, shop)
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await ready(app)
+        made, open_ = list[OpenedResult](), screen.queries.open
+
+        def late(text: str, *, stop: threading.Event, **how: Any) -> OpenedResult:
+            made.append(open_(text, stop=stop, **how))
+            stop.set()
+            return made[0]
+
+        monkeypatch.setattr(screen.queries, "open", late)
+        await write(app, pilot, REVENUE)
+        await pilot.press("f5")
+        await shows(app, "not answered", "cancelled")
+        assert made[0].result._closed
+    entries = QueryHistory(shop[0].home / HISTORY).entries()
+    assert [entry.outcome for entry in entries] == [Outcome.STOPPED]
 
 
 async def test_enter_on_a_table_of_the_catalogue_shows_its_rows_and_leaves_the_editor_as_it_is(
@@ -207,6 +233,39 @@ async def test_a_join_chosen_in_the_diagram_is_a_query_in_an_empty_editor(
         await until(lambda: "JOIN" in screen.editor.text, lambda: screen.editor.text)
         await pilot.press("f5")
         await shows(app, "quantity_sold", "3,000 rows")
+
+
+async def test_a_join_leaves_a_statement_that_is_there_alone(
+    consoles: list[Opened], shop: tuple[Settings, dict[str, str]]
+) -> None:
+    app = opened(consoles, shop)
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await ready(app)
+        screen.editor.open_tab("SELECT city FROM Weather_Readings", database="weather")
+        await pilot.press("f3")
+        await until(lambda: isinstance(app.screen, DiagramScreen), "the diagram")
+        await pilot.press("left", "enter")
+        await until(lambda: "JOIN" in screen.editor.text, lambda: screen.editor.text)
+        assert screen.editor.text.startswith("SELECT s.store_name")
+        assert screen.editor.database == "warehouse"
+        await pilot.press("f7")
+        await until(lambda: screen.editor.text == "SELECT city FROM Weather_Readings", lambda: screen.editor.text)
+        await pilot.press("ctrl+t")
+        await until(lambda: screen.editor.database == "warehouse", "a new tab asks the warehouse")
+
+
+async def test_only_a_question_that_can_be_asked_is_saved(
+    consoles: list[Opened], shop: tuple[Settings, dict[str, str]]
+) -> None:
+    app = opened(consoles, shop)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await ready(app)
+        await write(app, pilot, "SELECT regoin FROM Store_Table")
+        await pilot.press("ctrl+s")
+        await until(lambda: isinstance(app.screen, SaveQuestion), "the form")
+        await pilot.press(*"Regions", "enter")
+        await shows(app, "no column regoin")
+    assert not (shop[0].home / "questions").exists()
 
 
 async def test_the_weather_readings_are_a_second_database(
