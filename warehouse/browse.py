@@ -14,13 +14,14 @@ state of the data, never of half a load; `has_changed` says when that is no long
 from __future__ import annotations
 
 import _thread
+import logging
 import os
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 
 from warehouse.anchors import Anchors, find_anchors, row_count_of
-from warehouse.errors import QueryStopped, WarehouseError
+from warehouse.errors import QueryStopped, StoreError, WarehouseError
 from warehouse.governed import Parameters, Session, columns_of
 from warehouse.key_walk import keyed_rows
 from warehouse.keyed import KeyedRows
@@ -37,6 +38,7 @@ ALL_ROWS = QueryLimits(rows=0)
 CANCELLED = "the query was cancelled; nothing was changed"
 
 Row = tuple[Cell, ...]
+log = logging.getLogger(__name__)
 
 
 class Result:
@@ -164,7 +166,9 @@ class Result:
         deadline.also_ends(self._stop.is_set, CANCELLED)
         names = ", ".join(f"c{n}" for n in range(len(self.columns)))
         if self._spool and self._spooler:
-            whole = f"shown_rows({names}) AS (SELECT * FROM {self._spool})"  # noqa: S608 - own names
+            # The spool holds one row more than the limit, which tells that there are more.
+            part = f" WHERE rowid <= {self._limit}" if self._limit else ""
+            whole = f"shown_rows({names}) AS (SELECT {names} FROM {self._spool}{part})"  # noqa: S608 - own names
             text = f"WITH {whole}, {about.format(rows='shown_rows')}"
             with self._spool_turn:
                 self._refuse_closed()
@@ -250,6 +254,7 @@ class Result:
         with self._proof:
             if not self._looked_for_keys:
                 with turn:
+                    self._refuse_closed()
                     self._keyed = self._prove(session)
                 self._looked_for_keys = True
             return self._keyed
@@ -284,6 +289,9 @@ class Result:
             self._find_places(session, keyed)
         except WarehouseError as error:
             self.problem = None if self._unneeded.is_set() else error
+        except Exception as error:
+            log.exception("the rest of a result could not be prepared")
+            self.problem = StoreError(f"the rest of the result cannot be had: {error}")
         finally:
             self._done.set()
             self._ended.set()

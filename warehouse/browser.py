@@ -19,7 +19,7 @@ from warehouse.limits import QueryLimits
 from warehouse.navigator import Route
 from warehouse.opened import BROWSING, Database, Kind, Opened, kinds
 from warehouse.question_files import Question, values_of
-from warehouse.questions import as_of_note, why
+from warehouse.questions import as_of_notes, why
 from warehouse.shaping import PLAIN, Shape
 
 KEPT = 2
@@ -83,7 +83,7 @@ class Browser:
         opened = self._opened(engine, question.sql, route, parameters, PLAIN, limits, stop, started_s)
         if question.facts_sql is not None:
             opened.because = why(opened.source, from_facts=not aggregates)
-        opened.notes = (as_of_note(day, asked=as_of is not None), *opened.notes)
+        opened.notes = (*as_of_notes(question, day, asked=as_of is not None), *opened.notes)
         return opened
 
     def reshape(self, opened: Opened, shape: Shape, *, stop: threading.Event | None = None) -> Opened:

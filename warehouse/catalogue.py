@@ -13,13 +13,13 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 
 from warehouse.anchors import FACT_COUNT
+from warehouse.database import DAMAGED
 from warehouse.errors import QueryStopped, StoreBusy, StoreDamaged, StoreError
 from warehouse.governed import Source
 from warehouse.joins import Join
 from warehouse.models import AGGREGATES, DIMENSIONS, FACT, SENSITIVE
 from warehouse.ports import Showing
 from warehouse.publish import mark_of
-from warehouse.sql_errors import DAMAGED
 
 BOOKKEEPING = ("migration", "batch")
 STEPS_BETWEEN_LOOKS = 20_000  # virtual machine steps after which counting asks whether to stop

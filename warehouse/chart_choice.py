@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from warehouse.models import Cell
@@ -23,6 +23,7 @@ ChartKind = Literal["bars", "lines", "sparkline", "none"]
 Rows = Sequence[Sequence[Cell]]
 MOST_SERIES = 6
 MOST_LABELS = 60  # bars that somebody still looks through
+MOST_DRAWN = 1e300  # the difference of two numbers is then finite too
 OTHER = "other"
 NOTHING = "–"
 
@@ -121,7 +122,7 @@ def pivot(rows: Rows, choice: ChartChoice) -> ChartData:
         return ChartData((), ())
     if choice.label is None:
         values = tuple(_number(row[choice.value]) for row in rows)
-        return ChartData(tuple(str(n) for n in range(1, len(values) + 1)), (("", values),))
+        return _within_reach(ChartData(tuple(str(n) for n in range(1, len(values) + 1)), (("", values),)))
     parts = choice.period or (choice.label,)
     cells: dict[tuple[str, ...], dict[tuple[Cell, ...], float]] = {}
     labels: dict[tuple[Cell, ...], None] = {}
@@ -139,7 +140,19 @@ def pivot(rows: Rows, choice: ChartChoice) -> ChartData:
         left_out = "; ".join(filter(None, [left_out, f"{len(order) - MOST_LABELS:,} more labels are left out"]))
         order = order[:MOST_LABELS]
     series = tuple((name, tuple(line.get(at) for at in order)) for name, line in kept)
-    return ChartData(tuple(_label(at) for at in order), series, left_out)
+    return _within_reach(ChartData(tuple(_label(at) for at in order), series, left_out))
+
+
+def _within_reach(data: ChartData) -> ChartData:
+    """The same without numbers, or sums, so large that no scale reaches from one to another."""
+    series = tuple(
+        (name, tuple(value if value is not None and abs(value) < MOST_DRAWN else None for value in values))
+        for name, values in data.series
+    )
+    if series == data.series:
+        return data
+    left_out = "; ".join(filter(None, [data.left_out, f"numbers of {MOST_DRAWN:g} and more are left out"]))
+    return replace(data, series=series, left_out=left_out)
 
 
 def _none(because: str) -> ChartChoice:

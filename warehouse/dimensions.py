@@ -245,5 +245,7 @@ def _require(table: str, names: Sequence[str]) -> None:
         ]
         missing = ["unit_price" if name == "unit_price_cents" else name for name in missing]
     if missing:
-        found = ", ".join(shown(name) for name in names[:20]) or "none"
+        if not names:
+            raise DataRefused(f"the file is empty: expected a header line with {', '.join(missing)}")
+        found = ", ".join(shown(name) for name in names[:20])
         raise DataRefused(f"expected a column {', '.join(missing)}, found the columns {found}")

@@ -242,7 +242,11 @@ def _cannot(folder: Path, error: OSError) -> str:
     return f"the export cannot be written to {folder}: {reason}; nothing was left. Check that the folder is writable."
 
 
-def batches_of(cursor: sqlite3.Cursor, rows: int = ROWS_A_BATCH) -> Iterator[list[tuple[Cell, ...]]]:
-    """The rows of a running query, a batch at a time."""
-    while batch := cursor.fetchmany(rows):
+def batches_of(cursor: sqlite3.Cursor, *, most: int = 0, rows: int = ROWS_A_BATCH) -> Iterator[list[tuple[Cell, ...]]]:
+    """The rows of a running query, a batch of `rows` at a time; `most` of them, 0 for all."""
+    left = most
+    while batch := cursor.fetchmany(min(rows, left) if most else rows):
         yield batch
+        left -= len(batch)
+        if most and not left:
+            return

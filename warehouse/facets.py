@@ -5,6 +5,7 @@ Values are told apart as SQLite does it: 1 and 1.0 are one value, 1 and '1' are 
 
 from __future__ import annotations
 
+import re
 import threading
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ from warehouse.models import Cell
 from warehouse.opened import Kind, Opened
 
 FACETS = 200
+KEY = re.compile(r"(?:\w*_)?(?:id|key|year|month_number|day)", re.IGNORECASE)  # numbers that nobody adds up
 BINS = 20
 
 COUNTED = (
@@ -117,17 +119,19 @@ def summary_of(opened: Opened, column: int, *, stop: threading.Event | None = No
     whole = (_whole(high) << 31) + _whole(low)
     other = float(rest or 0)
     total: int | float = whole / 100 + other if money else whole + other if other else whole
+    name = opened.columns[column]
+    adds_up = bool(count) and KEY.fullmatch(name) is None
     return ColumnSummary(
-        column=opened.columns[column],
+        column=name,
         kind=kind,
         rows=_whole(rows),
         nulls=_whole(nulls),
         distinct=_whole(distinct),
         least=least,
         most=most,
-        mean=total / count if count else None,
-        total=total if count else None,
-        histogram=tuple(histogram) if steps else (),
+        mean=total / count if adds_up else None,
+        total=total if adds_up else None,
+        histogram=tuple(histogram) if steps and KEY.fullmatch(name) is None else (),
     )
 
 

@@ -46,9 +46,8 @@ def _check(parser: sqlite3.Connection, text: str, start: int, statement: str) ->
     except QueryRefused as error:
         if error.position is None:
             raise
-        told = str(error).removesuffix(where(statement, error.position))
-        position = start + error.position
-        raise QueryRefused(told + where(text, position), position=position) from None
+        before, after = where(statement, error.position), where(text, start + error.position)
+        raise QueryRefused(str(error).replace(before, after), position=start + error.position) from None
 
 
 def _parser_says(parser: sqlite3.Connection, statement: str) -> str:

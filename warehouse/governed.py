@@ -22,13 +22,14 @@ from types import TracebackType
 from typing import Self
 
 from warehouse.authorizer import Authorizer
+from warehouse.database import DAMAGED
 from warehouse.errors import QueryRefused, QueryStopped, StoreBusy, StoreDamaged, StoreError
-from warehouse.limits import CACHE_KIB, Deadline, QueryLimits, apply_limits
+from warehouse.limits import CACHE_KIB, Deadline, QueryLimits, apply_limits, limit_temp
 from warehouse.masking import decide, install_views, reads_sealed, refuse_sealed
 from warehouse.models import Cell
 from warehouse.ports import CellCipher, ColumnGuard, Showing
 from warehouse.printf import install_printf
-from warehouse.sql_errors import DAMAGED, in_words
+from warehouse.sql_errors import Names, in_words
 from warehouse.sql_text import Token, at_most, one_select
 from warehouse.temp_room import room_for_one
 
@@ -181,7 +182,7 @@ class Session:
     ) -> Iterator[sqlite3.Cursor]:
         """The running query, at most `rows` rows of it; what goes wrong within is told in words."""
         text, found = self._permitted(sql, parameters)
-        limited = text if rows is None else at_most(text, found, rows, offset)
+        limited = at_most(text, found, rows, offset)
         with self.governed(text, deadline) as connection:
             cursor = connection.execute(limited, parameters or {})
             before = self._read.pop(text, frozenset())  # SQLite asks once for a statement that it keeps
@@ -201,7 +202,7 @@ class Session:
         Its columns are c0, c1, …, and its rows are numbered from 1. Raises `QueryStopped` if the disk has no room.
         """
         text, found = self._permitted(sql, parameters)
-        limited = text if rows is None else at_most(text, found, rows)
+        limited = at_most(text, found, rows)
         name = f"spool_{secrets.token_hex(16)}"
         with self._own_statement() as connection:
             connection.execute(f"CREATE TEMP TABLE {name} ({', '.join(f'c{n}' for n in range(columns))})")
@@ -264,7 +265,18 @@ class Session:
             return self._of_the_store(error)
         if "disk I/O error" in str(error):
             return QueryStopped("the disk failed, or has no room for what the query keeps there; nothing was changed")
-        return in_words(text, error, self.authorizer.reason, self._parses)
+        return in_words(text, error, self.authorizer.reason, self._parses, self._names)
+
+    def _names(self) -> Names:
+        """What the authorizer lets a query name; the inner views are none of it."""
+        with self._own_statement() as connection:
+            found = connection.execute(
+                "SELECT m.name, c.name FROM (SELECT name FROM main.sqlite_master"
+                " UNION SELECT name FROM sqlite_temp_master) AS m JOIN pragma_table_xinfo(m.name) AS c"
+            ).fetchall()
+        mine = [(str(table), str(column)) for table, column in found if str(table).lower() in self._seen]
+        tables, columns = (tuple(dict.fromkeys(part)) for part in zip(*mine, strict=True)) if mine else ((), ())
+        return Names(self.source.name, tables, columns)
 
     def _of_the_store(self, error: sqlite3.Error) -> StoreError:
         if any(sign in str(error) for sign in DAMAGED):
@@ -317,12 +329,14 @@ class Session:
         inner: dict[str, str] = {}
         if self.source.sealed and any(table.lower() in names for table, _ in self.showing):
             if Showing.CLEAR in self.showing.values():
-                # What was opened is not sorted on a disk. This drops whatever is TEMP, so it comes first.
+                # What was opened is not sorted on a disk. This drops all that is TEMP, so it comes first.
                 connection.execute("PRAGMA temp_store = MEMORY")
+                limit_temp(connection)
             inner = install_views(connection, self.showing, self._cipher)
         for name, select in self.source.views:
             connection.execute(f"CREATE TEMP VIEW {name} AS {select}")
             names.add(name.lower())
+        self._seen = frozenset(names)
         masked = {column for column, showing in self.showing.items() if showing is not Showing.CLEAR}
         if self._cipher is None:
             masked = set(self.showing)

@@ -32,6 +32,7 @@ _WALKED = re.compile(
 )
 _LOOKED_UP = re.compile(r"SEARCH .+ USING INTEGER PRIMARY KEY \(rowid=\?\)(?: LEFT-JOIN)?")
 _WITHIN = re.compile(r"(?:CORRELATED )?(?:SCALAR|LIST) SUBQUERY \d+")
+_ALL_SORTED = "USE TEMP B-TREE FOR ORDER BY"
 _SORTED = re.compile(r"USE TEMP B-TREE FOR (?:RIGHT PART OF )?ORDER BY")
 
 
@@ -68,6 +69,9 @@ def keyed_rows(
         return None
     terms = [] if shape.order else split_at_commas(order) if order else []
     by_key = not sorts and _is_key(terms, listed, alias, layout.key)
+    downwards = any(order.descending for order in shape.order) or any(_downwards(term) for term in terms)
+    if len(layout.key) > 1 and downwards and sorts != _ALL_SORTED:
+        return None  # SQLite may walk the key from its end: rows that the order takes for equal then come backwards
     keyed = KeyedRows(
         listed=text[listed[0].start : listed[-1].end],
         source=text[source[0].start : source[-1].end],
@@ -83,7 +87,7 @@ def keyed_rows(
         prefix=unused_name("shown_rows", {token.name.lstrip(":@$") for token in found}),
     )
     given = {**parameters, **keyed.values, **dict.fromkeys(keyed.from_key, 0)}
-    if _walk(session, keyed.window(), given) != (alias, False) or _walk(session, keyed.from_the_end(), given) is None:
+    if _walk(session, keyed.window(), given) != (alias, "") or _walk(session, keyed.from_the_end(), given) is None:
         return None
     return _without_joins(session, keyed, text, driver, joined, layouts, given)
 
@@ -196,8 +200,8 @@ def _one_row_each(driver: _Joined, joined: list[_Joined], layouts: Mapping[str, 
     return known == {table.alias for table in joined} and not driver.left
 
 
-def _walk(session: Session, text: str, parameters: Parameters | None) -> tuple[str, bool] | None:
-    """The alias that SQLite's plan walks by its key while it looks all others up, and whether it sorts."""
+def _walk(session: Session, text: str, parameters: Parameters | None) -> tuple[str, str] | None:
+    """The alias that SQLite's plan walks by its key while it looks all others up, and how it sorts, empty if not."""
     try:
         plan = session.plan(text, parameters)
     except QueryRefused:
@@ -207,7 +211,13 @@ def _walk(session: Session, text: str, parameters: Parameters | None) -> tuple[s
     first = _WALKED.fullmatch(steps[0]) if steps else None
     if first is None or not all(map(_LOOKED_UP.fullmatch, steps[1 : len(steps) - sorts])):
         return None
-    return str(first["scan"] or first["search"]).lower(), sorts
+    return str(first["scan"] or first["search"]).lower(), steps[-1] if sorts else ""
+
+
+def _downwards(term: list[Token]) -> bool:
+    """Whether a term of ORDER BY is descending."""
+    rest = term[:-2] if len(term) > 2 and term[-2].name == "nulls" else term
+    return rest[-1].kind == "word" and rest[-1].name == "desc"
 
 
 def _both_ways(text: str, term: list[Token]) -> tuple[str, str]:
@@ -216,7 +226,9 @@ def _both_ways(text: str, term: list[Token]) -> tuple[str, str]:
     if len(rest) > 2 and rest[-2].name == "nulls":
         nulls = f" NULLS {'LAST' if rest[-1].name == 'first' else 'FIRST'}"
         rest = rest[:-2]
-    way = rest.pop().name if rest[-1].kind == "word" and rest[-1].name in ("asc", "desc") else "asc"
+    way = "desc" if _downwards(term) else "asc"
+    if rest[-1].kind == "word" and rest[-1].name in ("asc", "desc"):
+        rest.pop()
     turned = text[rest[0].start : rest[-1].end] + (" ASC" if way == "desc" else " DESC") + nulls
     return text[term[0].start : term[-1].end], turned
 

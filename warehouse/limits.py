@@ -13,7 +13,7 @@ from warehouse.sql_text import MAX_CHARACTERS
 
 STEPS_BETWEEN_LOOKS = 10_000  # about 0.2 ms of SQLite's virtual machine
 CACHE_KIB = 8_192  # also what a sort may hold in memory; beyond it, SQLite sorts in unlinked files
-MAX_TEMP_PAGES = 262_144  # of 4 KiB: what one spooled result may take on the disk
+MAX_TEMP_PAGES = 262_144  # of 4 KiB: what one spooled result may take on the disk, or in memory where cells are clear
 
 SQLITE_LIMITS = {
     sqlite3.SQLITE_LIMIT_ATTACHED: 0,  # mode=ro alone would still let ATTACH write another file
@@ -42,6 +42,11 @@ def apply_limits(connection: sqlite3.Connection) -> None:
     for category, value in SQLITE_LIMITS.items():
         connection.setlimit(category, value)
     connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+    limit_temp(connection)
+
+
+def limit_temp(connection: sqlite3.Connection) -> None:
+    """Limit what the TEMP tables of a connection may take, on the disk or in memory."""
     connection.execute(f"PRAGMA temp.max_page_count = {MAX_TEMP_PAGES}")
 
 
@@ -89,5 +94,5 @@ class Deadline:
         if self._ended is not None and time.monotonic() < self._ends_at:
             return QueryStopped(self._because)
         return QueryStopped(
-            f"the query took longer than {self.timeout_s:g} s and was stopped; narrow it, or allow more with --timeout"
+            f"the query took longer than {self.timeout_s:g} s and was stopped; narrow it, or raise the limit"
         )

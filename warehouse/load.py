@@ -50,8 +50,9 @@ def load(
     """Load the CSV or Parquet file `path` into `table`, whole or not at all; the aggregates are current afterwards.
 
     A row whose key is there already changes what differs, or nothing; of several lines with one key the last counts.
-    What is written meanwhile lies in `scratch_dir`. `progress` is told how much of the file is read. Raises `DataRefused` for a file that is not rows of this table,
-    `EngineMissing` for Parquet without its extra, `QueryStopped`, and a `StoreError`.
+    What is written meanwhile lies in `scratch_dir`; `progress` is told how much of the file is read. Raises
+    `DataRefused` for a file that is not rows of this table, `EngineMissing` for Parquet without its extra,
+    `QueryStopped`, and a `StoreError`.
     """
     started_s = time.monotonic()
     with closing(_open(path, table)) as reader, warehouse.writing(stop) as connection:

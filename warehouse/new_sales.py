@@ -57,7 +57,8 @@ def take(
 ) -> int | None:
     """Put the sales of a file, and what they add to the aggregates, into SQLite: how many, None if that cannot be.
 
-    `scratch_dir` is where that folder is made; `tell` hears which part of the work is done. Raises `QueryStopped`, and a `StoreError`.
+    `scratch_dir` is where that folder is made; `tell` hears which part of the work is done. Raises
+    `QueryStopped`, and a `StoreError`.
     """
     if relation.rows < LEAST_ROWS or (sale := _sale(relation)) is None:
         return None

@@ -70,7 +70,7 @@ def kinds(columns: Sequence[str], rows: Sequence[tuple[Cell, ...]]) -> tuple[Kin
 def _kind(name: str, cells: Sequence[Cell]) -> Kind:
     types = {type(cell) for cell in cells if cell is not None}
     if not types:
-        return Kind.NONE
+        return Kind.MONEY if MONEY.fullmatch(name.strip()) else Kind.NONE
     if types <= {int, float}:
         if MONEY.fullmatch(name.strip()):
             return Kind.MONEY

@@ -42,6 +42,7 @@ def draft_of(statement: str) -> Draft:
 
     Raises `QueryRefused` where it is not one SELECT.
     """
+    one_select(statement)  # of the whole first, so that a refusal points at a place of it
     lines = statement.splitlines()
     title, declared, at = "", {}, 0
     for at, line in enumerate(lines):  # noqa: B007 – where the header ends is used behind it

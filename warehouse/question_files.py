@@ -96,6 +96,8 @@ def values_of(question: Question, as_of: date, given: Mapping[str, str]) -> dict
     known = {parameter.name: parameter for parameter in question.parameters}
     for name in given:
         if name not in known:
+            if name in FROM_AS_OF:
+                raise QueryRefused(f"{name} comes from the as-of date and is not set: give --as-of YYYY-MM-DD")
             raise QueryRefused(f"{question.name} has no parameter {name!r}; it has {', '.join(known) or 'none'}")
     values: dict[str, Cell] = {}
     for name, parameter in known.items():
@@ -105,6 +107,8 @@ def values_of(question: Question, as_of: date, given: Mapping[str, str]) -> dict
             raise QueryRefused(f"{question.name} needs {name} ({parameter.kind}): give --set {name}=VALUE")
         else:
             values[name] = parameter.default
+    if (as_of.year, as_of.month) == (date.min.year, date.min.month):
+        raise QueryRefused(f"the as-of date {as_of} has no month before it: expected a later one")
     before = as_of.replace(day=1) - timedelta(days=1)
     derived: dict[str, Cell] = {
         "as_of": as_of.isoformat(),
@@ -113,8 +117,17 @@ def values_of(question: Question, as_of: date, given: Mapping[str, str]) -> dict
         "last_month_year": before.year,
         "last_month": before.month,
     }
-    used = _used(question.sql) | (_used(question.facts_sql) if question.facts_sql else set())
+    used = _all_used(question)
     return values | {name: value for name, value in derived.items() if name in used}
+
+
+def depends_on_date(question: Question) -> bool:
+    """Whether the answer is another one as of another date."""
+    return not _all_used(question).isdisjoint(FROM_AS_OF)
+
+
+def _all_used(question: Question) -> set[str]:
+    return _used(question.sql) | (_used(question.facts_sql) if question.facts_sql else set())
 
 
 def _text_of(path: Path) -> str:

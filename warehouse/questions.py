@@ -14,7 +14,14 @@ from warehouse.errors import DataRefused, QueryRefused
 from warehouse.governed import Parameters
 from warehouse.limits import QueryLimits
 from warehouse.models import Answer
-from warehouse.question_files import BadQuestion, Question, builtin_questions, user_questions, values_of
+from warehouse.question_files import (
+    BadQuestion,
+    Question,
+    builtin_questions,
+    depends_on_date,
+    user_questions,
+    values_of,
+)
 
 NEWEST_MONTH = """
     SELECT year, month_number, SUM(transaction_count) FROM Monthly_Store_Category_Aggregate_Table
@@ -82,7 +89,7 @@ def ask(
     limits: QueryLimits | None = None,
     stop: threading.Event | None = None,
 ) -> Answer:
-    """The answer to a question; without `as_of`, as of the last day with sales, which a note names."""
+    """The answer to a question; without `as_of`, as of the last day with sales, which a note names if it matters."""
     day = as_of or engine.last_day()
     parameters = values_of(question, day, values or {})
     if question.facts_sql is None:
@@ -93,12 +100,13 @@ def ask(
         answer = engine.answer(sql, parameters, aggregates=False, limits=limits, stop=stop)
         if not engine.facts_only:
             answer = replace(answer, because=why(answer.source, from_facts=from_facts))
-    return replace(answer, notes=(as_of_note(day, asked=as_of is not None), *answer.notes))
+    return replace(answer, notes=(*as_of_notes(question, day, asked=as_of is not None), *answer.notes))
 
 
-def as_of_note(day: date, *, asked: bool) -> str:
-    """The as-of date, and where it comes from."""
-    return f"as of {day.isoformat()} ({'as asked' if asked else 'the last day with sales'})"
+def as_of_notes(question: Question, day: date, *, asked: bool) -> tuple[str, ...]:
+    """The as-of date, and where it comes from; nothing for a question that uses none."""
+    told = f"as of {day.isoformat()} ({'as asked' if asked else 'the last day with sales'})"
+    return (told,) if depends_on_date(question) else ()
 
 
 def last_day_in_sqlite(engine: Engine) -> date:

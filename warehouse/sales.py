@@ -195,7 +195,9 @@ def _positions(names: Sequence[str]) -> dict[str, int]:
     if AMOUNT not in at and AMOUNT_CENTS not in at:
         missing.append(AMOUNT)
     if missing:
-        found = ", ".join(shown(name) for name in names[:20]) or "none"
+        if not names:
+            raise DataRefused(f"the file is empty: expected a header line with {', '.join(missing)}")
+        found = ", ".join(shown(name) for name in names[:20])
         raise DataRefused(f"expected a column {', '.join(missing)}, found the columns {found}")
     return at
 

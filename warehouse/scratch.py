@@ -1,4 +1,4 @@
-"""Folders for what a piece of work writes beside the database while it lasts: they lie in the workspace, and go with it.
+"""Folders for what a piece of work writes beside the database while it lasts: in the workspace, and gone with it.
 
 1. Whoever works in a folder holds a lock on it, which ends with the process, however that ends.
 2. Before a folder is made, those of its kind that nobody holds are removed: killed processes left them.

@@ -3,21 +3,47 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
 
 from warehouse.errors import QueryRefused, QueryStopped
+from warehouse.keywords import meant_word
+from warehouse.models import AGGREGATES, DIMENSIONS, FACT
 from warehouse.sql_text import Token, shown, tokens, where
 
-DAMAGED = ("malformed", "not a database", "disk image")
 MAX_PLACES_TRIED = 200
+MOST_NAME = 100  # characters of a name in a message
+DATABASES = {"warehouse": "the warehouse", "weather": "the weather readings"}
+_TABLES_OF = {"warehouse": (FACT, *DIMENSIONS, *AGGREGATES), "weather": ("Weather_Readings",)}
+_LIKE = 0.6  # of difflib's 0 to 1
 
 _NEAR = re.compile(r'near "(.*)": (.*)', re.DOTALL)
 _NO_SUCH = re.compile(r"no such (column|table|function): (.+)|ambiguous column name: (.+)")
+_NOT_BOUND = re.compile(r"binding parameter :?(\w+)\.")
 _TOO_BIG = ("too big", "too large", "too many", "too deep", "overflow", "pattern too complex", "too much data")
 
 
-def in_words(text: str, error: Exception, denied: str, parses: Callable[[str], str]) -> QueryRefused | QueryStopped:
-    """The error to raise for what SQLite said; `denied` is the authorizer's reason, `parses` asks SQLite's parser."""
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What a query may name: the database, its tables and their columns, as they are written there."""
+
+    database: str
+    tables: tuple[str, ...]
+    columns: tuple[str, ...]
+
+
+def in_words(
+    text: str,
+    error: Exception,
+    denied: str,
+    parses: Callable[[str], str],
+    names: Callable[[], Names] | None = None,
+) -> QueryRefused | QueryStopped:
+    """The error to raise for what SQLite said; `denied` is the authorizer's reason, `parses` asks SQLite's parser.
+
+    With `names`, a name that is not there is told with the one that is most like it.
+    """
     said = str(error)
     if '"LIMIT"' in said:
         said = parses(text) or said  # the limit that was put behind the text is not what its writer got wrong
@@ -29,11 +55,20 @@ def in_words(text: str, error: Exception, denied: str, parses: Callable[[str], s
         return QueryRefused("not permitted: only reading is permitted, and this writes")
     if near := _NEAR.match(said):
         position = _first_wrong(text, near[1], said, parses)
-        return _refused(f"{near[2]}: {shown(near[1])} is not expected there", text, position)
+        meant = meant_word(near[1]) or meant_word(_word_before(text, position))
+        return _refused(f"{near[2]}: {shown(near[1])} is not expected there", text, position, meant)
     if missing := _NO_SUCH.match(said):
         name = missing[2] or missing[3]
         kind = f"there is no {missing[1]}" if missing[1] else "more than one table has a column"
-        return _refused(f"{kind} {name}", text, _position_of(text, name))
+        elsewhere, meant = _instead(missing[1], name, names()) if names else ("", "")
+        return _refused(
+            f"{kind} {name if len(name) <= MOST_NAME else name[:MOST_NAME] + '…'}{elsewhere}",
+            text,
+            _position_of(text, name),
+            meant,
+        )
+    if unbound := _NOT_BOUND.search(said):
+        return _unbound(text, unbound[1])
     if "incomplete input" in said:
         return _refused("the query ends too early", text, len(text))
     if any(sign in said for sign in _TOO_BIG):
@@ -41,8 +76,44 @@ def in_words(text: str, error: Exception, denied: str, parses: Callable[[str], s
     return QueryRefused(f"the query cannot be carried out: {said}")
 
 
-def _refused(message: str, text: str, position: int | None) -> QueryRefused:
-    return QueryRefused(message + (where(text, position) if position is not None else ""), position=position)
+def _instead(kind: str | None, name: str, names: Names) -> tuple[str, str]:
+    """What to say of a name that is not there: in which database it is not, and what may have been meant."""
+    bare = name.rpartition(".")[2].strip("\"'`[]")
+    if kind == "table":
+        for database, tables in _TABLES_OF.items():
+            if database != names.database and bare.lower() in map(str.lower, tables):
+                there = DATABASES[database]
+                return f" in {DATABASES.get(names.database, names.database)}", f"; it is in {there}"
+    known = {"table": names.tables, "column": names.columns}.get(kind or "", ())
+    likely = _alike(bare, known)
+    return "", f"; did you mean {likely[0]}?" if likely else ""
+
+
+def _alike(written: str, known: Sequence[str]) -> list[str]:
+    """The name that is most like what is written, with and without the ending that tables have."""
+    if len(written) > MOST_NAME:
+        return []
+    whole = {name.lower(): name for name in reversed(known)}
+    short = {name.lower().removesuffix("_table"): name for name in reversed(known)} | whole
+    return [short[found] for found in get_close_matches(written.lower(), list(short), n=1, cutoff=_LIKE)]
+
+
+def _unbound(text: str, name: str) -> QueryRefused:
+    """A query that has a parameter is one of a question: only there is a value given."""
+    asked = (token for token in _tokens(text) if token.kind == "parameter" and token.text[1:] == name)
+    token = next(asked, None)
+    return _refused(
+        f"the statement asks for {token.text[:MOST_NAME] if token else ':' + name}",
+        text,
+        token.start if token else None,
+        ": save it as a question (Ctrl+S in the console, or a .sql file in questions/) and give the value there, "
+        "or write the value",
+    )
+
+
+def _refused(message: str, text: str, position: int | None, advice: str = "") -> QueryRefused:
+    place = where(text, position) if position is not None else ""
+    return QueryRefused(f"{message}{place}{advice}", position=position)
 
 
 def _first_wrong(text: str, near: str, said: str, parses: Callable[[str], str]) -> int | None:
@@ -51,6 +122,12 @@ def _first_wrong(text: str, near: str, said: str, parses: Callable[[str], str]) 
     if len(candidates) <= 1 or len(candidates) > MAX_PLACES_TRIED:
         return candidates[0].start if candidates else None
     return next((token.start for token in candidates if parses(text[: token.end]) == said), candidates[0].start)
+
+
+def _word_before(text: str, position: int | None) -> str:
+    """The word before a place: a mistyped keyword passes for an alias, and what follows it is not understood."""
+    before = [token for token in _tokens(text) if position is not None and token.start < position]
+    return before[-1].text if before and before[-1].kind == "word" else ""
 
 
 def _position_of(text: str, name: str) -> int | None:

@@ -12,6 +12,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from warehouse.errors import QueryRefused
+from warehouse.keywords import meant_word
 
 MAX_CHARACTERS = 100_000
 READING = ("SELECT", "WITH", "VALUES")
@@ -107,7 +108,9 @@ def one_select(text: str) -> tuple[str, list[Token]]:
     first = found[0]
     if first.text.upper() not in READING:
         raise QueryRefused(
-            f"only one SELECT is permitted, found {shown(first.text)}{where(text, first.start)}", position=first.start
+            f"only one SELECT is permitted, found {shown(first.text)}{where(text, first.start)}"
+            f"{meant_word(first.text, READING)}",
+            position=first.start,
         )
     for token, following in pairwise(found):
         if token.text == ";":
@@ -119,15 +122,20 @@ def one_select(text: str) -> tuple[str, list[Token]]:
     return text[: found[-1].end], found
 
 
-def at_most(text: str, found: list[Token], rows: int, offset: int = 0) -> str:
-    """`text` with a limit on its rows: one that SQLite knows of lets it sort only what is wanted."""
-    limit = f"\nLIMIT {rows}" + (f" OFFSET {offset}" if offset else "")
-    depth = 0
+def at_most(text: str, found: list[Token], rows: int | None, offset: int = 0) -> str:
+    """`text` with a limit on its rows, None for all: one that SQLite knows of lets it sort only what is wanted.
+
+    Which rows `(SELECT … LIMIT 5)` gives is SQLite's choice, and another one where what is around it has no limit; so
+    that is given one, and all rows are those of which the first were shown.
+    """
+    limit = f"\nLIMIT {-1 if rows is None else rows}" + (f" OFFSET {offset}" if offset else "")
+    depth, limited_within = 0, False
     for token in found:
         depth += (token.text == "(") - (token.text == ")")
         if depth == 0 and token.kind == "word" and token.name in ("limit", "values"):
             return f"SELECT * FROM (\n{text}\n){limit}" if offset else text  # noqa: S608 - the user's own SELECT, which it stays
-    return text + limit
+        limited_within |= token.kind == "word" and token.name == "limit"
+    return text if rows is None and not limited_within else text + limit
 
 
 def where(text: str, position: int) -> str:

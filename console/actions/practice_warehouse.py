@@ -102,6 +102,8 @@ class PracticeWarehouse:
         except (OSError, StoreError) as error:
             self._tell(BuildNews(BuildState.FAILED, problem=str(error)))
             return False
+        if self._stopped.is_set():  # meanwhile: `stop` may not have seen the process
+            self._process.terminate()
         self._tell(BuildNews(BuildState.BUILDING))
         self._thread = threading.Thread(target=self._follow, name="practice-warehouse", daemon=True)
         self._thread.start()

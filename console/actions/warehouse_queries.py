@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 from console.actions.permissions import VIEW_PIPELINES, WEATHER_PIPELINE, Permissions
 from console.actions.warehouse import MANAGE_WAREHOUSE, QUERY_WAREHOUSE, WAREHOUSE
 from warehouse import diagram
-from warehouse.browse import Result
 from warehouse.browser import Browser
 from warehouse.catalogue import DatabaseInfo, RowCounts, catalogue, row_counts, rows_of
 from warehouse.engines.duckdb import DuckdbEngine
@@ -31,7 +30,7 @@ from warehouse.models import Answer, Cell
 from warehouse.opened import Database, Opened
 from warehouse.publish import Publication
 from warehouse.question_draft import Draft, keep
-from warehouse.question_files import BadQuestion, Question
+from warehouse.question_files import FROM_AS_OF, BadQuestion, Question
 from warehouse.questions import Questions, ask
 from warehouse.shaping import PLAIN, Shape, shaped
 
@@ -98,8 +97,13 @@ class WarehouseQueries:
         return self._questions.all()
 
     def keep_question(self, name: str, draft: Draft, *, replace: bool = False) -> Path:
-        """Write a question into the workspace. Raises `QueryRefused`, OSError, and FileExistsError unless `replace`."""
+        """Write a question that can be asked into the workspace.
+
+        Raises `QueryRefused`, a `StoreError`, OSError, and FileExistsError unless `replace`.
+        """
         self._permissions.require(QUERY_WAREHOUSE, WAREHOUSE)
+        with self._open_session(self._sources["warehouse"]()) as session:
+            session.plan(draft.sql, dict.fromkeys((*draft.parameters, *FROM_AS_OF)))
         return keep(self._questions.folder, name, draft, replace=replace)
 
     def last_day(self) -> date:
@@ -142,12 +146,6 @@ class WarehouseQueries:
             if not how.check:
                 return Checked(answer, None)
             return _checked(answer, engine.answer(text, aggregates=False, limits=how.limits, stop=stop))
-
-    def plan(self, text: str, *, database: Database = "warehouse") -> list[tuple[int, int, str]]:
-        """SQLite's plan of one SELECT: (step, the step it belongs to, what it does)."""
-        self._require(database)
-        with self._open_session(self._sources[database]()) as session:
-            return session.plan(text)
 
     def explain(
         self,
@@ -199,13 +197,8 @@ class WarehouseQueries:
             self._open_session(self._sources[opened.database]()) as session,
             session.cursor(sql, parameters, deadline, rows=opened.limits.rows or None) as cursor,
         ):
-            return write(batches_of(cursor), opened.result.row_count())
-
-    def browse(self, text: str, *, database: Database = "warehouse", limits: QueryLimits | None = None) -> Result:
-        """The result of one governed SELECT as a window, which the caller closes."""
-        self._require(database)
-        source = self._sources[database]()
-        return Result(lambda: self._open_session(source), text, limits=limits)
+            # A query with a LIMIT of its own ends there, and not at the rows that were allowed.
+            return write(batches_of(cursor, most=opened.limits.rows), opened.result.row_count())
 
     def open(
         self,

@@ -16,6 +16,7 @@ from warehouse.models import Answer, Cell
 MONEY = re.compile(
     r"(?:\w*_amount|unit_price|(?:sum|min|max)\(\s*(?:\w+\.)?(?:total_sales_amount|unit_price)\s*\))", re.I
 )
+MOST_DECIMALS = 4  # in a table for people
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -52,7 +53,7 @@ def print_answer_csv(answer: Answer) -> None:
 def print_answer_table(answer: Answer) -> None:
     """A table with numbers aligned to the right."""
     money = _money(answer)
-    columns = [[_text_cell(row[index], two) for row in answer.rows] for index, two in enumerate(money)]
+    columns = [[_short_cell(row[index], two) for row in answer.rows] for index, two in enumerate(money)]
     for index, texts in enumerate(columns):
         cells = [row[index] for row in answer.rows]
         if any(isinstance(cell, int | float) for cell in cells):
@@ -76,6 +77,13 @@ def _json_cell(cell: Cell, money: bool) -> str:
 def _csv_cell(cell: Cell, money: bool) -> str:
     text = _text_cell(cell, money, null="")
     return "'" + text if isinstance(cell, str) and text.startswith(FORMULA) else text
+
+
+def _short_cell(cell: Cell, money: bool) -> str:
+    """For people: a fraction with at most four decimals; one that these would hide stays as it is."""
+    if money or not isinstance(cell, float) or not math.isfinite(cell) or 0 < abs(cell) < 0.00005:
+        return _text_cell(cell, money)
+    return str(round(cell, MOST_DECIMALS))
 
 
 def _text_cell(cell: Cell, money: bool, *, null: str = "–") -> str:

@@ -18,6 +18,13 @@ class Parser(argparse.ArgumentParser):
         # What is no option though it begins with a minus: by default a number, here a position (-33.87,151.21) too.
         self._negative_number_matcher = re.compile(r"-\d[\d.,+ -]*$")
 
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
+        """Unknown arguments are refused here, by the command that they were given to, whose help lists its own."""
+        found, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return found, unknown
+
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{_without_values(message)}; see `{self.prog} --help`")
 

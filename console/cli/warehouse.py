@@ -155,7 +155,8 @@ def _print_reports(reports: list[tuple[str, LoadReport | DataRefused]]) -> None:
         )
     for file, report in loaded:
         if report.rejects_file is not None:
-            say(f"{file}: {report.rejected:,} rows were rejected; lines and reasons are in {report.rejects_file}")
+            were = "row was" if report.rejected == 1 else "rows were"
+            say(f"{file}: {report.rejected:,} {were} rejected; lines and reasons are in {report.rejects_file}")
 
 
 def _exit(reports: list[LoadReport | DataRefused]) -> Exit:

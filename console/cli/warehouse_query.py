@@ -15,6 +15,7 @@ from console.cli.progress import stoppable
 from console.settings import Settings
 from console.wiring.warehouse_queries import warehouse_queries
 from warehouse.limits import QueryLimits
+from warehouse.question_files import Parameter
 
 
 def ask(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> Exit:
@@ -104,16 +105,28 @@ def _print(checked: Checked, arguments: Namespace) -> Exit:
         print_answer_table(answer)
     if not arguments.json:
         source = f"source {', '.join(answer.source)}; " if answer.source else ""
-        say("; ".join([f"{source}{len(answer.rows):,} rows in {answer.elapsed_ms:.1f} ms", *answer.notes]))
+        say("; ".join([f"{source}{_rows(len(answer.rows))} in {answer.elapsed_ms:.1f} ms", *answer.notes]))
         if arguments.explain:
             say(answer.because)
             say(" ".join(answer.sql.split()))
     if answer.truncated:
-        say(f"only the first {len(answer.rows):,} rows are shown; allow more with --limit")
+        shown = "row is" if len(answer.rows) == 1 else f"{len(answer.rows):,} rows are"
+        say(f"only the first {shown} shown; allow more with --limit")
     if checked.same is False:
         say("repair: `lakewarden warehouse refresh` rebuilds the aggregates; `warehouse check` says what is wrong")
         return Exit.DATA
     return Exit.DONE
+
+
+def _rows(count: int) -> str:
+    return f"{count:,} row{'' if count == 1 else 's'}"
+
+
+def _parameter(parameter: Parameter) -> str:
+    """`reg (text, required)` or `least=5`."""
+    if parameter.default is None:
+        return f"{parameter.name} ({parameter.kind}, required)"
+    return f"{parameter.name}={parameter.default!s}"
 
 
 def _list_questions(arguments: Namespace, settings: Settings) -> Exit:
@@ -136,10 +149,9 @@ def _list_questions(arguments: Namespace, settings: Settings) -> Exit:
             }
         )
     else:
-        print_table(
-            ["question", "what it answers", "parameters"],
-            [[q.name, q.title, ", ".join(f"{p.name}={p.default!s}" for p in q.parameters)] for q in found.values()],
-        )
+        rows = [[q.name, q.title, ", ".join(map(_parameter, q.parameters))] for q in found.values()]
+        columns = 3 if any(row[2] for row in rows) else 2
+        print_table(["question", "what it answers", "parameters"][:columns], [row[:columns] for row in rows])
         for file in bad:
             say(f"{file.path} is not a question: {file.problem}")
     return Exit.PARTLY if bad else Exit.DONE

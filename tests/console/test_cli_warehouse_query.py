@@ -54,6 +54,27 @@ def test_money_has_two_decimals_in_every_form(shop: Lakewarden) -> None:
     assert "-0.10" in shop("warehouse", "sql", sql).out
 
 
+def test_a_table_for_people_has_four_decimals_and_one_row_is_one_row(shop: Lakewarden) -> None:
+    sql = "SELECT 0.15431018450108505 AS share, 0.00001 AS little, 12345678.0 AS whole"
+    ended = shop("warehouse", "sql", sql)
+    assert ended.out.splitlines()[1].split() == ["0.1543", "1e-05", "12345678.0"]
+    assert "1 row in" in ended.err
+    assert "0.15431018450108505" in shop("warehouse", "sql", sql, "--json").out
+    assert "0.15431018450108505" in shop("warehouse", "sql", sql, "--csv").out
+
+
+def test_the_list_of_questions_says_which_values_are_needed(shop: Lakewarden) -> None:
+    assert "parameters" not in shop("warehouse", "ask").out
+    folder = shop.home / "questions"
+    folder.mkdir()
+    (folder / "mine.sql").write_text(
+        "-- title: Mine\n-- parameter: reg text\n-- parameter: least integer = 5\n"
+        "SELECT COUNT(*) AS n FROM Store_Table WHERE region = :reg AND store_id > :least"
+    )
+    assert "reg (text, required), least=5" in shop("warehouse", "ask").out
+    assert ask(shop, "ask", "mine", "--set", "reg=West")["notes"] == []
+
+
 def test_a_query_says_where_it_was_answered_and_checks_itself(shop: Lakewarden) -> None:
     sql = f"SELECT region, SUM(total_sales_amount) FROM {FACTS} JOIN Store_Table USING (store_id) GROUP BY region"
     answer = ask(shop, "sql", sql, "--explain", "--check")
@@ -90,6 +111,10 @@ def test_rows_beyond_the_limit_are_said_to_be_left_out(shop: Lakewarden) -> None
         (["ask", "revenue-by-category", "--as-of", "soon"], 64, "--as-of"),
         (["ask", "revenue-by-category", "--set", "x"], 64, "NAME=VALUE"),
         (["ask", "revenue-by-category", "--set", "x=1"], 64, "has no parameter 'x'"),
+        (["ask", "top-store-last-month", "--set", "as_of=2026-10-31"], 64, "give --as-of YYYY-MM-DD"),
+        (["sql", "SELECT 1", "--bogus"], 64, "see `lakewarden warehouse sql --help`"),
+        (["sql", "SELECT :reg"], 64, "the statement asks for :reg at line 1, column 8: save it as a question"),
+        (["sql", "SELECT 1 FROM Stores"], 64, "did you mean Store_Table?"),
         (["diagram", "cube"], 64, "star"),
     ],
 )

@@ -120,6 +120,18 @@ def test_stopping_ends_the_process_and_leaves_nothing_so_that_the_next_start_bui
     assert sales(settings) == PRACTICE_ROWS
 
 
+def test_a_process_that_starts_while_it_is_stopped_is_ended(news: list[BuildNews]) -> None:
+    def missing() -> bool:
+        build.stop()  # from another thread, before there is a process
+        return True
+
+    command = [sys.executable, "-c", "import signal; signal.pause()"]
+    build = PracticeWarehouse(missing=missing, command=command, environ=os.environ)
+    build.start(news.append)
+    assert build.wait(PATIENCE_S)
+    assert build.news.state is BuildState.STOPPED
+
+
 def test_a_killed_process_is_told_and_nothing_is_half(settings: Settings, make: Make, news: list[BuildNews]) -> None:
     build = make(settings)
     assert build.start(news.append)

@@ -22,6 +22,7 @@ from console.wiring.warehouse_queries import warehouse_queries
 from warehouse import practice_data
 from warehouse.browse import FIRST_ROWS
 from warehouse.errors import QueryRefused, QueryStopped
+from warehouse.limits import QueryLimits
 from warehouse.models import FACT, MASK
 from warehouse.shaping import Compare, Condition, Order, Shape
 
@@ -83,6 +84,18 @@ def test_a_result_of_few_rows_is_exported_as_it_is_shown(settings: Settings, que
         assert re.search(r"\d+\.\d\d,", done.path.read_text(encoding="utf-8"))
     finally:
         opened.result.close()
+
+
+@pytest.mark.parametrize("end", ["", " ORDER BY quantity_sold", " LIMIT 2500"])
+def test_no_more_rows_are_exported_than_the_limit_shows(queries: WarehouseQueries, end: str) -> None:
+    opened = queries.open(f"SELECT transaction_id FROM {FACT}{end}", limits=QueryLimits(rows=500))
+    try:
+        shown = opened.result.window(0, 1_000)
+        rows = lines(queries.export(opened, "csv").path)[1:]
+    finally:
+        opened.result.close()
+    assert rows == [[str(row[0])] for row in shown]
+    assert len(rows) == 500
 
 
 def test_masked_cells_are_exported_masked(queries: WarehouseQueries) -> None:

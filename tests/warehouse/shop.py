@@ -85,8 +85,8 @@ class Shop:
         )
 
     def load(self, table: str, path: Path, **options: Any) -> LoadReport:
-        folders = {"rejects_dir": self.exports, "scratch_dir": self.scratch}
-        return load(self.warehouse, table, path, cipher=self.cipher, now=NOW, **folders, **options)
+        how = {"cipher": self.cipher, "rejects_dir": self.exports, "scratch_dir": self.scratch, "now": NOW, **options}
+        return load(self.warehouse, table, path, **how)
 
     def load_rows(self, table: str, rows: Iterable[Sequence[object]]) -> LoadReport:
         """Load rows, the first of which is the header, as a CSV file."""

@@ -88,10 +88,17 @@ HOSTILE = [
     ("SELECT a, FROM (SELECT a, FROM b)", "'FROM' is not expected there at line 1, column 11"),
     ("SELECT store_id FROM", "ends too early at line 1, column 21"),
     ("SELECT nosuch FROM Store_Table", "there is no column nosuch at line 1, column 8"),
-    ("SELECT 1 FROM nosuch", "there is no table nosuch at line 1, column 15"),
+    (f"SELECT {'n' * 5_000} FROM Store_Table", f"there is no column {'n' * 100}… at line 1, column 8"),
+    ("SELECT 1 FROM nosuch", "there is no table nosuch at line 1, column 15$"),
+    ("SELECT Regoin FROM Store_Table", r"no column Regoin at line 1, column 8; did you mean region\?"),
+    ("SELECT 1 FROM Stores", r"there is no table Stores at line 1, column 15; did you mean Store_Table\?"),
+    ("SELECT 1 FROM cells_0123456789abcdef0123456789abcdef", "no table cells_[0-9a-f]{32} at line 1, column 15$"),
+    ("SELECT * FROM Weather_Readings", "in the warehouse at line 1, column 15; it is in the weather readings"),
+    ("selct 1", r"found 'selct' at line 1, column 1; did you mean SELECT\?"),
+    ("SELECT 1 FROM Store_Table WHRE 1", r"not expected there at line 1, column 32; did you mean WHERE\?"),
     ("SELECT nosuch(1)", "there is no function nosuch at line 1, column 8"),
     ("SELECT store_id FROM Store_Table a, Store_Table b", "more than one table has a column store_id"),
-    ("SELECT :x", "binding parameter"),
+    ("SELECT :x", "the statement asks for :x at line 1, column 8: save it as a question"),
     ("", "there is no query"),
     ("-- nothing", "there is no query"),
     ("\ud800", "a character that SQL does not have"),
@@ -291,6 +298,8 @@ BY_KEY = [  # rows that each belong to one of a table, in whatever order
     f"SELECT -transaction_id transaction_id FROM {FACTS} ORDER BY transaction_id",
     f"SELECT 7 AS transaction_id, store_id FROM {FACTS} ORDER BY transaction_id DESC",
     f"SELECT c.customer_name, s.store_id FROM {FACTS} s JOIN Customer_Table c USING (customer_id) ORDER BY 1 DESC, 2",
+    "SELECT * FROM Monthly_Sales_Aggregate_Table ORDER BY year, month_number",
+    "SELECT * FROM Monthly_Sales_Aggregate_Table ORDER BY total_quantity_sold DESC",
 ]
 SPOOLED = [  # rows of which that is not so, or not proven
     f"SELECT a.transaction_id FROM {FACTS} a JOIN Store_Table b ON b.store_id IN (1, 2)",
@@ -304,6 +313,11 @@ SPOOLED = [  # rows of which that is not so, or not proven
     f"SELECT transaction_id FROM {FACTS} WHERE transaction_id IN (SELECT transaction_id + 7 FROM {FACTS})",
     f"SELECT x.* FROM (SELECT store_id, transaction_id FROM {FACTS} ORDER BY store_id, transaction_id LIMIT 2000) x",
     "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2500) SELECT i, i % 7 FROM n",
+    # Walked from the end of the key, so that rows of one year come backwards.
+    "SELECT * FROM Monthly_Sales_Aggregate_Table ORDER BY year DESC",
+    "SELECT * FROM Monthly_Sales_Aggregate_Table WHERE year = 2026 ORDER BY year, month_number DESC, product_id",
+    # Which rows the inner limit gives depends on whether there is an outer one.
+    f"SELECT * FROM (SELECT transaction_id, quantity_sold FROM {FACTS} LIMIT 900) ORDER BY quantity_sold DESC",
 ]
 
 

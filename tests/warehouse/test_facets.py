@@ -141,9 +141,28 @@ def test_infinite_and_equal_numbers_have_a_histogram(browser: Browser) -> None:
 
 
 def test_a_filtered_and_limited_result_is_summed_as_it_is_shown(browser: Browser) -> None:
-    with open_(browser, f"SELECT transaction_id FROM {FACTS}", limits=QueryLimits(rows=1_000)) as opened:
+    with open_(browser, f"SELECT transaction_id AS number FROM {FACTS}", limits=QueryLimits(rows=1_000)) as opened:
         found = browser.summary(opened, 0)
     assert (found.rows, found.least, found.most, found.total) == (1000, 1, 1000, 500_500)
+
+
+def test_keys_are_not_added_up(browser: Browser) -> None:
+    with open_(browser, f"SELECT store_id FROM {FACTS}") as opened:
+        found = browser.summary(opened, 0)
+    assert (found.mean, found.total, found.histogram) == (None, None, ())
+    assert found.distinct > 1
+
+
+@pytest.mark.parametrize("order", ["", " ORDER BY quantity_sold", " LIMIT 2500"])
+def test_a_limited_result_is_counted_as_it_is_shown_when_all_of_it_is_kept(browser: Browser, order: str) -> None:
+    sql = f"SELECT transaction_id AS number, quantity_sold FROM {FACTS}{order}"
+    with open_(browser, sql, limits=QueryLimits(rows=1_000)) as opened:
+        early = browser.facets(opened, 1)
+        assert opened.result.wait(20)
+        late, summary = browser.facets(opened, 1), browser.summary(opened, 0)
+        shown = [row[0] for row in opened.result.window(0, 2_000)]
+    assert early == late
+    assert (late.rows, summary.rows, summary.total) == (1_000, 1_000, sum(map(int, map(str, shown))))
 
 
 def test_a_masked_column_is_one_value(shop: Shop, browser: Browser) -> None:

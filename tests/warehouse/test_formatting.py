@@ -21,7 +21,11 @@ def comments(text: str) -> list[str]:
 @given(selects())
 def test_the_query_is_the_same_its_comments_are_all_there_and_a_second_time_changes_nothing(text: str) -> None:
     laid_out = formatted(text)
-    assert sqlglot.parse_one(laid_out, read="sqlite") == sqlglot.parse_one(text, read="sqlite")
+    try:
+        meant = sqlglot.parse_one(text, read="sqlite")
+    except sqlglot.errors.ParseError:  # SQLite takes `a IN (…) + b`, sqlglot does not: there is nothing to compare with
+        meant = None
+    assert meant is None or sqlglot.parse_one(laid_out, read="sqlite") == meant
     assert comments(laid_out) == comments(text)
     assert formatted(laid_out) == laid_out
     assert not any(line != line.rstrip() for line in laid_out.split("\n"))

@@ -115,6 +115,15 @@ def test_a_result_is_sorted_and_filtered_again_while_the_first_stays_open(shop: 
             browser.reshape(opened, Shape((Order(3),)))
 
 
+def test_a_query_with_a_limit_of_its_own_keeps_its_rows_when_it_is_sorted(browser: Browser) -> None:
+    opened = browser.open(f"SELECT transaction_id, quantity_sold FROM {FACTS} LIMIT 900")
+    sorted_ = browser.reshape(opened, Shape((Order(1, descending=True),)))
+    with closing(opened.result), closing(sorted_.result):
+        assert opened.result.wait(20)
+        assert sorted_.result.wait(20)
+        assert sorted(sorted_.result.window(0, 1_000)) == sorted(opened.result.window(0, 1_000))
+
+
 def test_columns_have_kinds() -> None:
     names = (
         "id",
@@ -136,7 +145,7 @@ def test_columns_have_kinds() -> None:
         Kind.INTEGER, Kind.NUMBER, Kind.MONEY, Kind.MONEY, Kind.DATE,
         Kind.FLAG, Kind.BLOB, Kind.NONE, Kind.TEXT, Kind.TEXT,
     )  # fmt: skip
-    assert kinds(("a",), []) == (Kind.NONE,)
+    assert kinds(("a", "total_sales_amount"), [(None, None)]) == (Kind.NONE, Kind.MONEY)
 
 
 # ---- what is kept for the next one -------------------------------------------
@@ -190,7 +199,50 @@ def test_a_closed_result_says_so_and_never_stops_the_next(browser: Browser, orde
     with closing(after.result):
         with pytest.raises(QueryStopped, match="closed"):
             opened.result.window(500, 10)
+        with pytest.raises(QueryStopped, match="closed"):
+            opened.result.last(10)
         assert after.result.window(500, 1) == [(501,)]
+
+
+def test_a_result_closed_before_its_keys_were_looked_for_leaves_the_next_one_its_session(browser: Browser) -> None:
+    opened = browser.open(f"SELECT transaction_id FROM {FACTS}")
+    opened.result.close()
+    with closing(browser.open(f"SELECT transaction_id FROM {FACTS}").result) as after:
+        assert after._session is opened.result._session
+        before = after._session.tables_read(after.sql)
+        with pytest.raises(QueryStopped, match="closed"):
+            opened.result.last(10)
+        assert after._session.tables_read(after.sql) == before
+
+
+def test_whatever_goes_wrong_behind_a_result_is_told(
+    browser: Browser, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fails(*_arguments: object, **_options: object) -> None:
+        raise TypeError("unforeseen")
+
+    monkeypatch.setattr("warehouse.browse.find_anchors", fails)
+    with closing(browser.open(f"SELECT transaction_id FROM {FACTS}").result) as result:
+        assert result.wait(20)
+        assert str(result.problem) == "the rest of the result cannot be had: unforeseen"
+        assert result.window(500, 1) == [(501,)]
+    assert "could not be prepared" in caplog.text
+
+
+class Clear:
+    """Shows everything."""
+
+    def showing(self, table: str, column: str) -> Showing:
+        return Showing.CLEAR
+
+
+def test_what_a_clear_session_keeps_has_a_limit_too(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits_of_queries, "MAX_TEMP_PAGES", 20)
+    with closing(browser_of(shop, Clear())) as browser:
+        sql = f"SELECT a.transaction_id, b.store_id FROM {FACTS} a, Store_Table b"
+        with closing(browser.open(sql).result) as result:
+            assert result.wait(20)
+            assert "needs more room" in str(result.problem)
 
 
 # ---- hostile use ----------------------------------------------------------------
@@ -278,7 +330,8 @@ def test_hostile_column_names_are_only_names(browser: Browser) -> None:
 
 BOMBS = [
     "WITH RECURSIVE x(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM x) SELECT i FROM x",
-    f"SELECT b.quantity_sold FROM {FACTS} a, {FACTS} b, {FACTS} c",
+    # Of all three, so that no filter is decided before the last is reached.
+    f"SELECT a.quantity_sold + b.quantity_sold + c.quantity_sold FROM {FACTS} a, {FACTS} b, {FACTS} c",
 ]
 
 

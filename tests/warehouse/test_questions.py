@@ -96,6 +96,12 @@ def expected(shop: Shop, name: str, as_of: date) -> list[tuple[Any, ...]]:
     return [(category, cents / 100, cents / whole) for category, cents in ordered]
 
 
+def test_a_date_without_a_month_before_it_is_refused(engine: SqliteEngine) -> None:
+    with pytest.raises(QueryRefused, match="0001-01-31 has no month before it"):
+        asked(engine, NAMES[0], as_of=date(1, 1, 31))
+    assert asked(engine, NAMES[0], as_of=date(1, 2, 1)).rows == []
+
+
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("as_of", [AS_OF, date(2026, 1, 1), date(2025, 12, 31), date(2024, 2, 29)])
 def test_an_answer_is_what_python_adds_up_from_the_facts(

@@ -1,4 +1,4 @@
-"""Folders for temporary files: private, removed by whoever made them, and by the next one where a process was killed."""
+"""Folders for temporary files: private, removed by who made them, or by the next one where a process was killed."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ class CatalogueLine:
 def lines_of(
     databases: Sequence[DatabaseInfo], problems: Mapping[str, str], *, turned: frozenset[str], wanted: str = ""
 ) -> list[CatalogueLine]:
-    """The lines. `turned` are the keys that are not as by default: databases unfolded, tables and bookkeeping folded.
+    """The lines. `turned` are the keys not as by default: databases and groups unfolded, tables, bookkeeping folded.
 
     With `wanted`, only tables and columns whose name holds it; a table found by its columns is unfolded by default.
     """
@@ -162,7 +162,8 @@ def _tables(database: DatabaseInfo, turned: frozenset[str], wanted: str) -> list
             unfolded = bool(wanted) or head.key in turned
             found += [replace(head, unfolded=unfolded), *(lines if unfolded else [])]
         elif lines:
-            found += [head, *lines] if grouped else lines
+            unfolded = bool(wanted) or head.key not in turned
+            found += [replace(head, unfolded=unfolded), *(lines if unfolded else [])] if grouped else lines
     return found
 
 

@@ -42,11 +42,16 @@ class CatalogueLines(LineTable):
     """The lines of the tree. `Selected` and `Opened` are about `line`."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        _bind("enter", "open", "Preview", "A table: its first rows; a column: into the editor; a database: query it"),
+        _bind(
+            "enter",
+            "open",
+            "Preview",
+            "A table: its rows; a column: to the editor; a database: query it; a group: fold",
+        ),
         _bind("i", "ask('insert')", "Insert", "The name into the editor, a column's with its table"),
         _bind("slash", "ask('find')", "Find", "Show only tables and columns whose name holds a text"),
         _bind("d", "ask('diagram')", "Diagram", "The star and the snowflake, drawn"),
-        _bind("space", "fold", "Columns", "Unfold the table into its columns, or fold it"),
+        _bind("space", "fold", "Columns", "Unfold the table into its columns, or fold it; a group likewise"),
         _bind("right", "fold(True)", "Unfold", "Unfold, or go into what is unfolded", show=False),
         _bind("left", "fold(False)", "Fold", "Fold, or go to what this is part of", show=False),
         _bind("r", "ask('reread')", "Refresh", "Read the catalogue again, and count"),
@@ -137,11 +142,15 @@ class CatalogueLines(LineTable):
         self._again()
 
     def _to_parent(self, line: CatalogueLine) -> None:
-        wanted = Level.TABLE if line.level is Level.COLUMN else Level.DATABASE
-        above = (index for index in range(self.cursor - 1, -1, -1) if self._lines[index].level is wanted)
+        parents = {Level.COLUMN: {Level.TABLE}, Level.TABLE: {Level.GROUP, Level.DATABASE}}
+        wanted = parents.get(line.level, {Level.DATABASE})
+        above = (index for index in range(self.cursor - 1, -1, -1) if self._lines[index].level in wanted)
         self.move_to(next(above, self.cursor))
 
     def action_open(self) -> None:
+        if self.line is not None and self.line.level is Level.GROUP:
+            self.action_fold()
+            return
         self.post_message(self.Opened(self))
 
     def action_ask(self, what: str) -> None:
@@ -182,8 +191,7 @@ class CatalogueLines(LineTable):
         if line.level is Level.PROBLEM:
             return (cell(margin + plain(line.text), "bad", span=whole),)
         if line.level is Level.GROUP:
-            sign = f"{self._sign(line)} " if line.unfolded is not None else ""
-            return (cell(margin + sign + line.text, "muted", span=whole),)
+            return (Cell(((margin + self._sign(line), "faint"), (f" {line.text}", "muted")), whole),)
         return (Cell(((self._sign(line), "faint"), (f" {plain(line.database)}", "title")), whole),)
 
     def _table_cells(self, line: CatalogueLine, margin: str) -> Sequence[Cell]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -22,6 +23,7 @@ from warehouse.keywords import KEYWORDS
 PAUSE_S = 0.12  # without a key, before anything is offered by itself
 LEAST_TYPED = 2  # letters, likewise
 MOST_CHARACTERS = 100_000  # of a statement
+_AFTER_JOIN = re.compile(r"\bjoin $", re.IGNORECASE)
 
 
 class Completer:
@@ -96,7 +98,8 @@ class Completer:
         word = self._area.word_before_cursor()
         last = word.rpartition(".")[2]
         self._rest()
-        if word and not word[0].isdigit() and ("." in word or len(last) >= LEAST_TYPED):
+        joins = not word and _AFTER_JOIN.search(self._area.line_before_cursor()) is not None
+        if joins or (word and not word[0].isdigit() and ("." in word or len(last) >= LEAST_TYPED)):
             document, revision = self._area.document, self._area.document.revision
             self._timer = self._area.set_timer(PAUSE_S, lambda: self._after_pause(document, revision))
         else:

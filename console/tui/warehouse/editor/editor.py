@@ -200,12 +200,11 @@ class SqlEditor(Vertical):
     def _run(self) -> None:
         statement = self._statement()
         if statement is not None:
-            start, text = statement
             tab = self._tabs.current
-            tab.ran = (tab.sheet.document.revision, start)
+            tab.ran = tab.sheet.document.revision
             self._show_titles()
             self._note_change()
-            self.post_message(self.Run(text, tab.database))
+            self.post_message(self.Run(statement[1], tab.database))
 
     def _explain(self) -> None:
         statement = self._statement()
@@ -268,7 +267,7 @@ class SqlEditor(Vertical):
     def _new_tab(self) -> None:
         if self._room_for_a_tab():
             self._leave()
-            self._tabs.add(EditorTab(self._tabs.free_title(), self.database))
+            self._tabs.add(EditorTab(self._tabs.free_title()))
             self._enter()
             self._note_change()
 

@@ -28,17 +28,17 @@ MOST_TITLE = 80
 
 @dataclass
 class EditorTab:
-    """One tab. `ran` is the revision of its text that was run last, where its statement began, and its text."""
+    """One tab. `ran` is the revision of its text that was run last."""
 
     title: str
     database: Database = "warehouse"
     sheet: Sheet = field(default_factory=Sheet)
-    ran: tuple[int, int] = (-1, 0)
+    ran: int = -1
 
     @classmethod
     def of(cls, title: str, text: str, database: Database = "warehouse", *, ran: bool = False) -> EditorTab:
         """A tab that holds `text`."""
-        return cls(title[:MOST_TITLE], database, Sheet(SqlDocument(clean(text)[0])), (0 if ran else -1, 0))
+        return cls(title[:MOST_TITLE], database, Sheet(SqlDocument(clean(text)[0])), 0 if ran else -1)
 
     @property
     def text(self) -> str:
@@ -47,7 +47,7 @@ class EditorTab:
     @property
     def modified(self) -> bool:
         """Whether it holds something that has not been run as it is."""
-        return bool(self.text.strip()) and self.ran[0] != self.sheet.document.revision
+        return bool(self.text.strip()) and self.ran != self.sheet.document.revision
 
 
 class EditorTabs:

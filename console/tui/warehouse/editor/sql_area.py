@@ -106,6 +106,11 @@ class SqlArea(SqlPaper):
         found = _WORD.search(self.document[row][max(column - 200, 0) : column])
         return found.group() if found else ""
 
+    def line_before_cursor(self) -> str:
+        """The end of what stands before the cursor in its line."""
+        row, column = self.cursor_location
+        return self.document[row][max(column - 200, 0) : column]
+
     def replace_offsets(self, start: int, end: int, text: str) -> EditResult:
         """Put `text` in the place of a part of the text, as one step that can be undone; the cursor comes behind it."""
         where = self.document.location_of

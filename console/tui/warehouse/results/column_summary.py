@@ -85,7 +85,7 @@ def summary_lines(summary: ColumnSummary, look: Look, width: int, bars: str) -> 
     ]
     if summary.mean is not None:
         precise = look if look.kind is Kind.MONEY else replace(look, decimals=max(look.decimals, 2))
-        facts.append(("mean", number(float(summary.mean), replace(precise, grouped=True))))
+        facts.append(("mean", number(round(float(summary.mean), precise.decimals), replace(precise, grouped=True))))
     if summary.total is not None:
         facts.append(("total", number(summary.total, replace(look, grouped=True))))
     lines: list[Line] = [((f"{name:<{NAME}}", "muted"), (fitted(text, max(width - NAME, 1)).rstrip(), "text"))

@@ -116,19 +116,19 @@ class ResultActions:
         """Names and values, as a spreadsheet takes them."""
         opened, row = self._view.opened, self._view.table.row
         if opened is not None and row is not None:
-            self._copy("the row", as_tsv(opened.columns, row))
+            self._copy("the row", as_tsv(opened.columns, row), f"of {len(row)} values")
 
     def copy_json(self) -> None:
         """The row as an object."""
         opened, row = self._view.opened, self._view.table.row
         if opened is not None and row is not None:
-            self._copy("the row", as_json(opened.columns, row))
+            self._copy("the row", as_json(opened.columns, row), f"of {len(row)} values, as JSON")
 
-    def _copy(self, what: str, text: str) -> None:
+    def _copy(self, what: str, text: str, about: str = "") -> None:
         try:
             copy(self._view.app, text)
         except TooLongToCopy as error:
             self._view.notify(str(error), severity="warning", markup=False)
             return
-        shown = fitted(plain(text), SHOWN).rstrip()
+        shown = about or fitted(plain(text), SHOWN).rstrip()
         self._view.notify(f"Sent to the terminal's clipboard: {what} {shown}", timeout=FAILURE_S, markup=False)

@@ -74,14 +74,15 @@ def number(value: float, look: Look) -> str:
         return f"{value:,.2f}"
     if value and abs(value) < 10**-MOST_DECIMALS:
         return f"{value:.3g}"
-    return f"{value:{comma}.{look.decimals}f}"
+    # One that needs more decimals than those the column was laid out for is not shown as another number.
+    return f"{value:{comma}.{max(look.decimals, _decimals(value))}f}"
 
 
 def _text(value: str) -> tuple[str, str]:
     if value == MASK:
         return value, "muted"
     if not value or value.strip().lower() == NULL:
-        return f'"{value}"', "text"  # told apart from no value by more than its colour
+        return f'"{visible(value, MOST_CHARACTERS)}"', "text"  # told apart from no value by more than its colour
     return visible(value, MOST_CHARACTERS), "text"
 
 

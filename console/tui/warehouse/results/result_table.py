@@ -187,6 +187,7 @@ class ResultTable(CellGrid):
             self.problem = f"the rows could not be counted: {opened.result.problem}"
             self.post_message(self.Changed())
             return
+        self.problem = ""  # pages that could not be had are asked for again
         moved = pages.counted(count)
         top = self._top_line + moved
         seeking, self._seeking_end = self._seeking_end, False

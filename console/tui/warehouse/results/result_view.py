@@ -30,6 +30,7 @@ from console.tui.warehouse.results.result_table import ResultTable
 from console.tui.warehouse.results.result_title import Part, ResultFoot, ResultTitle
 from console.tui.warehouse.results.result_words import filter_words, limits_words, rows_words, took_words
 from console.tui.widgets.log_text import shown_lines
+from warehouse.browse import CANCELLED
 from warehouse.errors import QueryStopped
 from warehouse.limits import QueryLimits
 from warehouse.opened import BROWSING, Opened
@@ -272,6 +273,8 @@ class ResultView(Vertical):
                 self._ask_filter()
             case "show_all":
                 self._show_all()
+            case _ if self._shaping is not None:  # what is shown goes away under it
+                self.notify("The result is being sorted or filtered: once more when it is there, or Esc.", markup=False)
             case what:
                 self._actions.do(what)
 
@@ -344,9 +347,17 @@ class ResultView(Vertical):
         self._wanted = shape
         queries = self._queries()
         self.table.busy = True
+
+        def work() -> Opened:
+            found = queries.reshape(opened, shape, stop=stop)
+            if stop.is_set():  # just before its end: there may be no pane left that would close it
+                found.result.close()
+                raise QueryStopped(CANCELLED)
+            return found
+
         off_loop(
             self,
-            lambda: queries.reshape(opened, shape, stop=stop),
+            work,
             lambda found: self._reshaped(stop, found),
             lambda error: self._not_reshaped(stop, error),
         )

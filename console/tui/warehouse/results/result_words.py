@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 from console.tui.text import plain
 from console.tui.warehouse.results.result_cells import exact, visible
+from warehouse.errors import QueryRefused
 from warehouse.limits import QueryLimits
 from warehouse.models import Cell
-from warehouse.shaping import Compare, Condition, Shape
+from warehouse.shaping import Compare, Condition, Shape, parse_condition
 
 MOST = 24  # characters of a value in a condition
 
@@ -60,6 +61,14 @@ def filter_words(columns: Sequence[str], shape: Shape) -> str:
     return ", ".join(condition_words(columns, condition) for condition in shape.conditions)
 
 
+def _reads_as(text: str, condition: Condition) -> bool:
+    try:
+        found = parse_condition(condition.column, text)
+    except QueryRefused:
+        return False
+    return found == condition and type(found.value) is type(condition.value)
+
+
 def condition_text(condition: Condition) -> str:
     """What one would type into the filter field for a condition."""
     sign = {Compare.IS: "=", Compare.IS_NOT: "!="}.get(condition.compare, condition.compare.value)
@@ -68,11 +77,8 @@ def condition_text(condition: Condition) -> str:
         return str(condition.compare)
     if value is None:
         return str(Compare.EMPTY if condition.compare is Compare.IS else Compare.NOT_EMPTY)
-    if condition.compare is Compare.CONTAINS:
-        text = str(value)
-        special = text.strip() != text or text[:1] in "<>=!'\"" or text.lower() in ("empty", "not empty")
-        return f'"{text}"' if special else text
     if isinstance(value, str):
-        # Quotes keep a text that looks like a number, or that has spaces at its ends.
-        return f'{sign}"{value}"' if value.strip() != value or value[:1].isdigit() or not value else f"{sign}{value}"
+        # Quotes keep a text that looks like a number or a sign, or that has spaces or quotes at its ends.
+        before = "" if condition.compare is Compare.CONTAINS else sign
+        return f"{before}{value}" if _reads_as(f"{before}{value}", condition) else f'{before}"{value}"'
     return f"{sign} {exact(value)}" if condition.compare not in (Compare.IS, Compare.IS_NOT) else sign + exact(value)

@@ -168,6 +168,19 @@ async def test_keys_ask_for_previews_names_databases_and_the_diagram(shop: Setti
         await until(lambda: panel.said(CatalogueTree.Use) == [("weather",)], "the database")
 
 
+async def test_enter_and_space_fold_a_group(shop: Settings) -> None:
+    panel = Panel()
+    async with panel.app.run_test(size=(80, 24)) as pilot:
+        await panel.read(shop)
+        panel.lines.move_to(next(i for i, line in enumerate(panel.lines.shown) if line.text == "dimensions"))
+        for key in ("enter", "space"):
+            await pilot.press(key)
+            assert "Store_Table" not in panel.names()
+            assert FACT in panel.names()
+            await pilot.press(key)
+            assert "Store_Table" in panel.names()
+
+
 async def test_finding_keeps_tables_and_columns_that_hold_the_text(shop: Settings) -> None:
     panel = Panel()
     async with panel.app.run_test(size=(80, 24)) as pilot:

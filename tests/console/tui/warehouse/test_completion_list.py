@@ -50,6 +50,18 @@ async def test_offers_appear_by_themselves_and_tab_takes_one(show: Show) -> None
         assert app.editor.text == "SELECT * FROM Store"
 
 
+async def test_behind_join_the_joins_are_offered_before_anything_is_typed(show: Show) -> None:
+    async with show() as (app, pilot, popup):
+        await pilot.press(*"SELECT * FROM Sales_Transactions_Table JOIN ")
+        await until(lambda: popup.display, "the offers")
+        assert popup.chosen is not None
+        assert popup.chosen.kind == "join"
+        await pilot.press("escape", "ctrl+@")
+        await until(lambda: popup.display, "the offers again")
+        await pilot.press("enter")
+        assert app.editor.text.startswith("SELECT * FROM Sales_Transactions_Table JOIN Time_Table ON ")
+
+
 async def test_enter_begins_a_line_unless_an_offer_was_chosen(show: Show) -> None:
     async with show() as (app, pilot, popup):
         await pilot.press(*"SELECT stor")

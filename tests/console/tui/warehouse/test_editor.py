@@ -272,7 +272,7 @@ async def test_closing_a_tab_with_text_asks_first(show: Show) -> None:
 async def test_many_tabs_stay_within_the_line_and_their_number_is_bounded(
     show: Show, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("console.tui.warehouse.editor.MOST_TABS", 12)
+    monkeypatch.setattr("console.tui.warehouse.editor.editor.MOST_TABS", 12)
     async with show() as (app, pilot):
         for _ in range(12):
             await pilot.press("ctrl+t")

@@ -214,6 +214,9 @@ def test_a_statement_with_a_header_keeps_it() -> None:
     assert draft.parameters["region"] == "region text = North | the region to look at"
     assert question_of("again", draft.text) == question_of("again", TEXT)
     assert draft_of("-- title: t\n-- a remark\nSELECT 1").sql == "-- a remark\nSELECT 1"
+    with pytest.raises(QueryRefused, match="line 2, column 1") as refused:
+        draft_of("-- title: t\nDROP TABLE x")
+    assert refused.value.position == 12
     assert Draft("two\nlines -- title: x", "SELECT 1", {}).text.splitlines()[0] == "-- title: two lines -- title: x"
 
 

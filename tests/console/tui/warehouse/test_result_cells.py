@@ -37,6 +37,7 @@ from warehouse.opened import Kind
         ("body", Kind.BLOB, b"\x1b", "x'1B' 1 byte"),
         ("name", Kind.TEXT, "\x1b[31mred\tand\nmore\u202e", "\\x1b[31mred\\tand\\nmore\\u202e"),
         ("name", Kind.TEXT, "[red]x[/]", "[red]x[/]"),
+        ("name", Kind.TEXT, "\r\nNULL\x85\u2028", '"\\r\\nNULL\\x85\\u2028"'),
     ],
 )
 def test_a_cell_is_shown_by_its_kind(name: str, kind: Kind, value: Cell, text: str) -> None:
@@ -58,6 +59,12 @@ def test_null_and_masks_differ_from_text_by_their_tone_and_numbers_stand_to_the_
 def test_the_numbers_of_a_column_have_as_many_decimals_as_its_values_need() -> None:
     look = look_of("mean", Kind.NUMBER, [1.5, 2.0, 2.25, None])
     assert [shown(value, look)[0] for value in (1.5, 2.0, 2.25)] == ["1.50", "2.00", "2.25"]
+
+
+@pytest.mark.parametrize("kind", [Kind.INTEGER, Kind.NUMBER, Kind.NONE, Kind.TEXT])
+def test_a_number_that_comes_later_is_never_rounded_to_the_decimals_of_the_first(kind: Kind) -> None:
+    look = look_of("n", kind, [1, None])
+    assert [shown(value, look)[0] for value in (1.0, 2.75, -0.125)] == ["1", "2.75", "-0.125"]
 
 
 @given(st.text(), st.integers(1, 50))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -19,7 +20,7 @@ from console.tui.warehouse.results.result_drawing import MOST_BARS, bars, lines,
 from console.tui.warehouse.results.result_lines import Line, LinePanel
 from tests.console.tui.warehouse.result_app import FACTS, PaneApp, shop_workspace
 from tests.console.tui.workspaces import until
-from warehouse.chart_choice import ChartData
+from warehouse.chart_choice import ChartData, ChartKind, choose, pivot
 from warehouse.opened import Kind
 
 LOOK = Look(Kind.INTEGER, grouped=True)
@@ -54,6 +55,21 @@ def test_negative_bars_go_the_other_way() -> None:
     assert found[0].index("█") > found[1].index("▒")
     assert found[1].rindex("▒") < found[0].index("█")
     assert found[1].endswith("-30")
+
+
+@pytest.mark.parametrize("kind", ["bars", "lines", "sparkline"])
+@pytest.mark.parametrize("far", [[math.inf, 1.0], [-math.inf, math.inf], [1.7e308, -1.7e308], [1e308, 1e308]])
+def test_numbers_beyond_any_scale_are_left_out_and_said(kind: ChartKind, far: list[float]) -> None:
+    rows = [("2026-01-01", far[0]), ("2026-01-01", far[1]), ("2026-02-01", 3.0), ("2026-03-01", far[0])]
+    data = pivot(rows, choose(["day", "amount"], [Kind.DATE, Kind.NUMBER], rows, kind=kind))
+    assert data.left_out == "numbers of 1e+300 and more are left out"
+    look = Look(Kind.NUMBER)
+    drawn = {
+        "bars": lambda: bars(data, look, 60, unicode=True),
+        "lines": lambda: lines(data, 60, 12, unicode=True),
+        "sparkline": lambda: sparklines(data, look, 60, signs="12345678", gap=" "),
+    }[kind]()
+    assert drawn
 
 
 def test_bars_are_bounded() -> None:

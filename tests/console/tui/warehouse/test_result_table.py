@@ -12,7 +12,9 @@ from textual.pilot import Pilot
 from console.settings import Settings
 from console.tui.warehouse.results.result_table import ResultTable
 from tests.console.tui.warehouse.result_app import FACTS, SPOOLED, PaneApp, shop_workspace
-from tests.console.tui.workspaces import until
+from tests.console.tui.workspaces import PATIENCE_S, until
+from warehouse.browse import Row
+from warehouse.errors import StoreError
 from warehouse.models import MASK
 
 
@@ -46,6 +48,29 @@ async def test_rows_are_shown_at_once_and_end_jumps_to_the_last_of_many(settings
         await pilot.press("home")
         await app.at_rest(pilot)
         assert app.table.row == opened.result.first[0]
+
+
+async def test_a_page_that_failed_is_no_problem_any_more_once_the_rows_are_counted(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with pane(settings) as (app, pilot):
+        result, ready = (opened := app.queries.open(SPOOLED)).result, threading.Event()
+        wait, window = result.wait, result.window
+
+        def fails_at_first(offset: int, rows: int) -> list[Row]:
+            if not ready.is_set():
+                raise StoreError("no disk")
+            return window(offset, rows)
+
+        monkeypatch.setattr(result, "wait", lambda: ready.wait(PATIENCE_S) and wait())
+        monkeypatch.setattr(result, "window", fails_at_first)
+        app.view.show(opened)
+        await until(lambda: app.table.problem == "no disk", "the failure")
+        ready.set()
+        await app.counted()
+        await app.at_rest(pilot)
+        assert app.table.problem == ""
+        assert "no disk" not in app.line("foot")
 
 
 async def test_every_row_of_a_spooled_result_is_reached_by_paging(settings: Settings) -> None:

@@ -8,6 +8,8 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from textual.pilot import Pilot
 from textual.widgets import Input
 
@@ -21,7 +23,7 @@ from tests.console.tui.workspaces import until
 from warehouse.limits import QueryLimits
 from warehouse.models import MASK
 from warehouse.opened import Opened
-from warehouse.shaping import Compare, Condition, Order, parse_condition
+from warehouse.shaping import Compare, Condition, Order, Shape, parse_condition
 
 STORES = "SELECT store_id, city, region FROM Store_Table"
 
@@ -65,6 +67,15 @@ def test_a_filter_is_offered_again_as_it_was_typed(text: str) -> None:
     assert parse_condition(2, condition_text(condition)) == condition
 
 
+@given(
+    st.sampled_from([Compare.IS, Compare.IS_NOT, Compare.CONTAINS, Compare.LESS, Compare.AT_LEAST]),
+    st.text("a1-+.,=<>!'\" \n", min_size=1, max_size=6) | st.sampled_from(["not  empty", "-5", "Empty", "1e3"]),
+)
+def test_any_text_of_a_filter_is_read_again_as_the_same(compare: Compare, value: str) -> None:
+    condition = Condition(0, compare, value)
+    assert parse_condition(0, condition_text(condition)) == condition
+
+
 def test_durations_sizes_and_limits_in_words() -> None:
     assert [took_words(ms) for ms in (0.4, 12.3, 34_567)] == ["under 1 ms", "12 ms", "34.6 s"]
     assert [size_words(n) for n in (12, 45_678, 45_678_901)] == ["12 bytes", "46 kB", "45.7 MB"]
@@ -81,6 +92,26 @@ def test_sorting_again_turns_the_order_round_and_then_off() -> None:
     assert next_order((Order(1),), 2, also=True) == (Order(1), Order(2))
     assert next_order((Order(1), Order(2)), 1, also=True) == (Order(1, descending=True), Order(2))
     assert next_order((Order(1), Order(2)), 2, also=False) == (Order(2),)
+
+
+async def test_another_shape_that_nobody_waits_for_any_more_is_closed(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with pane(settings) as (app, pilot):
+        opened, made = await app.ask(STORES), list[Opened]()
+        reshape = app.queries.reshape
+
+        def left(of: Opened, shape: Shape, *, stop: threading.Event) -> Opened:
+            made.append(reshape(of, shape, stop=stop))
+            stop.set()  # as when the pane goes at this moment
+            return made[0]
+
+        monkeypatch.setattr(app.queries, "reshape", left)
+        await pilot.press("s")
+        await until(lambda: made and made[0].result._closed, "the end of the other shape")
+        await until(lambda: not app.table.busy, "the answer")
+        assert app.view.opened is opened
+        assert app.table.problem == ""
 
 
 # ---- what is said ---------------------------------------------------------------------------------------------------
