@@ -108,7 +108,10 @@ def choose(
     if label is None:
         return _none("no column names what the numbers are of")
     if series is None:
-        series = _series(rows, [i for i in labels if i != label], (label, *period))
+        named = [i for i in labels if i != label]
+        if adds_up:  # rows of one label are added up: keys need no line each
+            named = [i for i in named if not _LABEL_KEY.fullmatch(columns[i])]
+        series = _series(rows, named, (label, *period))
     chosen: ChartKind = kind or ("lines" if period else "bars")
     over = " and ".join(columns[i] for i in period or (label,))
     because = f"{columns[value]} {'over' if chosen == 'lines' else 'by'} {over}"
@@ -185,7 +188,9 @@ def _period_of(label: int, columns: Sequence[str], kinds: Sequence[Kind]) -> tup
 def _value(columns: Sequence[str], numbers: Sequence[int], taken: set[int | None]) -> int | None:
     free = [i for i in numbers if i not in taken]
     measures = [i for i in free if not (_KEY.fullmatch(columns[i]) or _PART_OF_YEAR.fullmatch(columns[i]))]
-    return measures[-1] if measures else None
+    adding = [i for i in measures if not _NEVER_ADDED.fullmatch(columns[i])]
+    found = adding or measures
+    return found[-1] if found else None
 
 
 def _labels(columns: Sequence[str], kinds: Sequence[Kind], taken: set[int]) -> list[int]:

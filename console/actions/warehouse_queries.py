@@ -180,7 +180,7 @@ class WarehouseQueries:
         `progress` is told the rows that are written and, where that is known, how many there are.
         """
         self._require(opened.database)
-        called = name or (opened.source[0] if opened.source else "query")
+        called = name or "result"
 
         def write(batches: Iterator[list[tuple[Cell, ...]]], rows: int | None) -> Exported:
             return export(

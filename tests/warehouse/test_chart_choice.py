@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from warehouse.chart_choice import MOST_LABELS, OTHER, ChartChoice, ChartData, choose, pivot
 from warehouse.models import Cell
-from warehouse.opened import kinds
+from warehouse.opened import Kind, kinds
 
 Rows = list[tuple[Cell, ...]]
 
@@ -133,3 +133,18 @@ def test_every_result_has_a_chart_that_fits_together_or_none(result: tuple[list[
         expected = sum(cell for cell in numbers if isinstance(cell, int | float))
         drawn = sum(value for _, values in data.series for value in values if value is not None)
         assert drawn == pytest.approx(expected)
+
+
+def test_plain_sales_are_added_up_over_time_without_a_line_for_each_key() -> None:
+    columns = ("transaction_id", "time_id", "store_id", "product_id", "quantity_sold", "total_sales_amount", "batch_id")
+    kinds = (*[Kind.INTEGER] * 5, Kind.MONEY, Kind.INTEGER)
+    rows = [(1, 20260101, 5, 9, 1, 2.5, 1), (2, 20260101, 6, 8, 2, 4.5, 1), (3, 20260102, 5, 8, 1, 1.0, 1)]
+    choice = choose(columns, kinds, rows)
+    assert (choice.kind, choice.value, choice.series) == ("lines", 5, None)
+    assert pivot(rows, choice).series[0][1] == (7.0, 1.0)
+
+
+def test_a_measure_that_adds_up_comes_before_an_average() -> None:
+    rows = [("West", 10.0, 2.5), ("East", 20.0, 3.5)]
+    kinds = (Kind.TEXT, Kind.MONEY, Kind.NUMBER)
+    assert choose(("region", "total_sales_amount", "AVG(quantity_sold)"), kinds, rows).value == 1

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import ClassVar, Protocol
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
@@ -58,8 +59,8 @@ class ExportDialog(Dialog):
             yield Static(f"Export {what}", classes="dialog-title", markup=False)
             yield Static("The whole result, as it is sorted and filtered, into exports/.", id="export-words",
                          classes="dialog-text", markup=False)  # fmt: skip
-            field = Input(placeholder="a name for the file, if you like; the time is added", max_length=100,
-                          id="export-name")  # fmt: skip
+            hint = "a name for the file, if you like (Enter: to the formats)"
+            field = Input(placeholder=hint, max_length=100, select_on_focus=False, id="export-name")
             field.cursor_blink = False
             yield field
             yield Static("", id="export-bar", markup=False)
@@ -87,6 +88,15 @@ class ExportDialog(Dialog):
             self.action_close()
         else:
             self.action_write(next(kind for kind, _title in KINDS if kind == name))
+
+    def on_key(self, event: events.Key) -> None:
+        """A letter typed at the buttons begins the file's name."""
+        field = self.query_one("#export-name", Input)
+        if self.focused is field or self.running or event.character is None or not event.character.isalpha():
+            return
+        event.stop()
+        self.set_focus(field)
+        field.insert_text_at_cursor(event.character)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()

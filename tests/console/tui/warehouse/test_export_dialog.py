@@ -70,6 +70,14 @@ async def test_the_file_is_sorted_and_filtered_as_shown_and_named_as_wished(sett
             assert [row[0] for row in csv.reader(file)] == ["transaction_id", "1000", "999", "998", "997", "996"]
 
 
+async def test_a_name_may_be_typed_at_once_and_enter_leads_back_to_the_formats(settings: Settings) -> None:
+    async with dialog(settings) as (_app, pilot, shown):
+        await pilot.press(*"may sales", "enter", "1")
+        await until(lambda: shown.exported is not None, lambda: words(shown))
+        assert shown.exported is not None
+        assert shown.exported.path.name.startswith("may-sales-")
+
+
 async def test_digits_typed_into_the_name_are_text(settings: Settings) -> None:
     async with dialog(settings) as (_app, pilot, shown):
         field = shown.query_one("#export-name", Input)
