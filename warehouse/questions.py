@@ -13,7 +13,7 @@ from warehouse.database import script
 from warehouse.errors import DataRefused, QueryRefused
 from warehouse.governed import Parameters
 from warehouse.limits import QueryLimits
-from warehouse.models import Answer
+from warehouse.models import FACT, Answer
 from warehouse.question_files import (
     BadQuestion,
     Question,
@@ -107,6 +107,14 @@ def as_of_notes(question: Question, day: date, *, asked: bool) -> tuple[str, ...
     """The as-of date, and where it comes from; nothing for a question that uses none."""
     told = f"as of {day.isoformat()} ({'as asked' if asked else 'the last day with sales'})"
     return (told,) if depends_on_date(question) else ()
+
+
+def last_day_in_columns(engine: Engine) -> date:
+    """The last day with sales, of an engine that reads one column of the facts at once. Raises `DataRefused`."""
+    found = engine.answer(f"SELECT max(time_id) FROM {FACT}").rows[0][0]  # noqa: S608 - own name
+    if not isinstance(found, int):
+        raise DataRefused(NO_SALES)
+    return date(found // 10000, found // 100 % 100, found % 100)
 
 
 def last_day_in_sqlite(engine: Engine) -> date:

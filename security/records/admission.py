@@ -8,9 +8,10 @@ import unicodedata
 from collections.abc import Iterable
 
 from security.errors import RecordRefused, RecordUnknown
+from security.policy.columns import IDENTIFYING
 from security.records.cells import PATIENT, seal_encounter, seal_history
 from security.records.core import Core
-from security.records.models import IDENTIFYING, NewPatient, PatientFacts
+from security.records.models import NewPatient, PatientFacts
 from security.vault.data_keys import microseconds
 from security.vault.sealed import DataKey
 

@@ -8,11 +8,12 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from security.errors import KeyUnknown, SealBroken
+from security.policy.columns import IDENTIFYING, PATIENT_COLUMNS
 from security.records.admission import unknown
 from security.records.cells import PATIENT, encounter_of, of_encounter, of_history
 from security.records.core import Core
 from security.records.masks import mask
-from security.records.models import COLUMNS, IDENTIFYING, Grant, HistoryEntry, Record, Show, Value
+from security.records.models import Grant, HistoryEntry, Record, Show, Value
 from security.vault.data_keys import instant_of
 from security.vault.sealed import DataKey, place
 
@@ -38,13 +39,13 @@ class Fetched:
     def __init__(self, core: Core, grant: Grant) -> None:
         self._core = core
         self._grant = grant
-        self._shown = {column: grant.show(column) for column in COLUMNS}
+        self._shown = {column: grant.show(column) for column in PATIENT_COLUMNS}
         self._clear = {column for column, show in self._shown.items() if show is Show.CLEAR}
         self._opened = [column for column in IDENTIFYING if column in self._clear]
         self._places = [place(PATIENT, column) for column in self._opened]
         self._plain = [column for column in _PLAIN if column in self._clear]
         self._needs_key = bool(self._opened or self._clear & {"encounters", "history"})
-        # In the order of COLUMNS; a mask is there from the start, a clear value takes its place.
+        # In the order of PATIENT_COLUMNS; a mask is there from the start, a clear value takes its place.
         self._blank: dict[str, Value] = {
             column: mask(column) for column, show in self._shown.items() if show is not Show.DENIED
         }

@@ -8,24 +8,6 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import NamedTuple
 
-COLUMNS = (
-    "patient_id",
-    "name",
-    "birth_date",
-    "sex",
-    "address",
-    "phone",
-    "email",
-    "ssn",
-    "insurance_id",
-    "site",
-    "domain",
-    "assigned",
-    "encounters",
-    "history",
-)
-IDENTIFYING = ("name", "birth_date", "address", "phone", "email", "ssn", "insurance_id")
-
 
 class Show(StrEnum):
     """How a column is shown."""

@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 from security.audit.event import Event, Kind, Outcome
 from security.errors import KeyUnknown, SealBroken, SecurityError
+from security.policy.columns import PATIENT_COLUMNS
 from security.records.core import Core
-from security.records.models import COLUMNS, Grant
+from security.records.models import Grant
 from security.records.reading import Reading
 from security.vault import rotation, status
 from security.vault.rotation import AT_ONCE, Rotation
@@ -53,7 +54,7 @@ class Vault:
 
     def problems(self) -> list[str]:
         """What of every patient's sealed cells does not open, by place; each is written to the audit log."""
-        grant = Grant("service", "service", dict.fromkeys(COLUMNS, "clear"), None)
+        grant = Grant("service", "service", dict.fromkeys(PATIENT_COLUMNS, "clear"), None)
         reading, found = Reading(self._core), []
         for (patient_id,) in self._core.database.query("SELECT patient_id FROM patient ORDER BY patient_id"):
             try:

@@ -17,11 +17,12 @@ from security.audit.event import Decision, Event, Kind, Outcome
 from security.audit.keys import PURPOSE as AUDIT
 from security.audit.log import AuditLog
 from security.audit.opening import open_audit_log
+from security.policy.columns import IDENTIFYING, PATIENT_COLUMNS
 from security.records.admission import Admission
 from security.records.blind_index import PURPOSE as INDEX
 from security.records.blind_index import BlindIndex
 from security.records.core import Core, open_clinical
-from security.records.models import COLUMNS, IDENTIFYING, Grant, NewPatient
+from security.records.models import Grant, NewPatient
 from security.records.practice_patients import PatientSpec, practice_patients
 from security.records.reading import Reading
 from security.records.vault import Vault
@@ -32,7 +33,7 @@ from tests.bench import report
 RECORDS = 1_000
 PAIRS = 15
 ROTATED_A_SECOND = 10_000
-GRANT = Grant("doctor", "doctor", dict.fromkeys(COLUMNS, "clear"), None)
+GRANT = Grant("doctor", "doctor", dict.fromkeys(PATIENT_COLUMNS, "clear"), None)
 NONCE = bytes(12)
 PLACE = bytes(50)  # associated data of the usual length
 PLAIN = """
@@ -99,7 +100,7 @@ def _ours_s(core: Core, log: AuditLog, ids: list[str]) -> float:
     log.append([_event(Outcome.DONE)])
     taken_s = time.perf_counter() - started_s
     assert len(records) == len(ids)
-    assert set(records[-1].columns) == set(COLUMNS)
+    assert set(records[-1].columns) == set(PATIENT_COLUMNS)
     return taken_s
 
 
@@ -124,7 +125,12 @@ def _peer_s(connection: sqlite3.Connection, sealed: Sealed, ids: list[str]) -> f
     records: dict[str, dict[str, object]] = {}
     for some, marks in _chunks(ids):
         for row in connection.execute(f"SELECT * FROM patient WHERE patient_id IN ({marks})", some):
-            records[row[0]] = {**dict(zip(COLUMNS, row, strict=False)), "assigned": [], "encounters": [], "history": []}
+            records[row[0]] = {
+                **dict(zip(PATIENT_COLUMNS, row, strict=False)),
+                "assigned": [],
+                "encounters": [],
+                "history": [],
+            }
         for column, table in (("assigned", "assignment"), ("encounters", "encounter"), ("history", "history")):
             for row in connection.execute(f"SELECT * FROM {table} WHERE patient_id IN ({marks})", some):
                 records[row[0]][column].append(row[1:])  # type: ignore[attr-defined]
@@ -174,7 +180,7 @@ def _plain(path: Path, patients: list[NewPatient]) -> sqlite3.Connection:
     connection.executescript(PLAIN)
     connection.execute("BEGIN")
     for one in patients:
-        fields = [str(getattr(one, column)) for column in (*COLUMNS[:11],)]
+        fields = [str(getattr(one, column)) for column in (*PATIENT_COLUMNS[:11],)]
         connection.execute("INSERT INTO patient VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", (*fields, 0))
         connection.executemany(
             "INSERT INTO assignment VALUES (?, ?)", [(one.patient_id, user) for user in one.assigned]

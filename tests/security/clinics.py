@@ -13,11 +13,12 @@ from typing import Any
 from etl.files import write_whole
 from security.audit.event import decode
 from security.audit.log import AuditLog
+from security.policy.columns import IDENTIFYING, PATIENT_COLUMNS
 from security.records.admission import Admission
 from security.records.blind_index import PURPOSE, BlindIndex
 from security.records.core import Core, open_clinical
 from security.records.editing import Editing
-from security.records.models import COLUMNS, IDENTIFYING, Grant, NewPatient
+from security.records.models import Grant, NewPatient
 from security.records.practice_patients import PatientSpec, practice_patients
 from security.records.reading import Reading
 from security.records.vault import Vault
@@ -26,9 +27,9 @@ from security.vault.keys import KeyRing
 from tests.security.audit_logs import Clock, LogFolder
 
 SPEC = PatientSpec(sites=("main", "north"), doctors=("doctor", "doctor-nights"), until=date(2026, 2, 28), count=60)
-CLEAR = Grant("doctor", "doctor", dict.fromkeys(COLUMNS, "clear"), None, edit=True)
+CLEAR = Grant("doctor", "doctor", dict.fromkeys(PATIENT_COLUMNS, "clear"), None, edit=True)
 AUDITOR = Grant(
-    "auditor", "auditor", {column: "masked" if column in IDENTIFYING else "clear" for column in COLUMNS}, None
+    "auditor", "auditor", {column: "masked" if column in IDENTIFYING else "clear" for column in PATIENT_COLUMNS}, None
 )
 
 

@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from security.errors import ReadRefused, RecordRefused, RecordUnknown
+from security.policy.columns import IDENTIFYING, PATIENT_COLUMNS
 from security.records.blind_index import words_of
 from security.records.masks import mask
-from security.records.models import COLUMNS, IDENTIFYING, Grant, NewPatient, Show
+from security.records.models import Grant, NewPatient, Show
 from tests.security.audit_logs import START
 from tests.security.clinics import AUDITOR, CLEAR, SPEC, Clinic, filled, found_in_clear, patients, secrets_of
 
@@ -28,7 +29,7 @@ def clinic(tmp_path: Path) -> Iterator[Clinic]:
 
 def test_a_doctor_sees_what_was_stored(clinic: Clinic) -> None:
     for one, record in zip(ALL, clinic.reading.records([one.patient_id for one in ALL], CLEAR), strict=True):
-        assert tuple(record.columns) == COLUMNS
+        assert tuple(record.columns) == PATIENT_COLUMNS
         for column in (*IDENTIFYING, "patient_id", "sex", "site", "domain"):
             assert record.columns[column] == str(getattr(one, column))
         assert record.columns["assigned"] == tuple(sorted(one.assigned))
@@ -46,7 +47,7 @@ def test_an_auditor_sees_masks_of_identifying_columns_and_the_rest_in_clear(clin
     assert (record.columns["sex"], record.columns["encounters"]) == (FIRST.sex, FIRST.encounters)
 
 
-@pytest.mark.parametrize("column", COLUMNS)
+@pytest.mark.parametrize("column", PATIENT_COLUMNS)
 @pytest.mark.parametrize("show", list(Show))
 def test_each_column_alone(clinic: Clinic, column: str, show: Show) -> None:
     record = clinic.reading.record("P0001", Grant("doctor", "doctor", {column: show.value}, None))

@@ -16,12 +16,12 @@ from typing import Any
 from warehouse.database import Warehouse
 from warehouse.engines.aggregate_views import base_tables, view_select, views_named
 from warehouse.engines.duckdb_loading import csv_relation, load_duckdb, public_columns, quoted, write_csv
-from warehouse.errors import DataRefused, QueryRefused
+from warehouse.errors import QueryRefused
 from warehouse.governed import Parameters
 from warehouse.limits import Deadline, QueryLimits
 from warehouse.models import FACT, MASK, SENSITIVE, Answer, Cell
 from warehouse.publish import MONEY, mark_of, published_mark
-from warehouse.questions import NO_SALES
+from warehouse.questions import last_day_in_columns
 from warehouse.scratch import ScratchFolder
 from warehouse.sql_text import Token, listed_columns, one_select, with_parameters_written
 
@@ -69,10 +69,7 @@ class DuckdbEngine:
 
     def last_day(self) -> date:
         """The last day with sales. Raises `DataRefused` if there are none."""
-        found = self.answer(f"SELECT max(time_id) FROM {FACT}").rows[0][0]  # noqa: S608
-        if not isinstance(found, int):
-            raise DataRefused(NO_SALES)
-        return date(found // 10000, found // 100 % 100, found % 100)
+        return last_day_in_columns(self)
 
     def answer(
         self,

@@ -18,12 +18,12 @@ from warehouse.engines.aggregate_views import base_tables, view_select, views_na
 from warehouse.engines.portable_sql import column_names, portable
 from warehouse.engines.spark_session import SparkSession
 from warehouse.engines.spark_sql import spark_sql
-from warehouse.errors import DataRefused, QueryRefused, QueryStopped, StoreError
+from warehouse.errors import QueryRefused, QueryStopped, StoreError
 from warehouse.governed import Parameters
 from warehouse.limits import Deadline, QueryLimits
 from warehouse.models import AGGREGATES, DIMENSIONS, FACT, MASK, SENSITIVE, Answer, Cell
 from warehouse.publish import MONEY, Published, mark_of
-from warehouse.questions import NO_SALES
+from warehouse.questions import last_day_in_columns
 from warehouse.sql_text import Token, one_select
 
 LOOK_EVERY_S = 0.05
@@ -68,10 +68,7 @@ class SparkEngine:
 
     def last_day(self) -> date:
         """The last day with sales. Raises `DataRefused` if there are none."""
-        found = self.answer(f"SELECT max(time_id) FROM {FACT}").rows[0][0]  # noqa: S608 - own name
-        if not isinstance(found, int):
-            raise DataRefused(NO_SALES)
-        return date(found // 10000, found // 100 % 100, found % 100)
+        return last_day_in_columns(self)
 
     def answer(
         self,

@@ -27,12 +27,11 @@ class DiagramView(ScrollView):
     """Shows a drawing; `Clicked` tells which table was clicked."""
 
     class Clicked(Message):
-        """A table was clicked, or (`again`) clicked twice."""
+        """A table was clicked."""
 
-        def __init__(self, table: str, *, again: bool) -> None:
+        def __init__(self, table: str) -> None:
             super().__init__()
             self.table = table
-            self.again = again
 
     def __init__(self) -> None:
         super().__init__(id="diagram")
@@ -74,7 +73,7 @@ class DiagramView(ScrollView):
         x, y = event.x + int(self.scroll_offset.x), event.y + int(self.scroll_offset.y)
         table = self._drawing.table_at(x, y)
         if table is not None:
-            self.post_message(self.Clicked(table, again=event.chain == 2))
+            self.post_message(self.Clicked(table))
 
     # ---- drawing --------------------------------------------------------------------------------------------------
 
