@@ -140,10 +140,20 @@ class Access:
         practice=True,
     )
     idle_timeout_s: float = _setting(900.0, rules.seconds(above=0), "then a session ends")
+    absolute_timeout_s: float = _setting(43_200.0, rules.seconds(above=0), "after its sign-in, used or not")
     trust_ssh_connection: bool = _setting(
         False,
         rules.flag(),
         "true where sshd forces this command: the session's address is SSH_CONNECTION's; else 127.0.0.1",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    checkpoint_file: str = _setting(
+        "",
+        rules.text(),
+        "a file on another disk or a mounted share: signed checkpoints are copied there, so that a rollback shows",
     )
 
 
@@ -164,6 +174,7 @@ SECTIONS: Mapping[str, type[Any]] = {
     "lake": Lake,
     "logging": Logging,
     "access": Access,
+    "audit": Audit,
     "smtp": Smtp,
 }
 

@@ -26,6 +26,7 @@ from console.setting_sections import (
     PRACTICE_NETWORKS,
     SECTIONS,
     Access,
+    Audit,
     Lake,
     Logging,
     LogLevel,
@@ -43,6 +44,7 @@ from console.setting_sections import (
 
 __all__ = [
     "Access",
+    "Audit",
     "ConfigError",
     "Lake",
     "LogLevel",
@@ -84,6 +86,7 @@ class Settings:
     lake: Lake = Lake()
     logging: Logging = Logging()
     access: Access = Access()
+    audit: Audit = Audit()
     networks: tuple[tuple[Network, str], ...] = ()
     smtp: Smtp = Smtp()
     openweather_api_key: str | None = dataclasses.field(default=None, repr=False)
@@ -110,6 +113,27 @@ class Settings:
     @property
     def etl_db(self) -> Path:
         return self.home / "etl.db"
+
+    @property
+    def identity_db(self) -> Path:
+        return self.home / "identity.db"
+
+    @property
+    def audit_db(self) -> Path:
+        return self.home / "audit.db"
+
+    @property
+    def clinical_db(self) -> Path:
+        return self.home / "clinical.db"
+
+    @property
+    def research_db(self) -> Path:
+        return self.home / "research.db"
+
+    @property
+    def checkpoint_file(self) -> Path | None:
+        """Where copies of the audit log's signed checkpoints are kept beside it; None if nowhere."""
+        return self.home / self.audit.checkpoint_file if self.audit.checkpoint_file else None
 
     @property
     def secrets_file(self) -> Path:
@@ -294,7 +318,7 @@ class _Reading:
             self.problems.append(Problem(self.origin["lake", "kms_key_id"], "lake.kms_key_id", expected, found))
 
     def _expand_folders(self) -> None:
-        for section, key in (("weather", "staging_dir"), ("lake", "url")):
+        for section, key in (("weather", "staging_dir"), ("lake", "url"), ("audit", "checkpoint_file")):
             if path := self.values[section].get(key):
                 self.values[section][key] = _expanded(path, self.environ)
 

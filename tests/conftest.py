@@ -31,6 +31,7 @@ from etl.run import RunnerParts, RunOutcome, RunRequest
 from etl.runner import Runner
 from etl.sources.openweather import OpenWeather
 from etl.sources.practice import practice_source
+from tests import practice
 from tests.simulators.weather_api import WeatherApiSimulator
 
 hypothesis.settings.register_profile("shared machine", deadline=None)
@@ -268,6 +269,10 @@ class Lakewarden:
             "AWS_EC2_METADATA_DISABLED": "true",
         }
         self._processes: list[subprocess.Popen[bytes]] = []
+
+    def sign_in(self, user: str) -> None:
+        """From now on commands are those of this practice account, its second factor just given."""
+        practice.signed_in(self.home, self.environ, user)
 
     def use(self, api: WeatherApiSimulator, *, key: str = API_KEY) -> None:
         """From now on the weather comes from the simulated API, at once and without a quota."""

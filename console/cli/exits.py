@@ -25,7 +25,7 @@ from etl.errors import (
     StagingError,
 )
 from etl.errors import DeadlineExceeded as Late
-from security.errors import SecretRefused, SecurityError
+from security import errors as security
 from warehouse.errors import (
     DataRefused,
     EngineMissing,
@@ -56,6 +56,33 @@ class Exit(IntEnum):
     CONFIG = 78  # configuration
 
 
+_OF_SECURITY: tuple[tuple[tuple[type[security.SecurityError], ...], Exit], ...] = (
+    (
+        (
+            security.SecretRefused, security.AccountRefused, security.AccountUnknown, security.QuestionRefused,
+            security.RequestRefused,
+        ),
+        Exit.USAGE,
+    ),
+    (
+        (
+            security.AccessDenied, security.SignInRefused, security.SignInDelayed, security.SessionEnded,
+            security.FreshFactorNeeded, security.ReadRefused,
+        ),
+        Exit.DENIED,
+    ),
+    (
+        (
+            security.PasswordRefused, security.RecordRefused, security.RecordUnknown, security.SealBroken,
+            security.ProofRefused, security.CheckpointRefused,
+        ),
+        Exit.DATA,
+    ),
+    ((security.MailNotSent,), Exit.UNAVAILABLE),
+    ((security.StoreBusy, security.RecordChanged), Exit.TEMPORARY),
+    ((security.AuditError, security.StoreDamaged), Exit.IO),
+)  # fmt: skip
+
 # If everything failed for different reasons, the first of these that occurred.
 _WORST_FIRST = (Exit.INTERNAL, Exit.IO, Exit.CONFIG, Exit.UNAVAILABLE, Exit.DATA)
 
@@ -66,8 +93,10 @@ class UsageError(Exception):
 
 def exit_of(error: BaseException) -> Exit:
     """The exit code of an error that ended a command."""
+    if isinstance(error, security.SecurityError):
+        return next((code for kinds, code in _OF_SECURITY if isinstance(error, kinds)), Exit.CONFIG)
     match error:
-        case SecretRefused() | QueryRefused():
+        case QueryRefused():
             return Exit.USAGE
         case QueryStopped() | StoreBusy():
             return Exit.TEMPORARY
@@ -75,7 +104,7 @@ def exit_of(error: BaseException) -> Exit:
             return Exit.CONFIG
         case DataRefused():
             return Exit.DATA
-        case HistoryNewer() | InvalidKey() | ConfigError() | SecurityError():
+        case HistoryNewer() | InvalidKey() | ConfigError():
             return Exit.CONFIG
         case UsageError() | NoSuchRun():
             return Exit.USAGE

@@ -7,6 +7,7 @@ import logging
 import sys
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from importlib import import_module
 from typing import cast
 
@@ -97,4 +98,5 @@ def _carry_out(arguments: Namespace, environ: Mapping[str, str]) -> int:
     handler = getattr(import_module(f"console.cli.{module}"), function)
     gc.freeze()
     gc.enable()
-    return cast(int, handler(arguments, settings, environ))
+    with ExitStack() as arguments.at_end:  # what `console.cli.session` opens is closed here
+        return cast(int, handler(arguments, settings, environ))

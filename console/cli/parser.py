@@ -3,38 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import re
 from datetime import date
-from typing import Any, NoReturn
+from typing import NoReturn
 
-from console.cli.exits import UsageError
-
-
-class Parser(argparse.ArgumentParser):
-    """An argument parser whose errors are raised, since the contract's usage exit code is 64, not 2."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        # What is no option though it begins with a minus: by default a number, here a position (-33.87,151.21) too.
-        self._negative_number_matcher = re.compile(r"-\d[\d.,+ -]*$")
-
-    def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
-        """Unknown arguments are refused here, by the command that they were given to, whose help lists its own."""
-        found, unknown = super().parse_known_args(args, namespace)
-        if unknown:
-            self.error(f"unrecognized arguments: {' '.join(unknown)}")
-        return found, unknown
-
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{_without_values(message)}; see `{self.prog} --help`")
-
-
-def _without_values(message: str) -> str:
-    """The message without words that belong nowhere: one of them may be a key, given where none is taken."""
-    kind, colon, words = message.partition("unrecognized arguments:")
-    if colon:
-        return f"{kind}{colon} {' '.join(w.partition('=')[0] if w.startswith('--') else '…' for w in words.split())}"
-    return re.sub(r"invalid choice: .* \(choose", "invalid choice (choose", message, flags=re.DOTALL)
+from console.cli import grammar_decisions, grammar_identity, grammar_records
+from console.cli.grammar import Parser, command, json_option
 
 
 class _Version(argparse.Action):
@@ -66,50 +39,52 @@ def build_parser() -> Parser:
 
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command", parser_class=Parser)
     _runs(commands)
-    _command(commands, "scheduler", "scheduler:run_scheduler", "the hourly loop in the foreground, for systemd")
-    doctor = _command(commands, "doctor", "doctor:doctor", "what is configured, reachable and permitted")
-    _json(doctor)
-    init = _command(commands, "init", "init:init", "make the workspace")
+    command(commands, "scheduler", "scheduler:run_scheduler", "the hourly loop in the foreground, for systemd")
+    doctor = command(commands, "doctor", "doctor:doctor", "what is configured, reachable and permitted")
+    json_option(doctor)
+    init = command(commands, "init", "init:init", "make the workspace")
     init.add_argument("--production", action="store_true", help="for real data: no practice source, no practice data")
     _cities(commands)
     _secrets(commands)
     _warehouse(commands)
     _airflow(commands)
+    for part in (grammar_identity, grammar_decisions, grammar_records):
+        part.add_to(commands)
     return parser
 
 
 def _runs(commands: argparse._SubParsersAction[Parser]) -> None:
-    runs = _command(commands, "runs", "runs:list_runs", "what ran, newest first")
+    runs = command(commands, "runs", "runs:list_runs", "what ran, newest first")
     runs.add_argument("--limit", type=_count, default=20, metavar="N", help="at most N runs (20)")
-    _json(runs)
+    json_option(runs)
     more = runs.add_subparsers(metavar="show RUN_ID", dest="subcommand", parser_class=Parser)
-    show = _command(more, "show", "runs:show_run", "one run with its attempts and their logs")
+    show = command(more, "show", "runs:show_run", "one run with its attempts and their logs")
     show.add_argument("run_id", metavar="RUN_ID", help="as `lakewarden runs` prints it, or `latest`")
-    _json(show)
+    json_option(show)
 
 
 def _cities(commands: argparse._SubParsersAction[Parser]) -> None:
-    cities = _command(commands, "cities", "cities:list_cities", "the configured cities with their newest readings")
-    _json(cities)
+    cities = command(commands, "cities", "cities:list_cities", "the configured cities with their newest readings")
+    json_option(cities)
     more = cities.add_subparsers(metavar="add|remove|test", dest="subcommand", parser_class=Parser)
     for name, text in (
         ("add", "load this city from the next run on"),
         ("remove", "load this city no more"),
         ("test", "ask the API for a city and store nothing"),
     ):
-        command = _command(more, name, f"cities:{name}_city", text)
-        command.add_argument("name", metavar="CITY", help="a name, LAT,LON or an id of the weather API")
+        changed = command(more, name, f"cities:{name}_city", text)
+        changed.add_argument("name", metavar="CITY", help="a name, LAT,LON or an id of the weather API")
         if name == "test":
-            _json(command)
+            json_option(changed)
 
 
 def _secrets(commands: argparse._SubParsersAction[Parser]) -> None:
     secrets = commands.add_parser("secrets", help="API keys and passwords, sealed in the workspace", allow_abbrev=False)
     kinds = secrets.add_subparsers(metavar="set|list|remove", dest="subcommand", parser_class=Parser, required=True)
-    put = _command(kinds, "set", "secrets:set_secret", "read a secret from standard input, or ask for it")
+    put = command(kinds, "set", "secrets:set_secret", "read a secret from standard input, or ask for it")
     put.add_argument("name", metavar="NAME", help="such as openweather_api_key")
-    _json(_command(kinds, "list", "secrets:list_secrets", "the names that are set"))
-    remove = _command(kinds, "remove", "secrets:remove_secret", "forget a secret")
+    json_option(command(kinds, "list", "secrets:list_secrets", "the names that are set"))
+    remove = command(kinds, "remove", "secrets:remove_secret", "forget a secret")
     remove.add_argument("name", metavar="NAME")
 
 
@@ -118,7 +93,7 @@ def _warehouse(commands: argparse._SubParsersAction[Parser]) -> None:
         "warehouse", help="SuperMart: sales by the million, and what they add up to", allow_abbrev=False
     )
     kinds = group.add_subparsers(metavar="COMMAND", dest="subcommand", parser_class=Parser, required=True)
-    build = _command(
+    build = command(
         kinds, "build", "warehouse:build", "replace the warehouse by practice data, the same for the same options"
     )
     build.add_argument("--rows", type=_rows, default=100_000, metavar="N", help="sales (100000)")
@@ -129,58 +104,47 @@ def _warehouse(commands: argparse._SubParsersAction[Parser]) -> None:
         help="as the console does it for a new workspace: into an empty warehouse alone, at low priority, with "
         "progress as lines on stderr",
     )  # fmt: skip
-    load = _command(kinds, "load", "warehouse:load", "load CSV or Parquet files, each whole or not at all")
+    load = command(kinds, "load", "warehouse:load", "load CSV or Parquet files, each whole or not at all")
     load.add_argument("--table", required=True, metavar="NAME", help="such as Sales_Transactions_Table")
     load.add_argument("files", nargs="+", metavar="FILE", help="CSV with a header, or Parquet")
-    refresh = _command(kinds, "refresh", "warehouse:refresh", "rebuild the aggregates from the facts")
-    check = _command(kinds, "check", "warehouse:check", "prove keys, ranges, amounts and aggregates")
-    for command in (build, load, refresh, check):
-        _json(command)
+    refresh = command(kinds, "refresh", "warehouse:refresh", "rebuild the aggregates from the facts")
+    check = command(kinds, "check", "warehouse:check", "prove keys, ranges, amounts and aggregates")
+    for kind in (build, load, refresh, check):
+        json_option(kind)
     _warehouse_queries(kinds)
 
 
 def _warehouse_queries(kinds: argparse._SubParsersAction[Parser]) -> None:
-    ask = _command(kinds, "ask", "warehouse_query:ask", "answer a question by name; without one, list them")
+    ask = command(kinds, "ask", "warehouse_query:ask", "answer a question by name; without one, list them")
     ask.add_argument("question", nargs="?", metavar="QUESTION", help="such as top-store-last-month")
     ask.add_argument("--as-of", type=_date, metavar="DATE", help="the day it is asked on (the last day with sales)")
     ask.add_argument("--set", action="append", metavar="NAME=VALUE", help="a parameter of the question")
-    sql = _command(kinds, "sql", "warehouse_query:sql", "answer one SELECT, read-only and within limits")
+    sql = command(kinds, "sql", "warehouse_query:sql", "answer one SELECT, read-only and within limits")
     sql.add_argument("query", metavar="SELECT", help='such as "SELECT count(*) FROM Sales_Transactions_Table"')
     sql.add_argument(
         "--database", choices=("warehouse", "weather"), default="warehouse", help="what to ask (warehouse)"
     )
-    for command in (ask, sql):
-        command.add_argument("--engine", choices=("sqlite", "duckdb", "spark"), default="sqlite", help="(sqlite)")
-        command.add_argument("--master", metavar="URL", help="of Spark: local[N] or spark://HOST:PORT (local[*])")
-        command.add_argument("--no-aggregates", action="store_true", help="answer from the facts")
-        command.add_argument("--explain", action="store_true", help="say which table answered and why")
-        command.add_argument("--check", action="store_true", help="ask the facts too; exit 65 if they differ")
-        command.add_argument("--limit", type=_limit, default=10_000, metavar="N", help="at most N rows (10000)")
-        command.add_argument("--timeout", type=_seconds, default=30.0, metavar="S", help="stop after S seconds (30)")
-        command.add_argument("--csv", action="store_true", help="print CSV")
-        _json(command)
-    diagram = _command(kinds, "diagram", "warehouse_query:diagram", "draw the schema in text")
+    for kind in (ask, sql):
+        kind.add_argument("--engine", choices=("sqlite", "duckdb", "spark"), default="sqlite", help="(sqlite)")
+        kind.add_argument("--master", metavar="URL", help="of Spark: local[N] or spark://HOST:PORT (local[*])")
+        kind.add_argument("--no-aggregates", action="store_true", help="answer from the facts")
+        kind.add_argument("--explain", action="store_true", help="say which table answered and why")
+        kind.add_argument("--check", action="store_true", help="ask the facts too; exit 65 if they differ")
+        kind.add_argument("--limit", type=_limit, default=10_000, metavar="N", help="at most N rows (10000)")
+        kind.add_argument("--timeout", type=_seconds, default=30.0, metavar="S", help="stop after S seconds (30)")
+        kind.add_argument("--csv", action="store_true", help="print CSV")
+        json_option(kind)
+    diagram = command(kinds, "diagram", "warehouse_query:diagram", "draw the schema in text")
     diagram.add_argument("kind", choices=("star", "snowflake"), help="without or with the suppliers")
-    publish = _command(kinds, "publish", "warehouse_query:publish", "write Parquet for engines that read a lake")
+    publish = command(kinds, "publish", "warehouse_query:publish", "write Parquet for engines that read a lake")
     publish.add_argument("--to", default="", metavar="URL", help="a folder or s3://bucket/prefix (the lake)")
-    _json(publish)
+    json_option(publish)
 
 
 def _airflow(commands: argparse._SubParsersAction[Parser]) -> None:
     airflow = commands.add_parser("airflow", help="the same pipeline under Apache Airflow", allow_abbrev=False)
     kinds = airflow.add_subparsers(metavar="dags-folder", dest="subcommand", parser_class=Parser, required=True)
-    _command(kinds, "dags-folder", "airflow:dags_folder", "print the folder to give Airflow")
-
-
-def _command(commands: argparse._SubParsersAction[Parser], name: str, handler: str, text: str) -> Parser:
-    command = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".", allow_abbrev=False)
-    command.set_defaults(handler=handler)
-    return command
-
-
-def _json(parser: Parser) -> None:
-    # Without a default of its own, since a subcommand's default would overwrite what its parent parsed.
-    parser.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print one JSON document")
+    command(kinds, "dags-folder", "airflow:dags_folder", "print the folder to give Airflow")
 
 
 def _count(text: str) -> int:

@@ -97,6 +97,14 @@ class Sessions:
                 connection.execute("UPDATE session SET seen_at = ? WHERE token_hash = ?", (to_ms(now), key))
         return session
 
+    def peek(self, token: str, source: Source, *, now: datetime) -> Session:
+        """The session of `token` as it stands: looking is no use, and ends nothing. Raises SessionEnded."""
+        with self._core.database.snapshot() as connection:
+            session, _ = self._read(connection, token, source, now, used=False)
+        if session is None:
+            raise SessionEnded(_ENDED)
+        return session
+
     def sign_out(self, token: str, source: Source, *, now: datetime) -> None:
         """End the session of `token`. Raises SessionEnded if there is none, AuditError."""
         with self._core.database.transaction() as connection:
@@ -144,8 +152,9 @@ class Sessions:
         return session
 
     def _read(
-        self, connection: sqlite3.Connection, token: str, source: Source, now: datetime
+        self, connection: sqlite3.Connection, token: str, source: Source, now: datetime, *, used: bool = True
     ) -> tuple[Session | None, datetime]:
+        """The session of `token`, None if it is over, and its last use; `used` says whether this is one."""
         key = self._core.token_hash("session", token, source)
         sql = "SELECT ref, user, address, factor, factor_at, made_at, seen_at FROM session WHERE token_hash = ?"
         row = one(connection, sql, key)
@@ -156,7 +165,7 @@ class Sessions:
         account = read_account(connection, str(user))
         if account.disabled or not self._holds(made_at, seen_at, now):
             return None, seen_at
-        last_use = now if self._is_noted(seen_at, now) else seen_at
+        last_use = now if used and self._is_noted(seen_at, now) else seen_at
         session = Session(
             user=account.user,
             role=account.role,

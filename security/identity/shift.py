@@ -23,7 +23,10 @@ class Shift:
 
     def __post_init__(self) -> None:
         if self.start == self.end:
-            raise AccountRefused("expected a shift that ends at another time than it starts; leave it out for all day")
+            raise AccountRefused(
+                f"expected a shift that ends at another time than it starts, found {self.start:%H:%M} for both; the "
+                "longest ends a minute before it starts, and an account without a shift is never on shift"
+            )
         _zone(self.timezone)
 
     @classmethod

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sqlite3
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from security.errors import RecordRefused, RecordUnknown
 from security.policy.columns import IDENTIFYING
@@ -20,6 +20,7 @@ _USER = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,63}")
 _SSN = re.compile(r"\d{3}-\d{2}-\d{4}")
 LONGEST = 400  # characters of a field
 LONGEST_TEXT = 10_000  # of an entry of a history
+IDS_AT_ONCE = 500  # of one SELECT
 
 _INSERT_PATIENT = """
 INSERT INTO patient (patient_id, name, birth_date, address, phone, email, ssn, insurance_id, sex, site, domain, version,
@@ -52,7 +53,7 @@ class Admission:
         """Let `user` treat the patient, if that is not so. Raises RecordUnknown, RecordRefused, StoreError."""
         _check_user(user)
         with self._core.database.transaction() as connection:
-            _known(connection, patient_id)
+            check_known(connection, patient_id)
             connection.execute(
                 "INSERT OR IGNORE INTO assignment VALUES (?, ?, ?, ?)",
                 (patient_id, user, by, microseconds(self._core.now())),
@@ -61,26 +62,45 @@ class Admission:
     def unassign(self, patient_id: str, user: str) -> bool:
         """No longer; False if it was not so. Raises RecordUnknown, StoreError."""
         with self._core.database.transaction() as connection:
-            _known(connection, patient_id)
+            check_known(connection, patient_id)
             sql = "DELETE FROM assignment WHERE patient_id = ? AND user = ?"
             return connection.execute(sql, (patient_id, user)).rowcount > 0
 
     def hold(self, patient_id: str, *, held: bool) -> None:
         """Put the record under legal hold, or lift it. Raises RecordUnknown, StoreError."""
         with self._core.database.transaction() as connection:
-            _known(connection, patient_id)
+            check_known(connection, patient_id)
             connection.execute("UPDATE patient SET legal_hold = ? WHERE patient_id = ?", (int(held), patient_id))
 
     def facts(self, patient_id: str) -> PatientFacts:
         """What decisions about the patient depend on. Raises RecordUnknown, StoreError."""
-        found = _facts(self._core, "WHERE patient_id = ?", (patient_id,))
+        found = self.facts_of([patient_id])
         if not found:
             raise unknown(patient_id)
         return found[0]
 
+    def facts_of(self, patient_ids: Sequence[str]) -> list[PatientFacts]:
+        """The same of those of `patient_ids` that there are, each once, by id, as one state. Raises StoreError."""
+        different = sorted(set(patient_ids))
+        found: list[PatientFacts] = []
+        with self._core.database.snapshot() as connection:
+            for first in range(0, len(different), IDS_AT_ONCE):
+                ids = different[first : first + IDS_AT_ONCE]
+                found += _facts(connection, f"WHERE patient_id IN ({', '.join('?' * len(ids))})", ids)
+        return found
+
     def all_facts(self) -> list[PatientFacts]:
         """The same of every patient, by id. Raises StoreError."""
-        return _facts(self._core, "", ())
+        with self._core.database.snapshot() as connection:
+            return _facts(connection)
+
+    def domains(self) -> frozenset[str]:
+        """Every domain that a patient has. Raises StoreError."""
+        return frozenset(row[0] for row in self._core.database.query("SELECT DISTINCT domain FROM patient"))
+
+    def count(self) -> int:
+        """How many patients there are. Raises StoreError."""
+        return int(self._core.database.query("SELECT count(*) FROM patient")[0][0])
 
     def assigned_to(self, user: str) -> frozenset[str]:
         """The ids of the patients that `user` treats: the row scope of a doctor. Raises StoreError."""
@@ -112,6 +132,12 @@ def unknown(patient_id: str) -> RecordUnknown:
     return RecordUnknown(f"expected the id of a patient, found {shown}; nobody has it")
 
 
+def check_known(connection: sqlite3.Connection, patient_id: str) -> None:
+    """Return if there is such a patient, within the caller's transaction. Raises RecordUnknown."""
+    if not connection.execute("SELECT 1 FROM patient WHERE patient_id = ?", (patient_id,)).fetchone():
+        raise unknown(patient_id)
+
+
 def check_text(text: str) -> str:
     """An entry of a history, trimmed. Raises RecordRefused; the text is never part of a message."""
     trimmed = text.strip()
@@ -132,24 +158,18 @@ def _insert_past(connection: sqlite3.Connection, patient: NewPatient, key: DataK
         connection.execute("INSERT INTO history VALUES (?, ?, ?, ?, ?, ?)", row)
 
 
-def _facts(core: Core, where: str, parameters: tuple[str, ...]) -> list[PatientFacts]:
-    with core.database.snapshot() as connection:
-        patients = connection.execute(
-            f"SELECT patient_id, site, domain, legal_hold FROM patient {where} ORDER BY patient_id",  # noqa: S608 – fixed
-            parameters,
-        ).fetchall()
-        users: dict[str, list[str]] = {}
-        for patient_id, user in connection.execute(
-            f"SELECT patient_id, user FROM assignment {where} ORDER BY patient_id, user",  # noqa: S608 – fixed
-            parameters,
-        ):
-            users.setdefault(patient_id, []).append(user)
+def _facts(connection: sqlite3.Connection, where: str = "", parameters: Sequence[str] = ()) -> list[PatientFacts]:
+    patients = connection.execute(
+        f"SELECT patient_id, site, domain, legal_hold FROM patient {where} ORDER BY patient_id",  # noqa: S608 – our own
+        parameters,
+    ).fetchall()
+    users: dict[str, list[str]] = {}
+    for patient_id, user in connection.execute(
+        f"SELECT patient_id, user FROM assignment {where} ORDER BY patient_id, user",  # noqa: S608 – our own
+        parameters,
+    ):
+        users.setdefault(patient_id, []).append(user)
     return [PatientFacts(row[0], tuple(users.get(row[0], ())), row[1], row[2], bool(row[3])) for row in patients]
-
-
-def _known(connection: sqlite3.Connection, patient_id: str) -> None:
-    if not connection.execute("SELECT 1 FROM patient WHERE patient_id = ?", (patient_id,)).fetchone():
-        raise unknown(patient_id)
 
 
 def _check(patient: NewPatient) -> None:

@@ -12,12 +12,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from security.errors import ReadRefused
-from security.records.admission import unknown
+from security.records.admission import IDS_AT_ONCE, unknown
 from security.records.core import Core
 from security.records.fetching import Fetched, entry_of
 from security.records.models import Grant, HistoryEntry, Record, Show
 
-IDS_AT_ONCE = 500
 MOST_FOUND = 1_000
 
 

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
@@ -150,6 +150,9 @@ class _Nothing:
     """Permits nothing."""
 
     def require(self, action: str, resource: str) -> None:
+        raise PermissionDenied(f"{action} on {resource}")
+
+    def use(self, action: str, resource: str) -> NoReturn:
         raise PermissionDenied(f"{action} on {resource}")
 
 

@@ -197,6 +197,11 @@ def test_what_is_no_shift_is_refused(times: str) -> None:
         Shift.parse(times, "UTC")
 
 
+def test_a_shift_that_ends_as_it_starts_is_refused_with_what_can_be_had_instead() -> None:
+    with pytest.raises(AccountRefused, match=r"found 08:00 for both; .* an account without a shift is never on shift"):
+        Shift.parse("08:00-08:00", "UTC")
+
+
 @pytest.mark.parametrize("zone", ["", "Nowhere/City", "../../etc/passwd", "/etc/localtime", "\0", "x" * 999, "Europe"])
 def test_what_is_no_time_zone_is_refused(zone: str) -> None:
     with pytest.raises(AccountRefused, match="IANA time zone"):

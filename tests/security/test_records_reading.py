@@ -172,6 +172,32 @@ def test_facts_are_those_that_decisions_depend_on(clinic: Clinic) -> None:
         clinic.admission.facts("P9999")
 
 
+def test_facts_of_many_are_those_of_the_patients_there_are_each_once_by_id(tmp_path: Path) -> None:
+    for clinic in filled(tmp_path, 1_100):
+        everybody = clinic.admission.all_facts()
+        ids = [one.patient_id for one in everybody]
+        assert clinic.admission.facts_of([*reversed(ids), "P9999", "", "' OR 1=1 --", *ids[::7]]) == everybody
+        assert clinic.admission.facts_of(ids[3:1_003]) == everybody[3:1_003]
+
+
+def test_there_are_no_facts_of_nobody(clinic: Clinic) -> None:
+    assert clinic.admission.facts_of([]) == []
+    assert clinic.admission.facts_of(["P9999"]) == []
+
+
+def test_patients_are_counted_and_their_domains_told(clinic: Clinic) -> None:
+    assert clinic.admission.count() == len(ALL)
+    assert clinic.admission.domains() == {one.domain for one in ALL}
+    clinic.admission.add([replace(FIRST, patient_id="Q1", domain="rare")], by="service")
+    assert clinic.admission.count() == len(ALL) + 1
+    assert clinic.admission.domains() == {one.domain for one in ALL} | {"rare"}
+
+
+def test_a_clinic_without_patients_has_no_domain(tmp_path: Path) -> None:
+    for clinic in filled(tmp_path, 0):
+        assert (clinic.admission.count(), clinic.admission.domains()) == (0, frozenset())
+
+
 def test_doctors_are_assigned_and_unassigned(clinic: Clinic) -> None:
     clinic.admission.assign("P0001", "doctor-days", by="officer")
     clinic.admission.assign("P0001", "doctor-days", by="officer")

@@ -98,6 +98,44 @@ def test_a_clock_that_goes_back_ends_the_session(there: Office, member: Member) 
     ended(there, token)
 
 
+def test_looking_at_a_session_is_no_use_of_it(there: Office, member: Member) -> None:
+    token = member.sign_in().token
+    used = there.sessions.resume(token, HERE, now=there.now)
+    for _ in range(3):
+        there.clock.forward(299)
+        assert there.sessions.peek(token, HERE, now=there.now) == used
+    there.clock.instant = used.expires
+    ended(there, token)
+
+
+def test_a_session_used_a_moment_ago_looks_as_that_use_left_it(there: Office, member: Member) -> None:
+    token = member.sign_in().token
+    there.clock.forward(600)
+    used = there.sessions.resume(token, HERE, now=there.now)
+    there.clock.forward(5)
+    assert there.sessions.peek(token, HERE, now=there.now) == used
+    assert used.expires == there.now + timedelta(seconds=895)
+
+
+def test_looking_at_a_session_that_is_over_refuses_and_ends_nothing(there: Office, member: Member) -> None:
+    token = member.sign_in().token
+    sessions, told = there.sessions.count("doctor"), there.audit.told()
+    there.clock.forward(900)
+    with pytest.raises(SessionEnded, match="sign in again"):
+        there.sessions.peek(token, HERE, now=there.now)
+    assert (there.sessions.count("doctor"), there.audit.told()) == (sessions, told)
+
+
+def test_there_is_nothing_to_look_at_without_a_session_of_this_place(there: Office, member: Member) -> None:
+    token = member.sign_in().token
+    for tried, source in (("", HERE), (token[:-1], HERE), (token, ELSEWHERE)):
+        with pytest.raises(SessionEnded, match="sign in again"):
+            there.sessions.peek(tried, source, now=there.now)
+    there.accounts.disable("doctor", by=SERVICE, now=there.now)
+    with pytest.raises(SessionEnded, match="sign in again"):
+        there.sessions.peek(token, HERE, now=there.now)
+
+
 def test_the_limits_are_configurable(tmp_path: Path) -> None:
     with office(tmp_path, limits=Limits(idle=timedelta(seconds=20), absolute=timedelta(seconds=50))) as there:
         token = there.enrolled().sign_in().token

@@ -19,9 +19,10 @@ from typing import cast
 
 from security.audit.event import Event, Kind, Outcome
 from security.database import BUSY_TIMEOUT_S, Database, Schema, open_database
+from security.records.admission import IDS_AT_ONCE
 from security.records.core import Core
 from security.records.models import Encounter, Grant, Record
-from security.records.reading import IDS_AT_ONCE, Reading
+from security.records.reading import Reading
 from security.records.research.safe_harbor import Subject, de_identified
 from security.vault.data_keys import instant_of, microseconds
 

@@ -1,0 +1,61 @@
+"""What the parts of the command line's grammar are made with."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from typing import Any, NoReturn
+
+from console.cli.exits import UsageError
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose errors are raised, since the contract's usage exit code is 64, not 2."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        # What is no option though it begins with a minus: by default a number, here a position (-33.87,151.21) too.
+        self._negative_number_matcher = re.compile(r"-\d[\d.,+ -]*$")
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
+        """Unknown arguments are refused here, by the command that they were given to, whose help lists its own."""
+        found, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return found, unknown
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{_without_values(message)}; see `{self.prog} --help`")
+
+
+def command(commands: argparse._SubParsersAction[Parser], name: str, handler: str, text: str) -> Parser:
+    """One more command; `handler` is `module:function` below `console.cli`, `text` its help without a full stop."""
+    added = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".", allow_abbrev=False)
+    added.set_defaults(handler=handler)
+    return added
+
+
+def group(
+    commands: argparse._SubParsersAction[Parser], name: str, text: str, metavar: str
+) -> argparse._SubParsersAction[Parser]:
+    """A command that is nothing without one of its own commands, which `metavar` names."""
+    parser = commands.add_parser(name, help=text, allow_abbrev=False)
+    return parser.add_subparsers(metavar=metavar, dest="subcommand", parser_class=Parser, required=True)
+
+
+def json_option(parser: Parser) -> None:
+    """`--json`; without a default of its own, since a subcommand's default would overwrite what its parent parsed."""
+    parser.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print one JSON document")
+
+
+def stdin_option(parser: Parser, lines: str) -> None:
+    """`--stdin`, for scripts; `lines` says what is read."""
+    parser.add_argument("--stdin", action="store_true", help=f"read from standard input instead of asking: {lines}")
+
+
+def _without_values(message: str) -> str:
+    """The message without words that belong nowhere: one of them may be a key, given where none is taken."""
+    kind, colon, words = message.partition("unrecognized arguments:")
+    if colon:
+        return f"{kind}{colon} {' '.join(w.partition('=')[0] if w.startswith('--') else '…' for w in words.split())}"
+    return re.sub(r"invalid choice: .* \(choose", "invalid choice (choose", message, flags=re.DOTALL)

@@ -1,0 +1,37 @@
+"""Gives a practice workspace its accounts, its made-up patients and the research projection of them, once."""
+
+from __future__ import annotations
+
+from console.wiring.security import Security
+from security.identity.practice import Practice
+from security.policy.model import SERVICE
+from security.records.practice_patients import PatientSpec, practice_patients
+from security.records.research.projection import built, rebuild
+from security.vault.locking import locked
+
+DOCTORS = ("doctor", "doctor-nights")
+SITES = ("main hospital", "north clinic")
+
+
+def prepare_practice(security: Security) -> None:
+    """Make what is missing of it; quick where nothing is. One process does it, others wait.
+
+    Raises PracticeOnly in a production workspace, SecurityError, OSError.
+    """
+    practice = Practice(security.identity)
+    if _is_complete(security):
+        return
+    locks = security.settings.locks_dir
+    locks.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with locked(locks / "practice.lock"):
+        practice.create(now=security.now())
+        if security.admission.count() == 0:
+            spec = PatientSpec(sites=SITES, doctors=DOCTORS, until=security.now().date())
+            security.admission.add(practice_patients(spec), by=SERVICE)
+        if built(security.research) is None:
+            rebuild(security.clinical, security.research, random_bytes=security.random_bytes)
+
+
+def _is_complete(security: Security) -> bool:
+    """Whether nothing is left to make: the projection comes last."""
+    return security.settings.research_db.exists() and built(security.research) is not None
