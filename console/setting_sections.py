@@ -158,6 +158,13 @@ class Audit:
 
 
 @dataclass(frozen=True, slots=True)
+class Vault:
+    keys_dir: str = _setting(
+        "", rules.text(), "default: <home>/keys · a folder on a medium that is not stolen or backed up with the data"
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Smtp:
     host: str = _setting("", rules.text(), "for one-time codes and alerts; the password is a secret")
     port: int = _setting(587, rules.whole(1, 65_535), "submission with STARTTLS")
@@ -175,6 +182,7 @@ SECTIONS: Mapping[str, type[Any]] = {
     "logging": Logging,
     "access": Access,
     "audit": Audit,
+    "vault": Vault,
     "smtp": Smtp,
 }
 

@@ -37,6 +37,7 @@ from console.setting_sections import (
     Smtp,
     SourceChoice,
     Sse,
+    Vault,
     Weather,
     Workspace,
     specs_of,
@@ -58,6 +59,7 @@ __all__ = [
     "Smtp",
     "SourceChoice",
     "Sse",
+    "Vault",
     "Weather",
     "Workspace",
     "WorkspaceError",
@@ -87,6 +89,7 @@ class Settings:
     logging: Logging = Logging()
     access: Access = Access()
     audit: Audit = Audit()
+    vault: Vault = Vault()
     networks: tuple[tuple[Network, str], ...] = ()
     smtp: Smtp = Smtp()
     openweather_api_key: str | None = dataclasses.field(default=None, repr=False)
@@ -141,7 +144,7 @@ class Settings:
 
     @property
     def keys_dir(self) -> Path:
-        return self.home / "keys"
+        return self.home / (self.vault.keys_dir or "keys")
 
     @property
     def logs_dir(self) -> Path:
@@ -318,7 +321,12 @@ class _Reading:
             self.problems.append(Problem(self.origin["lake", "kms_key_id"], "lake.kms_key_id", expected, found))
 
     def _expand_folders(self) -> None:
-        for section, key in (("weather", "staging_dir"), ("lake", "url"), ("audit", "checkpoint_file")):
+        for section, key in (
+            ("weather", "staging_dir"),
+            ("lake", "url"),
+            ("audit", "checkpoint_file"),
+            ("vault", "keys_dir"),
+        ):
             if path := self.values[section].get(key):
                 self.values[section][key] = _expanded(path, self.environ)
 
