@@ -9,9 +9,9 @@ Order of a use, which nothing goes round:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from security.audit.event import Outcome
@@ -20,7 +20,7 @@ from security.errors import AccessDenied, RequestRefused
 from security.policy.engine import Decider
 from security.policy.facts import GLASS_STAYS_BROKEN
 from security.policy.many import decide_each
-from security.policy.model import Action, Decision, Factor, Request
+from security.policy.model import Action, Decision, Factor, Request, Visibility
 from security.ports import Facts, GlassStore
 
 MOST_PATIENTS = 10_000  # of one request
@@ -45,14 +45,23 @@ class Access:
         return self.check(request_of(caller, action, resource, at=self.now(), reason=reason))
 
     @contextmanager
-    def use(self, caller: Caller, action: Action, resource: str, *, reason: str | None = None) -> Iterator[Grant]:
+    def use(
+        self,
+        caller: Caller,
+        action: Action,
+        resource: str,
+        *,
+        reason: str | None = None,
+        only: Collection[str] | None = None,
+    ) -> Iterator[Grant]:
         """Within it, `caller` may do `action` to `resource`, as the grant says.
 
+        Of the columns `only` those named are wanted: the others are neither granted nor recorded as disclosed.
         Raises AccessDenied; AuditUnavailable, before or after, in which case nothing may be shown; AuditEventRefused
         for a reason that is too long; and what the facts raise.
         """
         request = request_of(caller, action, resource, at=self.now(), reason=reason)
-        decision = self.engine.decide(request, self.facts)
+        decision = _narrowed(self.engine.decide(request, self.facts), only)
         record = self.recorder.begin(caller, request, [(resource, decision)], role=self._role(caller))
         self._refuse_unless(decision.allowed, record, decision)
         patient = resource.removeprefix("patient:") if resource.startswith("patient:") else None
@@ -61,7 +70,9 @@ class Access:
             yield Grant(action, request.at, decision.columns, columns, decision.obligations, record)
 
     @contextmanager
-    def use_patients(self, caller: Caller, action: Action, patients: Sequence[str]) -> Iterator[Grant]:
+    def use_patients(
+        self, caller: Caller, action: Action, patients: Sequence[str], *, only: Collection[str] | None = None
+    ) -> Iterator[Grant]:
         """The same for many patients in one request: the grant's row scope is those of them that are permitted.
 
         The others are left out without a word. Each in scope is recorded by itself, all in one durable append. Raises
@@ -70,7 +81,9 @@ class Access:
         if not 0 < len(patients) <= MOST_PATIENTS:
             raise RequestRefused(f"expected 1 to {MOST_PATIENTS} patients, found {len(patients)}")
         request = request_of(caller, action, "patient:", at=self.now())
-        decisions = decide_each(self.engine, request, patients, self.facts)
+        decided = decide_each(self.engine, request, patients, self.facts)
+        narrow = {id(decision): _narrowed(decision, only) for decision in decided.values()}
+        decisions = {name: narrow[id(decision)] for name, decision in decided.items()}
         allowed = [(f"patient:{name}", decision) for name, decision in decisions.items() if decision.allowed]
         denied = [(f"patient:{name}", decision) for name, decision in decisions.items() if not decision.allowed]
         record = self.recorder.begin(caller, request, allowed or denied, role=self._role(caller))
@@ -117,3 +130,11 @@ def request_of(caller: Caller, action: Action, resource: str, *, at: datetime, r
         age = timedelta(days=1)
     age_s = max(0, -(-age // timedelta(seconds=1)))
     return Request(caller.user, action.value, resource, at, caller.address, caller.factor, age_s, reason)
+
+
+def _narrowed(decision: Decision, only: Collection[str] | None) -> Decision:
+    """The decision with every column denied that is not wanted."""
+    if only is None:
+        return decision
+    columns = {name: shown if name in only else Visibility.DENIED for name, shown in decision.columns.items()}
+    return replace(decision, columns=columns)

@@ -6,7 +6,7 @@ does not bury what matters; a refusal is recorded again after a minute. Doing (`
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 
@@ -49,16 +49,26 @@ class Gate:
             raise
 
     @contextmanager
-    def use(self, action: str, resource: str, *, reason: str | None = None) -> Iterator[Grant]:
-        """Within it the session may do `action`, as the grant says. Raises PermissionDenied, AuditUnavailable."""
-        with self._use(self.seat.caller(), action, resource, reason=reason) as grant:
+    def use(
+        self, action: str, resource: str, *, reason: str | None = None, only: Collection[str] | None = None
+    ) -> Iterator[Grant]:
+        """Within it the session may do `action`, as the grant says: of the columns `only`, no others are granted.
+
+        Raises PermissionDenied, AuditUnavailable.
+        """
+        with self._use(self.seat.caller(), action, resource, reason=reason, only=only) as grant:
             yield grant
 
     @contextmanager
-    def use_patients(self, action: str, patients: Sequence[str]) -> Iterator[Grant]:
+    def use_patients(
+        self, action: str, patients: Sequence[str], *, only: Collection[str] | None = None
+    ) -> Iterator[Grant]:
         """The same for many patients: the grant's row scope is those that are permitted."""
         caller = self.seat.caller()
-        with self._told(caller, action), self.access.use_patients(caller, Action(action), patients) as grant:
+        with (
+            self._told(caller, action),
+            self.access.use_patients(caller, Action(action), patients, only=only) as grant,
+        ):
             yield grant
 
     def break_glass(self, patient: str, reason: str) -> datetime:
@@ -71,6 +81,17 @@ class Gate:
         """What `use` would decide now; nothing is recorded."""
         return self.access.would_allow(self.seat.caller(), Action(action), resource, reason=reason)
 
+    def check(self, action: str, resource: str) -> None:
+        """Return if `use` would be permitted now; nothing is recorded. Raises PermissionDenied."""
+        caller = self.seat.caller()
+        decision = self.access.would_allow(caller, Action(action), resource)
+        if not decision.allowed:
+            raise self._denied(caller, action, decision)
+
+    def refusal(self, action: str, decision: Decision) -> PermissionDenied:
+        """What `use` would raise for a denial, in words for whoever sits here."""
+        return self._denied(self.seat.caller(), action, decision)
+
     def roles_for(self, action: str) -> tuple[str, ...]:
         """The roles that some policy permits `action`."""
         if not isinstance(self.access.engine, Engine):
@@ -79,8 +100,19 @@ class Gate:
         return tuple(sorted({rule.role.value for rule in rules if rule.role is not None}))
 
     @contextmanager
-    def _use(self, caller: Caller, action: str, resource: str, *, reason: str | None = None) -> Iterator[Grant]:
-        with self._told(caller, action), self.access.use(caller, Action(action), resource, reason=reason) as grant:
+    def _use(
+        self,
+        caller: Caller,
+        action: str,
+        resource: str,
+        *,
+        reason: str | None = None,
+        only: Collection[str] | None = None,
+    ) -> Iterator[Grant]:
+        with (
+            self._told(caller, action),
+            self.access.use(caller, Action(action), resource, reason=reason, only=only) as grant,
+        ):
             yield grant
 
     @contextmanager
@@ -98,6 +130,6 @@ class Gate:
             return NotSignedIn(f"{state}: {action} is for {roles}; `lakewarden sign-in USER` signs in", decision)
         if fresh_code_would_do(decision):
             return FreshCodeNeeded(f"{action} needs a fresh code of your authenticator", decision)
-        own = [why.because for why in decision.why_not if why.failed]
+        own = dict.fromkeys(why.because for why in decision.why_not if why.failed)  # policies may lack the same
         why = "; ".join(decision.errors or own) or f"it is for {roles}"
         return PermissionDenied(f"not permitted to {caller.user}: {action} – {why}", decision)

@@ -4,8 +4,79 @@ from __future__ import annotations
 
 import argparse
 
-from console.cli.grammar import Parser
+from console.cli.grammar import Parser, command, group, json_option, stdin_option
+
+UNSEEN = "- reads it from standard input, so that it stands in no list of processes"
+CODE = "the code of the authenticator, where one is needed"
 
 
 def add_to(commands: argparse._SubParsersAction[Parser]) -> None:
     """Add the commands."""
+    _records(commands)
+    _research(commands)
+    _vault(commands)
+
+
+def _records(commands: argparse._SubParsersAction[Parser]) -> None:
+    kinds = group(commands, "records", "patient records, as the role may see them", "COMMAND")
+    find = command(kinds, "find", "records:find", "the patients that may be seen, by words of a name or by id")
+    find.add_argument("name", nargs="?", default="", metavar="NAME", help="words of a name, or how an id begins")
+    find.add_argument("--limit", type=_number, default=100, metavar="N", help="at most N patients (100)")
+    show = command(kinds, "show", "records:show", "one record, each column clear, masked or not at all")
+    history = command(kinds, "history", "records:history", "every version of every entry of a medical history")
+    edit = command(kinds, "edit", "records:edit", "write an entry of a medical history; what was there stays")
+    for kind in (show, history, edit):
+        kind.add_argument("patient", metavar="PATIENT", help="the id of a patient")
+    edit.add_argument("--add", required=True, metavar="TEXT", help=f"the entry; {UNSEEN}")
+    edit.add_argument("--entry", type=_number, metavar="N", help="write a newer text of entry N instead of a new one")
+    edit.add_argument(
+        "--if-version", type=_number, metavar="N", help="only if the record is still of version N, as it was shown"
+    )
+    for kind in (find, show, history, edit):
+        json_option(kind)
+    _records_admitted(kinds)
+
+
+def _records_admitted(kinds: argparse._SubParsersAction[Parser]) -> None:
+    glass = command(
+        kinds, "break-glass", "records:break_glass", "open a record in an emergency, for 15 minutes, loudly audited"
+    )
+    glass.add_argument("patient", metavar="PATIENT", help="the id of a patient")
+    glass.add_argument("--reason", required=True, metavar="TEXT", help=f"why; {UNSEEN}, as its first line")
+    assign = command(kinds, "assign", "records:assign", "let a doctor treat a patient")
+    unassign = command(kinds, "unassign", "records:unassign", "let a doctor treat a patient no longer")
+    for kind in (assign, unassign):
+        kind.add_argument("patient", metavar="PATIENT", help="the id of a patient")
+        kind.add_argument("user", metavar="USER", help="the account of the doctor")
+    for kind in (glass, assign, unassign):
+        json_option(kind)
+        stdin_option(kind, CODE)
+
+
+def _research(commands: argparse._SubParsersAction[Parser]) -> None:
+    kinds = group(commands, "research", "questions about patients nobody can be found in", "COMMAND")
+    query = command(kinds, "query", "research:query", "count groups of patients; groups under 11 are hidden")
+    query.add_argument("domain", metavar="DOMAIN", help="a research domain, such as oncology")
+    query.add_argument("--by", required=True, metavar="COLUMN[,…]", help="sex, age_band, state, diagnosis, first_year")
+    query.add_argument("--measure", required=True, metavar="NAME", help="patients, encounters, mean_encounters")
+    query.add_argument("--where", action="append", metavar="COLUMN=VALUE", help="only these; may be repeated")
+    domains = command(kinds, "domains", "research:domains", "the domains that may be asked about")
+    rebuild = command(kinds, "rebuild", "research:rebuild", "build what research may ask anew from the records")
+    for kind in (query, domains, rebuild):
+        json_option(kind)
+
+
+def _vault(commands: argparse._SubParsersAction[Parser]) -> None:
+    kinds = group(commands, "vault", "the keys that seal the records", "status|rotate|check")
+    status = command(kinds, "status", "vault:status", "the keys, their ages and what they seal")
+    rotate = command(kinds, "rotate", "vault:rotate", "exchange the key of the data keys, or go on doing so")
+    check = command(kinds, "check", "vault:check", "open every sealed value and list those that do not open")
+    for kind in (status, rotate, check):
+        json_option(kind)
+        stdin_option(kind, CODE)
+
+
+def _number(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 0 < int(text[:20]) <= 1_000_000:
+        raise argparse.ArgumentTypeError(f"expected a number from 1 to 1000000, found {text[:40]!r}")
+    return int(text)

@@ -36,6 +36,7 @@ class Vault:
     ) -> Rotation:
         """Wrap every data key under a new key, or go on with a rotation that was broken off.
 
+        Where `stop` says so it returns early and the rotation stays open, which the audit log is told.
         Raises AuditUnavailable (then nothing was begun), VaultError, StoreError, OSError.
         """
         self._tell(Outcome.INTENT, by, role, None, None)
@@ -49,7 +50,9 @@ class Vault:
             raise
         for patient_id in found.broken:
             core.report(SealBroken(), patient_id, by, role)
-        self._tell(Outcome.FAILED if found.broken else Outcome.DONE, by, role, found.rewrapped, found.kek_id)
+        left_open = self.status().rotating == found.kek_id
+        outcome = Outcome.FAILED if found.broken or left_open else Outcome.DONE
+        self._tell(outcome, by, role, found.rewrapped, found.kek_id, code="stopped" if left_open else None)
         return found
 
     def problems(self) -> list[str]:
@@ -64,7 +67,9 @@ class Vault:
                 found.append(str(error))
         return found
 
-    def _tell(self, outcome: Outcome, by: str, role: str, count: int | None, kek_id: str | None) -> None:
+    def _tell(
+        self, outcome: Outcome, by: str, role: str, count: int | None, kek_id: str | None, *, code: str | None = None
+    ) -> None:
         event = Event(
             at=self._core.now(),
             kind=Kind.KEY,
@@ -74,5 +79,6 @@ class Vault:
             role=role,
             resource="keys" if kek_id is None else f"keys:{kek_id}",
             count=count,
+            code=code,
         )
         self._core.sink.append([event])

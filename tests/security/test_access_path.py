@@ -105,6 +105,15 @@ def test_masked_columns_are_not_said_to_be_clear(place: Place) -> None:
     assert "name" in place.events()[0].columns
 
 
+def test_only_the_columns_that_are_wanted_are_granted_and_recorded(place: Place) -> None:
+    with place.access.use(place.caller(), Action.VIEW_RECORD, "patient:P1", only=("name", "sex")) as grant:
+        assert {name for name, shown in grant.columns.items() if shown is not Visibility.DENIED} == {"name", "sex"}
+    with place.access.use_patients(place.caller(), Action.VIEW_RECORD, ["P1"], only=("name",)) as grant:
+        assert {name for name, shown in grant.patients["P1"].items() if shown is not Visibility.DENIED} == {"name"}
+    intents = [event.columns for event in place.events() if event.outcome is Outcome.INTENT]
+    assert intents == [("name", "sex"), ("name",)]
+
+
 def test_a_denial_is_recorded_and_says_why(place: Place) -> None:
     place.folder.clock.instant = NIGHT
     with (

@@ -1,0 +1,75 @@
+"""What may be asked of the research projection, and its rebuilding, which is the program's own.
+
+A question reaches nothing but the projection; an answer is returned when its outcome is on record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+
+from console.actions.gate import Gate
+from security.database import Database
+from security.disclosure import Caller
+from security.policy.model import Action
+from security.records.admission import Admission
+from security.records.core import Core
+from security.records.research.projection import Projection, Rebuilt, built, rebuild
+from security.records.research.query import Answer, Question, Research
+
+
+class ResearchActions:
+    """Research for whoever sits at `gate`. Safe between threads.
+
+    Each method raises PermissionDenied, AuditUnavailable, SecurityError and OSError.
+    """
+
+    def __init__(
+        self,
+        *,
+        gate: Gate,
+        database: Callable[[], Database],
+        core: Callable[[], Core],
+        service: Caller,
+        random_bytes: Callable[[int], bytes],
+        prepare: Callable[[], None],
+    ) -> None:
+        self._gate = gate
+        self._database = database
+        self._core = core
+        self._service = service
+        self._random_bytes = random_bytes
+        self._prepare = prepare
+
+    def query(self, question: Question) -> Answer:
+        """The answer to a question about a domain. Raises QuestionRefused."""
+        with self._gate.use("query_research", _resource(question.domain)) as grant:
+            answer = Research(self._database()).ask(question, permitted={question.domain})
+            grant.count(len(answer.rows))
+        return answer
+
+    def domains(self) -> list[str]:
+        """The domains that may be asked about and have enough patients. Raises PermissionDenied if none may be."""
+        found = Research(self._database()).domains()
+        permitted = [domain for domain in found if self._gate.would_allow("query_research", _resource(domain)).allowed]
+        for domain in permitted or found[:1]:
+            self._gate.require("query_research", _resource(domain))
+        return permitted
+
+    def built(self) -> Projection | None:
+        """When the projection was built, and of how many; None before the first. Permitted as `domains`."""
+        self.domains()
+        return built(self._database())
+
+    def rebuild(self) -> Rebuilt:
+        """Build the projection anew from the records, as the service. Raises SealBroken; the old one then stays."""
+        self._prepare()
+        core, access = self._core(), self._gate.access
+        with ExitStack() as uses:
+            for domain in sorted(Admission(core).domains()):
+                uses.enter_context(access.use(self._service, Action.REBUILD_PROJECTION, _resource(domain)))
+            return rebuild(core, self._database(), random_bytes=self._random_bytes)
+
+
+def _resource(domain: str) -> str:
+    return f"dataset:{domain}"

@@ -1,0 +1,124 @@
+"""What may be done with the keys of the records: look, exchange, prove; and a bench that shows a sealed value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from console.actions.gate import Gate
+from security.errors import RecordRefused, SealBroken
+from security.policy.words import fresh_code_would_do
+from security.records.core import Core
+from security.records.vault import Vault
+from security.vault.cipher import KEY_BYTES, NONCE_BYTES, TAG_BYTES, VERSION
+from security.vault.rotation import Rotation
+from security.vault.sealed import HEAD_BYTES, KEY_ID_BYTES, LAYOUT, DataKey
+from security.vault.status import VaultStatus
+
+ACTION, RESOURCE = "rotate_keys", "keys"
+LONGEST_TRIED = 400  # characters of a text on the bench
+
+_PARTS = (
+    ("layout", len(LAYOUT)),
+    ("data key id", KEY_ID_BYTES),
+    ("version", len(VERSION)),
+    ("nonce", NONCE_BYTES),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a sealed value: what it is, and its bytes in hex."""
+
+    name: str
+    hex: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """A text as it would be stored under a key of its own, made for this and forgotten.
+
+    `changed_bit` and `other_place` say how the value is refused with one bit changed, and in another row.
+    """
+
+    parts: tuple[Part, ...]
+    key_id: str
+    opened: str
+    changed_bit: str
+    other_place: str
+
+
+class VaultActions:
+    """The vault for whoever sits at `gate`. Safe between threads.
+
+    Each method raises PermissionDenied, AuditUnavailable, SecurityError and OSError.
+    """
+
+    def __init__(self, *, gate: Gate, core: Callable[[], Core], random_bytes: Callable[[int], bytes]) -> None:
+        self._gate = gate
+        self._core = core
+        self._random_bytes = random_bytes
+
+    def status(self) -> VaultStatus:
+        """Keys, ages, and what they wrap."""
+        self._gate.require(ACTION, RESOURCE)
+        return Vault(self._core()).status()
+
+    def rotate(
+        self,
+        *,
+        progress: Callable[[int, int], None] = lambda _done, _all: None,
+        stop: Callable[[], bool] = lambda: False,
+    ) -> Rotation:
+        """Wrap every data key under a new key, or go on with a rotation that is open, be it another process's.
+
+        Where `stop` says so it returns early; the rotation stays open and is gone on with by the next call.
+        """
+        with self._gate.use(ACTION, RESOURCE) as grant:
+            found = Vault(self._core()).rotate(by=grant.principal, role=grant.role, progress=progress, stop=stop)
+            grant.count(found.rewrapped)
+        return found
+
+    def problems(self) -> list[str]:
+        """What of every patient's sealed values does not open, by place; empty where all is sound."""
+        with self._gate.use(ACTION, RESOURCE) as grant:
+            found = Vault(self._core()).problems()
+            grant.count(len(found))
+        return found
+
+    def bench(self, text: str) -> Bench:
+        """What is stored of `text`, and how it is protected; nothing of the vault is touched.
+
+        For those who may rotate, without a fresh code. Raises RecordRefused for a text of no or too many characters.
+        """
+        decision = self._gate.would_allow(ACTION, RESOURCE)
+        if not decision.allowed and not fresh_code_would_do(decision):
+            raise self._gate.refusal(ACTION, decision)
+        if not 0 < len(text) <= LONGEST_TRIED:
+            raise RecordRefused(f"expected a text of 1 to {LONGEST_TRIED} characters, found {len(text)}")
+        key = DataKey(self._random_bytes(KEY_ID_BYTES), self._random_bytes(KEY_BYTES))
+        cell = key.seal(text, row="bench-1", table="bench", column="text")
+        changed = cell[:-1] + bytes([cell[-1] ^ 1])
+        return Bench(
+            parts=_parts(cell),
+            key_id=key.id.hex(),
+            opened=key.open(cell, row="bench-1", table="bench", column="text"),
+            changed_bit=_refusal(key, changed, row="bench-1"),
+            other_place=_refusal(key, cell, row="bench-2"),
+        )
+
+
+def _parts(cell: bytes) -> tuple[Part, ...]:
+    parts, at = [], 0
+    for name, length in (*_PARTS, ("ciphertext", len(cell) - HEAD_BYTES - len(VERSION) - NONCE_BYTES - TAG_BYTES)):
+        parts.append(Part(name, cell[at : at + length].hex()))
+        at += length
+    return (*parts, Part("tag", cell[at:].hex()))
+
+
+def _refusal(key: DataKey, cell: bytes, *, row: str) -> str:
+    try:
+        key.open(cell, row=row, table="bench", column="text")
+    except SealBroken as error:
+        return str(error)
+    raise AssertionError("a value opened that must not open")

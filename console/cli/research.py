@@ -1,0 +1,61 @@
+"""`lakewarden research`: aggregates of the research projection, which no SQL reaches, and its rebuilding."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Mapping
+
+from console.cli.exits import Exit
+from console.cli.output import print_json, print_table, say
+from console.cli.session import security_of
+from console.settings import Settings
+from console.wiring import security_actions
+from etl.models import rfc3339
+from security.records.research.query import Question
+
+
+def query(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> Exit:
+    """Answer one question. Raises QuestionRefused, PermissionDenied, SecurityError."""
+    question = Question.parse(arguments.domain, arguments.by, arguments.measure, arguments.where or ())
+    answer = security_actions.research(security_of(arguments, settings, environ)).query(question)
+    if arguments.json:
+        print_json(
+            {"columns": list(answer.columns), "rows": [list(row) for row in answer.rows], "complete": answer.complete,
+             "built_at": rfc3339(answer.built_at), "smallest_group": answer.smallest_group}
+        )  # fmt: skip
+        return Exit.DONE
+    if answer.rows:
+        print_table(answer.columns, [[str(value) for value in row] for row in answer.rows])
+    hidden = "all groups are shown" if answer.complete else "some groups may be hidden"
+    say(
+        f"{hidden}: those under {answer.smallest_group} patients are, and as many more as keep them from being "
+        f"computed; as of {rfc3339(answer.built_at)}"
+    )
+    return Exit.DONE
+
+
+def domains(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> Exit:
+    """List the domains that may be asked about. Raises PermissionDenied, SecurityError."""
+    actions = security_actions.research(security_of(arguments, settings, environ))
+    found, projection = actions.domains(), actions.built()
+    if arguments.json:
+        print_json({"domains": found, "built_at": None if projection is None else rfc3339(projection.built_at)})
+        return Exit.DONE
+    for domain in found:
+        print(domain)
+    if not found:
+        say("there is no domain to ask about; `lakewarden research rebuild` builds what may be asked from the records")
+    return Exit.DONE
+
+
+def rebuild(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> Exit:
+    """Build the projection anew, as the service. Raises SecurityError, OSError."""
+    done = security_actions.research(security_of(arguments, settings, environ)).rebuild()
+    built = done.projection
+    if arguments.json:
+        print_json({"built_at": rfc3339(built.built_at), "subjects": built.subjects, "log_emptied": done.log_emptied})
+    else:
+        print(f"{built.subjects:,} subjects, as of {rfc3339(built.built_at)}")
+    if not done.log_emptied:
+        say("a reader kept rows of before in the write-ahead log; they go with the next rebuild")
+    return Exit.DONE

@@ -1,0 +1,175 @@
+"""`lakewarden research`: aggregates of one's own domain alone, small groups hidden, and the rebuilding."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from security.audit.event import Kind, Outcome
+from security.errors import AuditUnavailable
+from security.policy.columns import IDENTIFYING
+from security.records.research.suppression import SMALLEST
+from tests.conftest import Lakewarden
+from tests.console.desk import Desk, desk_at, identifiers_of
+
+USERS = (
+    "doctor", "doctor-nights", "auditor", "operator", "officer", "partner", "guest", "nobody signed in",
+    "data-scientist", "data-scientist-cardiology",
+)  # fmt: skip
+DOMAIN_OF = {"data-scientist": "oncology", "data-scientist-cardiology": "cardiology"}
+BY_SEX = ("--by", "sex", "--measure", "patients")
+
+
+@pytest.fixture
+def desk(workspace: Path) -> Iterator[Desk]:
+    with desk_at(workspace) as made:
+        yield made
+
+
+@pytest.mark.parametrize("user", USERS)
+def test_a_data_scientist_asks_the_own_domain_and_nobody_else_any(desk: Desk, user: str) -> None:
+    if user in DOMAIN_OF or user != "nobody signed in":
+        desk.sit_down(user)
+    for domain in ("oncology", "cardiology", "neurology", "no-such-domain"):
+        ended = desk("research", "query", domain, *BY_SEX)
+        assert ended.code == (0 if DOMAIN_OF.get(user) == domain else 77), ended
+        assert (ended.out != "") == (ended.code == 0)
+    listed = desk("research", "domains")
+    assert (listed.code, listed.out) == ((0, f"{DOMAIN_OF[user]}\n") if user in DOMAIN_OF else (77, ""))
+
+
+def test_an_answer_counts_the_patients_and_hides_small_groups(desk: Desk) -> None:
+    stored = Counter(one.columns["sex"] for one in desk.records() if one.columns["domain"] == "oncology")
+    desk.sit_down("data-scientist")
+    answer = desk("research", "query", "oncology", *BY_SEX, "--json").json
+    assert set(answer) == {"columns", "rows", "complete", "built_at", "smallest_group"}
+    assert (answer["columns"], answer["smallest_group"]) == (["sex", "patients"], SMALLEST)
+    assert answer["rows"]
+    assert all(count == stored[sex] >= SMALLEST for sex, count in answer["rows"])
+    assert answer["complete"] is (len(answer["rows"]) == len(stored))
+    text = desk("research", "query", "oncology", *BY_SEX)
+    assert text.out.splitlines()[0].split() == ["sex", "patients"]
+    assert "hidden" in text.err or "all groups" in text.err
+    assert str(SMALLEST) in text.err
+
+
+def test_a_condition_narrows_an_answer(desk: Desk) -> None:
+    desk.sit_down("data-scientist")
+    asked = ("research", "query", "oncology", "--by", "state", "--measure", "encounters", "--json")
+    both = {row[0]: row[1] for row in desk(*asked).json["rows"]}
+    narrow = desk(*asked, "--where", "sex=male").json["rows"]
+    assert narrow
+    assert all(count < both.get(state, 1_000_000) for state, count in narrow)
+
+
+def test_the_ssn_of_the_projection_is_the_mask(desk: Desk) -> None:
+    desk.sit_down("data-scientist")
+    answer = desk("research", "query", "oncology", "--by", "ssn", "--measure", "patients", "--json").json
+    assert [row[0] for row in answer["rows"]] == ["XXX-XX-XXXX"]
+
+
+@pytest.mark.parametrize("column", [*(set(IDENTIFYING) - {"ssn"}), "patient_id", "1; DROP TABLE subject", "*"])
+def test_a_column_that_research_does_not_have_is_64(desk: Desk, column: str) -> None:
+    desk.sit_down("data-scientist")
+    for words in (["--by", column], ["--by", "sex", "--where", f"{column}=x"]):
+        ended = desk("research", "query", "oncology", *words, "--measure", "patients")
+        assert (ended.code, ended.out) == (64, ""), ended
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--by", "", "--measure", "patients"],
+        ["--by", "sex,sex", "--measure", "patients"],
+        ["--by", "sex,state,age_band", "--measure", "patients"],
+        ["--by", "sex", "--measure", "names"],
+        ["--by", "sex", "--measure", "patients", "--where", "sex"],
+        ["--by", "sex"],
+        ["--measure", "patients"],
+    ],
+)
+def test_what_is_no_question_is_64(desk: Desk, words: list[str]) -> None:
+    desk.sit_down("data-scientist")
+    ended = desk("research", "query", "oncology", *words)
+    assert (ended.code, ended.out) == (64, "")
+    assert len(ended.err.splitlines()) == 1
+
+
+def test_a_question_is_recorded_before_and_after(desk: Desk) -> None:
+    desk.sit_down("data-scientist")
+    before = desk.size()
+    rows = desk("research", "query", "oncology", *BY_SEX, "--json").json["rows"]
+    intent, done = desk.events(before)
+    assert [(one.outcome, one.kind, one.action, one.resource) for one in (intent, done)] == [
+        (Outcome.INTENT, Kind.QUERY, "query_research", "dataset:oncology"),
+        (Outcome.DONE, Kind.QUERY, "query_research", "dataset:oncology"),
+    ]
+    assert (intent.principal, intent.columns, done.count) == ("data-scientist", (), len(rows))
+
+
+@pytest.mark.parametrize("written", [0, 1])
+def test_no_answer_is_shown_if_the_audit_log_cannot_be_written(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, written: int
+) -> None:
+    desk.sit_down("data-scientist")
+    append, appended = desk.security.audit.append, list[object]()
+
+    def failing(events: object) -> object:
+        if len(appended) == written:
+            raise AuditUnavailable("the audit log cannot be written")
+        appended.append(events)
+        return append(events)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(desk.security.audit, "append", failing)
+    ended = desk("research", "query", "oncology", *BY_SEX)
+    assert (ended.code, ended.out) == (74, "")
+
+
+def test_a_rebuild_is_the_programs_own_and_tells_what_the_records_hold_now(desk: Desk) -> None:
+    patient = next(one.patient_id for one in desk.records() if one.columns["domain"] == "oncology")
+    before = desk.size()
+    done = desk("research", "rebuild", "--json").json
+    assert done["subjects"] == desk.security.admission.count()
+    told = [event for event in desk.events(before) if event.action == "rebuild_projection"]
+    assert {event.principal for event in told} == {"service"}
+    assert (told[0].outcome, told[-1].outcome) == (Outcome.INTENT, Outcome.DONE)
+    assert {"dataset:oncology", "dataset:cardiology", "dataset:neurology"} <= {event.resource for event in told}
+    with desk.security.clinical.database.transaction() as connection:
+        connection.execute("DELETE FROM patient WHERE patient_id = ?", (patient,))
+    assert desk("research", "rebuild").out.startswith(f"{done['subjects'] - 1} subjects")
+
+
+def test_the_projection_holds_nobody(desk: Desk, workspace: Path) -> None:
+    assert desk("research", "rebuild").code == 0
+    secrets = identifiers_of(desk.records())
+    with closing(sqlite3.connect(workspace / "research.db")) as connection:
+        cells = {str(cell) for row in connection.execute("SELECT * FROM subject") for cell in row}
+    assert not cells & {value for values in secrets.values() for value in values}
+    assert not cells & {one.patient_id for one in desk.records()}
+
+
+def test_a_rebuild_in_a_new_practice_workspace_makes_its_patients_first(lakewarden: Lakewarden) -> None:
+    assert lakewarden("init").code == 0
+    assert lakewarden("research", "rebuild", "--json").json["subjects"] == 420
+
+
+def test_a_rebuild_in_an_empty_production_workspace_has_no_subjects(lakewarden: Lakewarden) -> None:
+    assert lakewarden("init", "--production").code in (0, 64, 77)  # it may want a terminal for the first officer
+    ended = lakewarden("research", "rebuild", "--json")
+    assert (ended.code, ended.json["subjects"]) == (0, 0), ended
+
+
+def test_a_broken_cell_keeps_the_projection_there_is(desk: Desk) -> None:
+    desk.sit_down("data-scientist")
+    before = desk("research", "query", "oncology", *BY_SEX, "--json").json
+    with desk.security.clinical.database.transaction() as connection:
+        connection.execute("UPDATE patient SET birth_date = address WHERE patient_id = 'P0001'")
+    ended = desk("research", "rebuild")
+    assert (ended.code, ended.out) == (65, "")
+    assert "patient.birth_date of P0001" in ended.err
+    assert desk("research", "query", "oncology", *BY_SEX, "--json").json == before

@@ -1,0 +1,242 @@
+"""`lakewarden vault`: for an officer with a fresh code; rotated while others read, killed, joined and gone on with."""
+
+from __future__ import annotations
+
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from console.actions.permissions import PermissionDenied
+from console.wiring.security_actions import vault_actions
+from security.audit.event import Kind, Outcome
+from security.errors import RecordRefused
+from security.vault.sealed import LAYOUT
+from tests.conftest import Lakewarden, wait_until
+from tests.console.desk import Desk, desk_at, doctor_on_shift
+from tests.practice import signed_in
+
+COUNT = 420  # practice patients
+USERS = (
+    "doctor", "doctor-nights", "data-scientist", "auditor", "operator", "partner", "guest", "nobody signed in",
+)  # fmt: skip
+# A data key a commit, so that the rotation of a practice workspace lasts long enough to be met in its midst.
+ROTATE = """
+import os, sys
+from console.cli.main import run
+from security.records.vault import Vault
+Vault.rotate.__kwdefaults__["at_once"] = 1
+sys.exit(run(["vault", "rotate"], os.environ))
+"""
+# The same, waiting for a line between two commits.
+WAIT = """
+from console.cli.progress import ProgressLine
+def wait(_line, done, _whole):
+    if done == 200:
+        print("in the midst", flush=True)
+        sys.stdin.readline()
+ProgressLine.__call__ = wait
+"""
+
+
+@pytest.fixture
+def desk(workspace: Path) -> Iterator[Desk]:
+    with desk_at(workspace) as made:
+        yield made
+
+
+def keks(home: Path) -> dict[str, int]:
+    """How many data keys each key wraps, as another program would find."""
+    with closing(sqlite3.connect(home / "clinical.db", timeout=20)) as connection:
+        return dict(connection.execute("SELECT kek_id, count(*) FROM data_key GROUP BY 1"))
+
+
+def start_rotation(lakewarden: Lakewarden) -> subprocess.Popen[bytes]:
+    """A rotation in a process of its own, once it is in its midst."""
+    process = lakewarden.spawn([sys.executable, "-c", ROTATE], env=None, stdin=subprocess.DEVNULL)
+    wait_until(lambda: len(keks(lakewarden.home)) == 2 or process.poll() is not None)
+    assert process.poll() is None, process.communicate()
+    return process
+
+
+@pytest.mark.parametrize("user", USERS)
+def test_nobody_but_an_officer_comes_near_the_keys(desk: Desk, user: str) -> None:
+    if user != "nobody signed in":
+        desk.sit_down(user)
+    before = desk.security.clinical.keks.current_id()
+    for command in ("status", "rotate", "check"):
+        ended = desk("vault", command)
+        assert (ended.code, ended.out) == (77, ""), ended
+    assert desk.security.clinical.keks.current_id() == before
+    with pytest.raises(PermissionDenied):
+        vault_actions(desk.security).bench("a text")
+
+
+def test_an_officer_needs_a_fresh_code(desk: Desk) -> None:
+    desk.sit_down("officer")
+    desk.pass_time(601)
+    for command in ("status", "rotate", "check"):
+        ended = desk("vault", command)
+        assert (ended.code, ended.out) == (77, "")
+        assert "fresh code" in ended.err
+    assert desk("vault", "rotate", "--stdin", stdin=desk.code_of("officer")).code == 0
+    assert desk("vault", "status").code == 0
+
+
+def test_the_state_of_the_keys_is_told(desk: Desk) -> None:
+    desk.sit_down("officer")
+    first = desk("vault", "status", "--json").json
+    assert (first["algorithm"], first["data_keys"], first["rotated_at"], first["rotating"]) == (
+        "AES-256-GCM", COUNT, None, None,
+    )  # fmt: skip
+    assert [(one["data_keys"], one["current"]) for one in first["keys"]] == [(COUNT, True)]
+    assert first["keys"][0]["age_s"] >= 0
+    made = desk("vault", "rotate", "--json").json
+    assert (made["rewrapped"], made["broken"]) == (COUNT, [])
+    second = desk("vault", "status", "--json").json
+    assert {one["id"]: (one["data_keys"], one["current"]) for one in second["keys"]} == {
+        first["keys"][0]["id"]: (0, False), made["key"]: (COUNT, True),
+    }  # fmt: skip
+    assert second["rotated_at"] == f"{desk.clock.now():%Y-%m-%dT%H:%M:%SZ}"
+    shown = desk("vault", "status").out
+    assert made["key"] in shown
+    assert "AES-256-GCM" in shown
+
+
+def test_a_rotation_changes_no_record_and_is_recorded(desk: Desk) -> None:
+    before, events = desk.records(), desk.size()
+    desk.sit_down("officer")
+    made = desk("vault", "rotate", "--json").json
+    assert desk.records() == before
+    told = [event for event in desk.events(events) if event.kind is Kind.KEY]
+    assert {(event.action, event.principal) for event in told} == {("rotate_keys", "officer")}
+    assert [event.outcome for event in told] == [Outcome.INTENT, Outcome.INTENT, Outcome.DONE, Outcome.DONE]
+    assert (told[2].resource, told[2].count, told[3].count) == (f"keys:{made['key']}", COUNT, COUNT)
+
+
+def test_a_rotation_that_is_killed_is_gone_on_with(lakewarden: Lakewarden) -> None:
+    signed_in(lakewarden.home, lakewarden.environ, "officer")
+    process = start_rotation(lakewarden)
+    process.send_signal(signal.SIGKILL)
+    process.wait(30)
+    half = keks(lakewarden.home)
+    assert (len(half), sum(half.values())) == (2, COUNT)
+    state = lakewarden("vault", "status", "--json")
+    assert state.json["rotating"] in half
+    assert lakewarden("vault", "check").code == 0
+    ended = lakewarden("vault", "rotate", "--json")
+    assert ended.json == {
+        "key": state.json["rotating"],
+        "rewrapped": COUNT - half[state.json["rotating"]],
+        "broken": [],
+    }
+    assert keks(lakewarden.home) == {state.json["rotating"]: COUNT}
+    assert lakewarden("vault", "check").code == 0
+
+
+def test_a_rotation_that_is_interrupted_says_so_and_stays_open(lakewarden: Lakewarden) -> None:
+    signed_in(lakewarden.home, lakewarden.environ, "officer")
+    process = start_rotation(lakewarden)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert (process.returncode, out) == (130, b"")
+    assert b"goes on with it" in err
+    assert lakewarden("vault", "status", "--json").json["rotating"] is not None
+    with closing(sqlite3.connect(lakewarden.home / "audit.db")) as connection:
+        bodies = [row[0] for row in connection.execute("SELECT body FROM event")]
+    assert any('"code":"stopped"' in body and '"outcome":"failed"' in body for body in bodies)
+    assert lakewarden("vault", "rotate").code == 0
+
+
+def test_a_second_caller_joins_and_readers_go_on_meanwhile(lakewarden: Lakewarden) -> None:
+    signed_in(lakewarden.home, lakewarden.environ, "officer")
+    doctor = {**lakewarden.environ, "LAKEWARDEN_SESSION": str(lakewarden.folder / "session-of-doctor")}
+    signed_in(lakewarden.home, doctor, doctor_on_shift())
+    patient = lakewarden("records", "find", "--limit", "1", "--json", env=doctor).json[0]["patient_id"]
+    expected = lakewarden("records", "show", patient, env=doctor).out
+    script = ROTATE.replace("sys.exit", WAIT + "sys.exit")
+    first = lakewarden.spawn([sys.executable, "-c", script], env=None, stdin=subprocess.PIPE)
+    assert first.stdout is not None
+    assert first.stdout.readline() == b"in the midst\n"
+    between = keks(lakewarden.home)
+    assert sorted(between.values()) == [200, COUNT - 200]
+    assert lakewarden("records", "show", patient, env=doctor).out == expected
+    assert lakewarden("records", "edit", patient, "--add", "meanwhile", env=doctor).code == 0
+    second = lakewarden("vault", "rotate", "--json")
+    out, _ = first.communicate(b"\n", timeout=30)
+    assert first.returncode == 0
+    assert second.json["key"].encode() in out
+    assert second.json["key"] in between
+    assert keks(lakewarden.home) == {second.json["key"]: COUNT}
+    assert lakewarden("vault", "status", "--json").json["rotating"] is None
+    assert lakewarden("vault", "check").code == 0
+
+
+def test_a_check_names_every_value_that_does_not_open(desk: Desk) -> None:
+    desk.sit_down("officer")
+    sound = desk("vault", "check", "--json")
+    assert (sound.code, sound.json) == (0, {"ok": True, "problems": []})
+    for sql in (
+        "UPDATE patient SET ssn = (SELECT ssn FROM patient WHERE patient_id = 'P0003') WHERE patient_id = 'P0002'",
+        "UPDATE patient SET name = address WHERE patient_id = 'P0004'",
+        "UPDATE patient SET email = substr(email, 1, 12) WHERE patient_id = 'P0006'",
+        "DELETE FROM data_key WHERE subject = 'P0008'",
+    ):
+        with desk.security.clinical.database.transaction() as connection:
+            connection.execute(sql)
+    before = desk.size()
+    found = desk("vault", "check", "--json")
+    assert (found.code, found.json["ok"], len(found.json["problems"])) == (65, False, 4)
+    for place, problem in zip(
+        ("patient.ssn of P0002", "patient.name of P0004", "patient.email of P0006", "P0008"),
+        found.json["problems"],
+        strict=True,
+    ):
+        assert place in problem
+    told = [event for event in desk.events(before) if event.action == "open_sealed"]
+    assert [event.subject for event in told] == [desk.subject(f"P000{number}") for number in (2, 4, 6, 8)]
+    text = desk("vault", "check")
+    assert (text.code, text.out.count("P000")) == (65, 4)
+
+
+def test_a_data_key_that_does_not_open_is_named_and_stops_no_other(desk: Desk) -> None:
+    desk.sit_down("officer")
+    with desk.security.clinical.database.transaction() as connection:
+        connection.execute("UPDATE data_key SET wrapped = zeroblob(length(wrapped)) WHERE subject = 'P0005'")
+    ended = desk("vault", "rotate", "--json")
+    assert (ended.code, ended.json["broken"], ended.json["rewrapped"]) == (1, ["P0005"], COUNT - 1)
+    assert "P0005" in ended.err
+
+
+def test_a_disk_that_is_full_begins_no_rotation(lakewarden: Lakewarden) -> None:
+    signed_in(lakewarden.home, lakewarden.environ, "officer")
+    before = keks(lakewarden.home)
+    ended = lakewarden("vault", "rotate", largest_file=2_000)
+    assert (ended.code, ended.out) == (74, "")
+    assert keks(lakewarden.home) == before
+    assert lakewarden("vault", "status", "--json").json["rotating"] is None
+    assert lakewarden("vault", "rotate").code == 0
+
+
+def test_the_bench_shows_what_is_stored_and_what_is_refused(desk: Desk) -> None:
+    desk.sit_down("officer")
+    desk.pass_time(601)  # it needs no fresh code
+    before = desk.size()
+    bench = vault_actions(desk.security).bench("Grüße")
+    parts = {part.name: bytes.fromhex(part.hex) for part in bench.parts}
+    assert list(parts) == ["layout", "data key id", "version", "nonce", "ciphertext", "tag"]
+    assert [len(part) for part in parts.values()] == [1, 8, 1, 12, 7, 16]
+    assert (parts["layout"], parts["data key id"].hex()) == (LAYOUT, bench.key_id)
+    assert bench.opened == "Grüße"
+    assert "was changed" in bench.changed_bit
+    assert "another key or place" in bench.other_place
+    assert bench.parts != vault_actions(desk.security).bench("Grüße").parts
+    assert desk.size() == before
+    for text in ("", "x" * 401):
+        with pytest.raises(RecordRefused):
+            vault_actions(desk.security).bench(text)
