@@ -80,7 +80,8 @@ _OF_SECURITY: tuple[tuple[tuple[type[security.SecurityError], ...], Exit], ...] 
     ),
     ((security.MailNotSent,), Exit.UNAVAILABLE),
     ((security.StoreBusy, security.RecordChanged), Exit.TEMPORARY),
-    ((security.AuditError, security.StoreDamaged), Exit.IO),
+    ((security.StoreNewer,), Exit.CONFIG),
+    ((security.AuditError, security.StoreError), Exit.IO),
 )  # fmt: skip
 
 # If everything failed for different reasons, the first of these that occurred.

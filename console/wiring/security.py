@@ -23,6 +23,7 @@ from console.wiring.secrets import read_secret
 from etl.files import write_whole
 from etl.ports import Clock
 from security.access import Access
+from security.audit.event import Event, Kind, Outcome
 from security.audit.file_keeper import FileKeeper
 from security.audit.keys import PURPOSE as AUDIT_KEYS
 from security.audit.log import AuditLog
@@ -41,6 +42,7 @@ from security.identity.sessions import Limits, Sessions
 from security.identity.sign_in import SignIn
 from security.policy.engine import Engine, RefuseAll, open_engine
 from security.policy.facts import read_address
+from security.policy.model import SERVICE
 from security.ports import CheckpointKeeper, TextSeal
 from security.records import core as records_core
 from security.records.admission import Admission
@@ -203,14 +205,12 @@ class Security:
         return KeyRing(self.settings.keys_dir, write_whole, purpose=purpose)
 
     def _open_audit(self) -> AuditLog:
-        path = self.settings.audit_db
-        return open_audit_log(
-            path,
-            self._ring(AUDIT_KEYS),
-            lock_file=_lock_of(path),
-            now=self.now,
-            keepers=self.checkpoint_keepers,
-        )
+        path, ring = self.settings.audit_db, self._ring(AUDIT_KEYS)
+        is_missing = not path.exists() and bool(ring.ids())  # there was a log: its key is here
+        log = open_audit_log(path, ring, lock_file=_lock_of(path), now=self.now, keepers=self.checkpoint_keepers)
+        if is_missing:
+            log.append([_begun_anew(self.now())])
+        return log
 
     def _open_identity(self) -> identity_core.Core:
         path = self.settings.identity_db
@@ -244,6 +244,20 @@ class Security:
 
     def _seal_of(self, patient: str | None) -> TextSeal:
         return self.audit.keys if patient is None else PatientSeal(self.clinical, patient)
+
+
+def _begun_anew(now: datetime) -> Event:
+    """What a log begins with that stands where another was removed."""
+    return Event(
+        at=now,
+        kind=Kind.KEY,
+        action="begin_audit_log",
+        outcome=Outcome.DONE,
+        principal=SERVICE,
+        role=SERVICE,
+        resource="audit",
+        code="earlier_log_missing",
+    )
 
 
 class _LazyGlass:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from datetime import datetime
 from pathlib import Path
 
@@ -18,7 +19,8 @@ from security.audit.log import (
 )
 from security.audit.store import SCHEMA
 from security.audit.turnstile import Turnstile
-from security.database import Database, open_database
+from security.audit.verify import VerifyingKeys
+from security.database import Database, open_database, open_read_only
 from security.errors import AuditUnavailable, KeyUnknown
 from security.ports import CheckpointKeeper
 from security.vault.keys import KeyRing
@@ -50,6 +52,28 @@ def open_audit_log(
         log = AuditLog(database, keys, turnstile, now=now, keepers=keepers, every_events=every_events, every_s=every_s)
         opened.pop_all()
         return log
+
+
+def verifying_keys(path: Path, ring: KeyRing) -> VerifyingKeys:
+    """What to verify the log in the file `path` with, be it sound or not: the key of `ring` that it names.
+
+    If the ring has no such key, it is the newest that it has: the file cannot say which key to believe. Raises
+    KeyUnknown where there is none at all, KeyFileRefused, StoreError, OSError.
+    """
+    ids = ring.ids()
+    named = _named_key(path)
+    if not ids:
+        raise KeyUnknown("expected the key of the audit log, found none in the key folder; restore it from a backup")
+    return VerifyingKeys.of(AuditKeys.of(ring.get(named if named in ids else ids[-1])))
+
+
+def _named_key(path: Path) -> str | None:
+    with closing(open_read_only(path, SCHEMA)) as connection:
+        try:
+            row = connection.execute("SELECT key_id FROM log").fetchone()
+        except sqlite3.Error:
+            return None  # verifying says what is wrong with the file
+    return None if row is None else str(row[0])
 
 
 def _keys_of(database: Database, ring: KeyRing) -> AuditKeys:

@@ -48,6 +48,7 @@ class VerifyingKeys:
 class _Signed:
     checkpoint: Checkpoint
     where: str  # such as "the stored checkpoint 3"
+    outside: bool
 
 
 def verify(path: Path, keys: VerifyingKeys, outside: Sequence[str] = (), *, progress: Progress | None = None) -> Report:
@@ -130,7 +131,7 @@ def _stored(connection: sqlite3.Connection, verifier: NoteVerifier, findings: Fi
         if checkpoint.size != stored_size or checkpoint.size <= size:
             findings.add(Fault.CHECKPOINT, checkpoint.size, f"{where} is not for the size it stands for")
         size = checkpoint.size
-        signed.append(_Signed(checkpoint, where))
+        signed.append(_Signed(checkpoint, where, outside=False))
     return signed
 
 
@@ -141,7 +142,7 @@ def _kept(outside: Iterable[str], verifier: NoteVerifier, findings: Findings) ->
         where = f"checkpoint {number} from outside"
         checkpoint = _opened(note, verifier, where, findings)
         if checkpoint is not None:
-            signed.append(_Signed(checkpoint, where))
+            signed.append(_Signed(checkpoint, where, outside=True))
     return signed
 
 
@@ -155,19 +156,33 @@ def _opened(note: str, verifier: NoteVerifier, where: str, findings: Findings) -
 
 def _compare(signed: list[_Signed], scan: Scan, findings: Findings) -> Checkpoint | None:
     """Compare the roots (4.); the newest checkpoint that fits."""
-    fits: Checkpoint | None = None
-    for one in sorted(signed, key=lambda one: one.checkpoint.size):
+    fitting: list[_Signed] = []
+    by_size = sorted(signed, key=lambda one: one.checkpoint.size)
+    if by_size and (size := by_size[-1].checkpoint.size) > scan.size:
+        missing = f"events {scan.size} to {size - 1} are missing"
+        where = by_size[-1].where
+        findings.add(Fault.TRUNCATED, scan.size, f"{where} covers {size} events, found {scan.size}: {missing}")
+    for one in by_size:
         size = one.checkpoint.size
         if size > scan.size:
-            missing = f"events {scan.size} to {size - 1} are missing"
-            findings.add(Fault.TRUNCATED, scan.size, f"{one.where} covers {size} events, found {scan.size}: {missing}")
-        elif scan.roots.get(size) == one.checkpoint.root:
-            fits = one.checkpoint
+            break
+        if scan.roots.get(size) == one.checkpoint.root:
+            fitting.append(one)
         else:
-            first = fits.size if fits else 0
+            first = _common(fitting, one)
             where = f"events {first} to {size - 1} are not those that {one.where} covers"
             findings.add(Fault.HISTORY, first, where)
-    return fits
+    return fitting[-1].checkpoint if fitting else None
+
+
+def _common(fitting: list[_Signed], other: _Signed) -> int:
+    """How many events surely are those that `other` covers: a checkpoint of the same place says so, else a smaller one.
+
+    Whoever rewrote the log with its own key stored checkpoints that fit what was rewritten.
+    """
+    smaller = [one for one in fitting if one.checkpoint.size < other.checkpoint.size]
+    same = [one for one in smaller if one.outside is other.outside]
+    return max((one.checkpoint.size for one in same or smaller), default=0)
 
 
 def _text(value: Any) -> str:

@@ -31,9 +31,19 @@ def check_batch(lines: Iterable[str], *, engine: Decider, facts: Facts, now: dat
 def check_line(line: str, *, engine: Decider, facts: Facts, now: datetime) -> Decision:
     """The decision on one line."""
     try:
-        request = request_of(_read(line), now=now)
+        fields = _read(line)
     except RequestRefused as error:
         return refusal("", str(error))
+    return check_fields(fields, engine=engine, facts=facts, now=now)
+
+
+def check_fields(fields: dict[str, Any], *, engine: Decider, facts: Facts, now: datetime) -> Decision:
+    """The decision on a line's object; one that is no request is a denial with its error."""
+    try:
+        request = request_of(fields, now=now)
+    except RequestRefused as error:
+        action = fields.get("action")
+        return refusal(action if isinstance(action, str) else "", str(error))
     return engine.decide(request, facts)
 
 

@@ -9,6 +9,7 @@ from enum import StrEnum
 from security.identity.account import Role
 from security.policy.model import SERVICE, Action
 from security.policy.rules import Rule
+from security.policy.words import SIGNED_IN
 
 
 class Permission(StrEnum):
@@ -40,7 +41,7 @@ def _cell(rules: Sequence[Rule], role: Role | None, action: Action) -> Cell:
     fitting = tuple(rule for rule in rules if rule.permits and action in rule.actions and _is_for(rule, role))
     if not fitting:
         return Cell(Permission.NEVER, ())
-    always = any(not rule.clauses for rule in fitting)
+    always = any(all(clause.text == SIGNED_IN for clause in rule.clauses) for rule in fitting)
     return Cell(Permission.ALWAYS if always else Permission.SOMETIMES, fitting)
 
 

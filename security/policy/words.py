@@ -17,6 +17,7 @@ from security.policy.rules import Rule
 from security.policy.situation import Situation
 
 FRESH_S = 600  # as the policies say
+SIGNED_IN = 'when { ["totp", "email"].contains(context.factor) }'
 _IS_TOTP = 'when { (context.factor) == "totp" }'
 _IS_FRESH = f"when {{ (context.factor_age_s) <= {FRESH_S} }}"
 _BY_A_CODE = frozenset({_IS_TOTP, _IS_FRESH})
@@ -131,7 +132,7 @@ def _told(text: str) -> Told:
 CLAUSES: dict[str, _Words] = {
     'unless { (["totp", "email"].contains(context.factor)) || (((context.factor) == "visitor") && '
     '(principal in Role::"guest")) }': _Words(_signed_in, _told("sign in with a second factor")),
-    'when { ["totp", "email"].contains(context.factor) }': _Words(_signed_in, _told("sign in with a second factor")),
+    SIGNED_IN: _Words(_signed_in, _told("sign in with a second factor")),
     "when { (resource.assigned).contains(principal) }": _Words(_told("assigned to the patient: not assigned"), _assign),
     "unless { (resource.assigned).contains(principal) }": _Words(
         _told("not assigned to the patient: already assigned"), _told("nothing needs breaking: ask for view_record")

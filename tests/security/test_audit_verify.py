@@ -305,6 +305,33 @@ def test_a_rollback_to_an_older_copy_is_found_even_after_it_went_on(tmp_path: Pa
     assert [(problem.fault, problem.seq) for problem in report.problems] == [(Fault.HISTORY, 20)]
 
 
+def test_where_a_rolled_back_log_went_another_way_is_told_by_the_checkpoints_outside_not_by_its_own(
+    tmp_path: Path,
+) -> None:
+    log = LogFolder(tmp_path)
+    notes = log.filled(20)
+    shutil.copy(log.path, tmp_path / "older")
+    with log.open() as opened:
+        opened.append([event(number) for number in range(20, 40)])
+        notes.append(str(opened.checkpoint()))
+    shutil.copy(tmp_path / "older", log.path)
+    with log.open() as opened:
+        for number in range(50, 70):  # of the same size in the end, each event with a checkpoint of its own
+            opened.append([event(number)])
+            opened.checkpoint()
+    report = log.verify(notes)
+    assert [(problem.fault, problem.seq) for problem in report.problems] == [(Fault.HISTORY, 20)]
+
+
+def test_a_truncation_is_one_problem_however_many_checkpoints_lie_beyond(
+    original: Original, copy: sqlite3.Connection, tmp_path: Path
+) -> None:
+    truncate(copy, original.log.keys)
+    problems = verified(original, tmp_path, original.notes).problems
+    assert [(problem.fault, problem.seq) for problem in problems] == [(Fault.TRUNCATED, 63)]
+    assert "events 63 to 99 are missing" in problems[0].text
+
+
 def test_history_rewritten_with_the_log_s_own_key_is_found_by_the_outside_checkpoint(
     original: Original, copy: sqlite3.Connection, tmp_path: Path
 ) -> None:

@@ -92,6 +92,7 @@ def test_the_matrix_says_of_every_role_and_action_what_the_truth_table_says(engi
             if cell.permission is Permission.ALWAYS:
                 assert answer(worst).allowed, (role, action)
             assert bool(cell.policies) == (cell.permission is not Permission.NEVER)
+        assert cells[role][Action.VIEW_PIPELINES].permission is Permission.ALWAYS, "being signed in is all it takes"
     assert cells["service"][Action.TRIGGER_RUN].permission is Permission.ALWAYS
     assert cells["service"][Action.VIEW_RECORD].permission is Permission.NEVER
 

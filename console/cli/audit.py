@@ -1,0 +1,210 @@
+"""`lakewarden audit tail`, `search`, `verify`, `proof`, `export` and `checkpoint`."""
+
+from __future__ import annotations
+
+import json
+import time
+from argparse import Namespace
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from console.actions.audit import AuditActions, Proof, event_fields
+from console.cli.exits import Exit
+from console.cli.output import print_json, print_table, say
+from console.cli.progress import ProgressLine
+from console.cli.session import security_of
+from console.settings import Settings
+from console.wiring.security_actions import audit_actions
+from security.audit.checkpoint import Checkpoint
+from security.audit.event import Decision, Kind
+from security.audit.report import Report
+from security.audit.search import LARGEST_PAGE, Filter, Recorded
+from security.audit.siem.origin import rfc3339
+from security.errors import AuditUnavailable
+
+LOOK_EVERY_S = 0.5
+COLUMNS = ("seq", "at", "who", "role", "action", "resource", "outcome", "policies")
+
+
+def tail(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> Exit:
+    """The newest events; with `--follow` what comes after, too. Raises SecurityError, PermissionDenied."""
+    actions = _actions(arguments, settings, environ)
+    after = max(-1, actions.size() - 1 - arguments.limit)
+    events = actions.tail(after=after, limit=arguments.limit)
+    if not arguments.follow:
+        _print(events, as_json=arguments.json)
+        return Exit.DONE
+    while True:
+        for recorded in events:
+            print(_line(recorded, as_json=arguments.json), flush=True)
+            after = recorded.seq
+        if not events:
+            time.sleep(LOOK_EVERY_S)
+        events = actions.tail(after=after)
+
+
+def search(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> Exit:
+    """The events that fit. Raises SecurityError, PermissionDenied."""
+    actions = _actions(arguments, settings, environ)
+    wanted = Filter(
+        kind=Kind(arguments.kind) if arguments.kind else None,
+        action=arguments.action,
+        principal=arguments.user,
+        decision=Decision(arguments.decision) if arguments.decision else None,
+        subject=actions.pseudonym(arguments.patient) if arguments.patient is not None else None,
+        since=arguments.since,
+        until=arguments.until,
+    )
+    found: list[Recorded] = []
+    before = None
+    while len(found) < arguments.limit:
+        page = actions.search(wanted, before=before, limit=min(LARGEST_PAGE, arguments.limit - len(found)))
+        found += page.events
+        before = page.before
+        if before is None:
+            break
+    _print(found, as_json=arguments.json)
+    if before is not None:
+        say(f"only the newest {len(found):,} that fit; allow more with --limit")
+    return Exit.DONE
+
+
+def verify(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> Exit:
+    """Verify the log; DATA where it is not sound. Raises SecurityError, PermissionDenied, OSError."""
+    actions = _actions(arguments, settings, environ, even_if_damaged=True)
+    file = Path(arguments.file) if arguments.file is not None else None
+    with closing(ProgressLine("verifying", environ)) as line:
+        report = actions.verify(line, file=file, unrecorded=_say_unrecorded)
+    if arguments.json:
+        print_json(_report_json(report))
+    else:
+        _tell_report(report)
+        if not actions.kept_outside:
+            say(
+                "no checkpoints are kept elsewhere, so a log cut short to fit would not show: set audit.checkpoint_file"
+            )
+    if report.found > len(report.problems):
+        say(f"{report.found:,} problems found; the first {len(report.problems)} are shown")
+    return Exit.DONE if report.ok else Exit.DATA
+
+
+def proof(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> Exit:
+    """Prove that an event is in the log; DATA where that cannot be. Raises SecurityError, PermissionDenied."""
+    found = _actions(arguments, settings, environ).proof(arguments.seq)
+    if arguments.json:
+        print_json(_proof_json(found))
+    else:
+        _tell_proof(found)
+    return Exit.DONE if found.holds else Exit.DATA
+
+
+def export(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> Exit:
+    """The events as lines. Raises SecurityError, PermissionDenied."""
+    after = -1 if arguments.after is None else arguments.after
+    for line in _actions(arguments, settings, environ).export(arguments.format, after=after):
+        print(line)
+    return Exit.DONE
+
+
+def checkpoint(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> Exit:
+    """A signed checkpoint. Raises SecurityError, PermissionDenied."""
+    head = _actions(arguments, settings, environ).checkpoint()
+    if arguments.json:
+        print_json({"checkpoint": _head_json(head.checkpoint), "note": head.note, "verifier": head.verifier})
+        return Exit.DONE
+    print(head.note, end="")
+    say(f"keep it elsewhere, with the public key that signed it: {head.verifier}")
+    return Exit.DONE
+
+
+def _actions(
+    arguments: Namespace, settings: Settings, environ: Mapping[str, str], *, even_if_damaged: bool = False
+) -> AuditActions:
+    try:
+        security = security_of(arguments, settings, environ)
+    except AuditUnavailable:
+        if not even_if_damaged:
+            raise
+        security = arguments.security  # what needs no log goes on
+    return audit_actions(security)
+
+
+def _print(events: Sequence[Recorded], *, as_json: bool) -> None:
+    if as_json:
+        print_json([event_fields(recorded) for recorded in events])
+    else:
+        print_table(COLUMNS, [_row(recorded) for recorded in events], spare=("role", "resource"))
+
+
+def _row(recorded: Recorded) -> list[str]:
+    event = recorded.event
+    said = event.decision.value if event.decision else ""
+    outcome = f"{said} {event.outcome.value}".strip() if event.outcome.value != "refused" else "refused"
+    about = f"{event.resource} {event.subject[:8]}" if event.subject else event.resource
+    policies = " ".join(event.policies) or event.code or ""
+    at = f"{rfc3339(event)[:19]}Z"
+    return [str(recorded.seq), at, event.principal, event.role, event.action, about, outcome, policies]
+
+
+def _line(recorded: Recorded, *, as_json: bool) -> str:
+    return json.dumps(event_fields(recorded)) if as_json else "  ".join(_row(recorded)).rstrip()
+
+
+def _say_unrecorded(error: AuditUnavailable) -> None:
+    say(f"this verification is not on record: {error}")
+
+
+def _head_json(head: Checkpoint | None) -> dict[str, Any] | None:
+    return None if head is None else {"origin": head.origin, "size": head.size, "root": head.root.hex()}
+
+
+def _report_json(report: Report) -> dict[str, Any]:
+    return {
+        "ok": report.ok,
+        "events": report.events,
+        "root": report.root.hex(),
+        "checkpoint": _head_json(report.checkpoint),
+        "problems": [
+            {"fault": problem.fault.value, "seq": problem.seq, "text": problem.text} for problem in report.problems
+        ],
+    }
+
+
+def _tell_report(report: Report) -> None:
+    print(f"{'sound' if report.ok else 'NOT SOUND'}: {report.events:,} events, root {report.root.hex()}")
+    if report.checkpoint is None:
+        print("no signed checkpoint covers them yet")
+    else:
+        print(f"the newest checkpoint that fits covers {report.checkpoint.size:,} of them")
+    for problem in report.problems:
+        where = "the log" if problem.seq is None else f"event {problem.seq}"
+        print(f"{problem.fault.value}, {where}: {problem.text}")
+
+
+def _proof_json(proof: Proof) -> dict[str, Any]:
+    return {
+        "seq": proof.seq,
+        "size": proof.size,
+        "leaf": proof.leaf.hex(),
+        "path": [step.hex() for step in proof.path],
+        "root": proof.root.hex(),
+        "holds": proof.holds,
+        "checkpoint": proof.checkpoint,
+        "previous": proof.previous.hex(),
+        "body": proof.body,
+        "event": proof.event,
+    }
+
+
+def _tell_proof(proof: Proof) -> None:
+    print(f"event {proof.seq} {'is' if proof.holds else 'IS NOT'} in the tree of {proof.size:,} events")
+    for name, value in proof.event.items():
+        print(f"  {name}: {' '.join(value) if isinstance(value, list) else value}")
+    print(f"leaf {proof.leaf.hex()}")
+    for number, step in enumerate(proof.path, start=1):
+        print(f"  {number:2} {step.hex()}")
+    print(f"root {proof.root.hex()}")
+    if proof.checkpoint:
+        print(f"signed:\n{proof.checkpoint}", end="")
