@@ -78,7 +78,8 @@ def open_or_create_workspace(home: Path) -> None:
 
 def _contents(home: Path) -> Iterator[str]:
     """What only a workspace in use has in it."""
-    yield from (name for name in ("etl.db", "secrets.json") if os.path.lexists(home / name))
+    stores = ("etl.db", "secrets.json", "identity.db", "clinical.db", "audit.db")
+    yield from (name for name in stores if os.path.lexists(home / name))
     yield from (f"keys/{path.name}" for path in (home / "keys").glob("kek-*"))
 
 

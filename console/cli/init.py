@@ -1,22 +1,32 @@
-"""`lakewarden init`: makes the workspace."""
+"""`lakewarden init`: makes the workspace, and enrols the first officer of one for production."""
 
 from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Mapping
 
-from console.cli.exits import Exit
+from console.cli.exits import Exit, UsageError
 from console.cli.output import say
 from console.config_file import create_workspace
 from console.settings import home_of, load_settings
 
 
 def init(arguments: Namespace, environ: Mapping[str, str]) -> Exit:
-    """Make a workspace; one that is there stays as it is. Raises `ConfigError`, `WorkspaceError`."""
+    """Make a workspace; one that is there stays as it is. In production, enrol an officer while none is enrolled.
+
+    Raises ConfigError, WorkspaceError, and what enrolment raises.
+    """
+    if not arguments.production and (arguments.officer is not None or arguments.stdin):
+        raise UsageError("--officer and --stdin belong to `init --production`: a practice workspace enrols nobody")
     home = home_of(environ)
     created = create_workspace(home, production=arguments.production)
-    mode = load_settings(environ, home).workspace.mode
+    settings = load_settings(environ, home)
+    mode = settings.workspace.mode
     say(f"{'made' if created else 'found'} the {mode} workspace {home}; its settings are in {home / 'config.toml'}")
     if created and arguments.production:
         say("next: `lakewarden secrets set openweather_api_key`, set [lake] url, then `lakewarden doctor`")
-    return Exit.DONE
+    if not arguments.production:
+        return Exit.DONE
+    from console.cli.first_officer import enrol_first_officer
+
+    return enrol_first_officer(arguments, settings, environ)

@@ -7,7 +7,7 @@ from datetime import date
 from typing import NoReturn
 
 from console.cli import grammar_decisions, grammar_identity, grammar_records
-from console.cli.grammar import Parser, command, json_option
+from console.cli.grammar import Parser, command, json_option, stdin_option
 
 
 class _Version(argparse.Action):
@@ -43,7 +43,9 @@ def build_parser() -> Parser:
     doctor = command(commands, "doctor", "doctor:doctor", "what is configured, reachable and permitted")
     json_option(doctor)
     init = command(commands, "init", "init:init", "make the workspace")
-    init.add_argument("--production", action="store_true", help="for real data: no practice source, no practice data")
+    init.add_argument("--production", action="store_true", help="for real data; enrols the first officer")
+    init.add_argument("--officer", metavar="USER", help="the name of that officer (officer)")
+    stdin_option(init, "a new password, then a code of the secret printed")
     _cities(commands)
     _secrets(commands)
     _warehouse(commands)
@@ -133,6 +135,10 @@ def _warehouse_queries(kinds: argparse._SubParsersAction[Parser]) -> None:
         kind.add_argument("--limit", type=_limit, default=10_000, metavar="N", help="at most N rows (10000)")
         kind.add_argument("--timeout", type=_seconds, default=30.0, metavar="S", help="stop after S seconds (30)")
         kind.add_argument("--csv", action="store_true", help="print CSV")
+        kind.add_argument(
+            "--unmask", action="store_true", help="customers' names and addresses in clear; needs a fresh code"
+        )
+        stdin_option(kind, "with --unmask, a code if one is needed")
         json_option(kind)
     diagram = command(kinds, "diagram", "warehouse_query:diagram", "draw the schema in text")
     diagram.add_argument("kind", choices=("star", "snowflake"), help="without or with the suppliers")

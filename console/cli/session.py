@@ -15,10 +15,12 @@ from console.cli.exits import UsageError
 from console.cli.output import say
 from console.settings import Settings
 from console.wiring.security import Security
-from console.wiring.session_file import TokenFile, session_path
-from security.errors import AuditUnavailable
+from console.wiring.session_file import SESSION_VARIABLE, TokenFile, session_path
+from etl.files import write_temporary
+from security.errors import AuditUnavailable, PasswordRefused, SignInRefused
 
-LONGEST_LINE = 1_024
+LONGEST_LINE = 1_024  # characters
+MOST_BYTES = 4  # of a character in UTF-8
 MOST_TRIES = 3  # of a code, on a terminal
 T = TypeVar("T")
 
@@ -32,6 +34,18 @@ def security_of(arguments: Namespace, settings: Settings, environ: Mapping[str, 
     arguments.at_end.callback(_close, security)
     security.seat.touch()
     return security
+
+
+def require_session_kept(settings: Settings, environ: Mapping[str, str]) -> None:
+    """Return if a session can be kept for the next command: seen before a code is used up. Raises OSError."""
+    path = session_path(settings.home, environ)
+    try:
+        write_temporary(path.parent, b"").unlink()
+    except OSError as error:
+        raise OSError(
+            f"{path}: expected a file that the session can be kept in, found: {error.strerror}; name another in "
+            f"{SESSION_VARIABLE}"
+        ) from error
 
 
 def gate_of(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> Gate:
@@ -52,8 +66,25 @@ def with_fresh_code(arguments: Namespace, security: Security, work: Callable[[],
             raise PermissionDenied(advice, error.decision) from error
         say(str(error))
     seat = security.seat
-    code = ask_line(arguments, "code: ", secret=True)
-    security.credentials.step_up(seat.token, code, seat.source, now=security.now())
+
+    def step_up() -> None:
+        code = ask_line(arguments, "code: ", secret=True)
+        security.credentials.step_up(seat.token, code, seat.source, now=security.now())
+
+    with_tries(arguments, step_up)
+    return work()
+
+
+def with_tries(arguments: Namespace, work: Callable[[], T]) -> T:
+    """What `work` returns, which asks for something; a person at a terminal may give another after a refusal.
+
+    Raises the third SignInRefused or PasswordRefused, with `--stdin` the first, and what else `work` raises.
+    """
+    for _ in range(0 if getattr(arguments, "stdin", False) else MOST_TRIES - 1):
+        try:
+            return work()
+        except (SignInRefused, PasswordRefused) as error:
+            say(str(error))
     return work()
 
 
@@ -62,24 +93,28 @@ def ask_line(arguments: Namespace, prompt: str, *, secret: bool = False) -> str:
 
     Raises UsageError where there is neither, or where the line is missing, too long, or not text.
     """
-    if getattr(arguments, "stdin", False):
-        try:
-            line = sys.stdin.buffer.readline(LONGEST_LINE + 2).decode()
-        except UnicodeDecodeError as error:
-            raise UsageError("standard input must be UTF-8 text") from error
-        if not line:
-            raise UsageError(f"expected one more line on standard input: {prompt.rstrip(': ')}")
-    elif sys.stdin.isatty():
-        try:
-            line = getpass.getpass(prompt) if secret else _asked(prompt)
-        except EOFError as error:
-            raise UsageError(f"nothing was given for: {prompt.rstrip(': ')}") from error
-    else:
+    from_stdin = getattr(arguments, "stdin", False)
+    if not from_stdin and not sys.stdin.isatty():
         raise UsageError("this asks questions: run it from a terminal, or give the answers as lines with --stdin")
+    wanted = prompt.rstrip(": ")
+    try:
+        line = _next_line() if from_stdin else getpass.getpass(prompt) if secret else _asked(prompt)
+    except UnicodeDecodeError as error:
+        raise UsageError(f"expected UTF-8 text for: {wanted}") from error
+    except EOFError as error:
+        where = "on standard input" if from_stdin else "typed"
+        raise UsageError(f"expected one more line {where}: {wanted}") from error
     line = line.rstrip("\r\n")
     if len(line) > LONGEST_LINE:
-        raise UsageError(f"expected a line of at most {LONGEST_LINE} characters for: {prompt.rstrip(': ')}")
+        raise UsageError(f"expected a line of at most {LONGEST_LINE} characters for: {wanted}")
     return line
+
+
+def _next_line() -> str:
+    line = sys.stdin.buffer.readline(LONGEST_LINE * MOST_BYTES + len("\r\n"))
+    if not line:
+        raise EOFError
+    return line.decode()
 
 
 def _asked(prompt: str) -> str:

@@ -19,7 +19,7 @@ def prepare_practice(security: Security) -> None:
     Raises PracticeOnly in a production workspace, SecurityError, OSError.
     """
     practice = Practice(security.identity)
-    if _is_complete(security):
+    if is_prepared(security):
         return
     locks = security.settings.locks_dir
     locks.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -32,6 +32,6 @@ def prepare_practice(security: Security) -> None:
             rebuild(security.clinical, security.research, random_bytes=security.random_bytes)
 
 
-def _is_complete(security: Security) -> bool:
-    """Whether nothing is left to make: the projection comes last."""
+def is_prepared(security: Security) -> bool:
+    """Whether nothing is left to make: the projection comes last. Raises SecurityError, OSError."""
     return security.settings.research_db.exists() and built(security.research) is not None

@@ -46,7 +46,7 @@ class TokenFile:
             return None
         except OSError as error:
             raise self._refused(f"one that cannot be opened ({error.strerror})") from error
-        with os.fdopen(handle, "rb") as file:
+        try:
             found = os.fstat(handle)
             if not stat.S_ISREG(found.st_mode):
                 raise self._refused("something that is not a file")
@@ -54,7 +54,9 @@ class TokenFile:
                 raise self._refused("another account's")
             if found.st_mode & 0o077:
                 raise self._refused(f"mode {stat.S_IMODE(found.st_mode):04o}")
-            return file.read(MOST_BYTES).decode("ascii", errors="replace").strip() or None
+            return os.read(handle, MOST_BYTES).decode("ascii", errors="replace").strip() or None
+        finally:
+            os.close(handle)
 
     def keep(self, token: str, /) -> None:
         write_whole(self.path, f"{token}\n".encode())

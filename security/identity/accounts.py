@@ -6,7 +6,7 @@ import sqlite3
 from datetime import datetime, timedelta
 
 from security.errors import AccountRefused
-from security.identity.account import Account, NewAccount, read_account, read_accounts
+from security.identity.account import Account, NewAccount, Role, read_account, read_accounts
 from security.identity.codes import code_hash, new_code
 from security.identity.core import Core, to_ms
 from security.identity.events import Actor, record_change
@@ -44,9 +44,14 @@ class Accounts:
         return code
 
     def disable(self, user: str, *, by: Actor, now: datetime) -> None:
-        """End all sessions of `user` and let nobody sign in by that name. Raises AccountUnknown, AuditError."""
+        """End all sessions of `user` and let nobody sign in by that name.
+
+        Raises AccountUnknown, AuditError, and AccountRefused for the last officer who can sign in: without one nobody
+        could manage accounts again.
+        """
         with self._core.database.transaction() as connection:
             read_account(connection, user)
+            _keep_an_officer(connection, user)
             connection.execute("UPDATE account SET disabled = 1 WHERE user = ?", (user,))
             end_all(connection, user)
             record_change(self._core, by, "disable_user", user, now=now)
@@ -82,6 +87,19 @@ class Accounts:
         row = (user, code_hash("enrolment", user, code.replace("-", "")), to_ms(now + ENROLMENT_CODE_LASTS))
         connection.execute("INSERT OR REPLACE INTO enrolment VALUES (?, ?, ?)", row)
         return code
+
+
+def _keep_an_officer(connection: sqlite3.Connection, user: str) -> None:
+    officers = [
+        account.user
+        for account in read_accounts(connection)
+        if account.role is Role.OFFICER and account.enrolled and not account.disabled
+    ]
+    if officers == [user]:
+        raise AccountRefused(
+            f"{user} is the only officer who can sign in: nobody could manage accounts any more; add another officer "
+            "first, and let them sign in"
+        )
 
 
 def insert_account(connection: sqlite3.Connection, new: NewAccount, *, practice: bool, now: datetime) -> None:

@@ -1,0 +1,39 @@
+"""`lakewarden account`: what the signed-in change of their own sign-in."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Mapping
+
+from console.actions.permissions import NotSignedIn
+from console.cli.enrolment import new_password, print_recovery_codes
+from console.cli.exits import Exit
+from console.cli.output import say
+from console.cli.session import ask_line, security_of, with_fresh_code
+from console.settings import Settings
+from console.wiring.security_actions import sign_in_actions
+
+
+def change_password(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> Exit:
+    """Set another password: the old, the new, and a fresh code where the last is too old.
+
+    Raises PermissionDenied, PasswordRefused, SignInRefused, SignInDelayed, UsageError, AuditError.
+    """
+    security = security_of(arguments, settings, environ)
+    actions = sign_in_actions(security)
+    who = actions.who()
+    if who is None:
+        raise NotSignedIn("not signed in, or the session has ended; sign in with `lakewarden sign-in USER`")
+    old = ask_line(arguments, "old password: ", secret=True)
+    new = new_password(arguments, actions, who.user)
+    with_fresh_code(arguments, security, lambda: actions.change_password(old, new))
+    say("the password is changed; sessions elsewhere are ended")
+    return Exit.DONE
+
+
+def recovery_codes(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> Exit:
+    """Print ten new recovery codes, in place of the old. Raises PermissionDenied, SignInRefused, AuditError."""
+    security = security_of(arguments, settings, environ)
+    print_recovery_codes(with_fresh_code(arguments, security, sign_in_actions(security).new_recovery_codes))
+    say("the earlier ones are no longer good")
+    return Exit.DONE

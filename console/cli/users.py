@@ -1,0 +1,107 @@
+"""`lakewarden users`: the accounts, for an officer."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Mapping
+from typing import Any
+
+from console.actions.practice import shift_document
+from console.cli.exits import Exit, UsageError
+from console.cli.output import print_json, print_table, say
+from console.cli.session import security_of, with_fresh_code
+from console.settings import Settings
+from console.wiring.security_actions import users
+from security.identity.account import Account, NewAccount, Role
+from security.identity.shift import Shift
+
+
+def add_user(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> Exit:
+    """Add an account and print its enrolment code.
+
+    Raises AccountRefused, UsageError, PermissionDenied, SignInRefused, AuditError.
+    """
+    new = NewAccount(arguments.user, Role(arguments.role), arguments.email, arguments.domain, _shift(arguments))
+    security = security_of(arguments, settings, environ)
+    code = with_fresh_code(arguments, security, lambda: users(security).add(new))
+    print(code, flush=True)
+    say(f"{new.user} is added as {new.role}; {_enrolling(new.user)}")
+    return Exit.DONE
+
+
+def list_users(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> Exit:
+    """Print all accounts. Raises PermissionDenied, SignInRefused, AuditError."""
+    security = security_of(arguments, settings, environ)
+    accounts = with_fresh_code(arguments, security, lambda: users(security).list())
+    if arguments.json:
+        print_json([_document(account) for account in accounts])
+    else:
+        columns = ["user", "role", "domain", "shift", "state", "recovery codes", "e-mail"]
+        print_table(columns, [_row(account) for account in accounts], spare=["e-mail", "recovery codes", "domain"])
+    return Exit.DONE
+
+
+def disable_user(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> Exit:
+    """End the sessions of a user and let nobody sign in by that name. Raises AccountUnknown, AccountRefused, …"""
+    security = security_of(arguments, settings, environ)
+    with_fresh_code(arguments, security, lambda: users(security).disable(arguments.user))
+    say(f"{arguments.user} is disabled and signed out everywhere; `lakewarden users enable` lets them in again")
+    return Exit.DONE
+
+
+def enable_user(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> Exit:
+    """Let a user sign in again. Raises AccountUnknown, PermissionDenied, SignInRefused, AuditError."""
+    security = security_of(arguments, settings, environ)
+    with_fresh_code(arguments, security, lambda: users(security).enable(arguments.user))
+    say(f"{arguments.user} is enabled")
+    return Exit.DONE
+
+
+def reset_user(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> Exit:
+    """Take the factor of a user, with `--password` the password too, and print a new enrolment code.
+
+    Raises AccountUnknown, PermissionDenied, SignInRefused, AuditError.
+    """
+    security = security_of(arguments, settings, environ)
+    code = with_fresh_code(
+        arguments, security, lambda: users(security).reset(arguments.user, password=arguments.password)
+    )
+    print(code, flush=True)
+    gone, how = ("password and factor", _enrolling) if arguments.password else ("factor", _setting_up)
+    say(f"the {gone} of {arguments.user} and all its sessions are gone; {how(arguments.user)}")
+    return Exit.DONE
+
+
+def _shift(arguments: Namespace) -> Shift | None:
+    if (arguments.shift is None) is not (arguments.timezone is None):
+        raise UsageError("--shift and --timezone belong together: --shift 08:00-20:00 --timezone Europe/London")
+    return None if arguments.shift is None else Shift.parse(arguments.shift, arguments.timezone)
+
+
+def _enrolling(user: str) -> str:
+    return f"within 7 days: `lakewarden sign-in {user}`, with this code for the password"
+
+
+def _setting_up(user: str) -> str:
+    return f"within 7 days: `lakewarden sign-in {user}`, with the password and then this code (alone if none was set)"
+
+
+def _document(account: Account) -> dict[str, Any]:
+    return {
+        "user": account.user,
+        "role": account.role.value,
+        "email": account.email,
+        "domain": account.domain,
+        "shift": shift_document(account),
+        "disabled": account.disabled,
+        "enrolled": account.enrolled,
+        "recovery_codes": account.recovery_codes,
+        "practice": account.practice,
+    }
+
+
+def _row(account: Account) -> list[str]:
+    state = "disabled" if account.disabled else "enrolled" if account.enrolled else "not enrolled"
+    shift = "" if account.shift is None else str(account.shift)
+    codes = str(account.recovery_codes) if account.enrolled else ""
+    return [account.user, account.role.value, account.domain or "", shift, state, codes, account.email or ""]
