@@ -22,6 +22,7 @@ from typing import IO, Any
 import hypothesis
 import pytest
 
+from console.config_file import create_workspace
 from etl.cities import city_of
 from etl.history.database import Database
 from etl.lake.folder import FolderLake
@@ -31,7 +32,8 @@ from etl.run import RunnerParts, RunOutcome, RunRequest
 from etl.runner import Runner
 from etl.sources.openweather import OpenWeather
 from etl.sources.practice import practice_source
-from tests import practice
+from security.identity.account import Role
+from tests import practice, production
 from tests.simulators.weather_api import WeatherApiSimulator
 
 hypothesis.settings.register_profile("shared machine", deadline=None)
@@ -273,6 +275,14 @@ class Lakewarden:
     def sign_in(self, user: str) -> None:
         """From now on commands are those of this practice account, its second factor just given."""
         practice.signed_in(self.home, self.environ, user)
+
+    def make_production(self) -> None:
+        """Make the workspace for production, without an account: as one from before there were any."""
+        create_workspace(self.home, production=True)
+
+    def enrol(self, user: str, role: Role) -> None:
+        """From now on commands are those of this new account of a production workspace."""
+        production.signed_in(self.home, self.environ, user, role)
 
     def use(self, api: WeatherApiSimulator, *, key: str = API_KEY) -> None:
         """From now on the weather comes from the simulated API, at once and without a quota."""

@@ -18,6 +18,7 @@ from warehouse.governed import Parameters, Session
 from warehouse.limits import QueryLimits
 from warehouse.navigator import Route
 from warehouse.opened import BROWSING, Database, Kind, Opened, kinds
+from warehouse.ports import Showing
 from warehouse.question_files import Question, values_of
 from warehouse.questions import as_of_notes, why
 from warehouse.shaping import PLAIN, Shape
@@ -150,6 +151,7 @@ class Browser:
             sql=route.sql,
             elapsed_ms=(time.perf_counter() - started_s) * 1000,
             limits=limits or BROWSING,
+            unmasked=Showing.CLEAR in engine.session.showing.values(),
         )
 
     def _take(self) -> SqliteEngine:

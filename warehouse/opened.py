@@ -45,6 +45,7 @@ class Opened:
     """An open result with all that is told beside its rows; whoever opened it closes `result`.
 
     `text` is what was typed, `sql` what answers it before it was sorted and filtered, `source` the tables read.
+    `unmasked` says that sealed columns are shown in clear.
     """
 
     text: str
@@ -59,6 +60,7 @@ class Opened:
     sql: str
     elapsed_ms: float
     limits: QueryLimits = BROWSING
+    unmasked: bool = False
     notes: tuple[str, ...] = field(default=())
 
 

@@ -11,10 +11,12 @@ import threading
 from collections.abc import Callable
 
 from console.actions.errors import NoSuchRun
+from console.actions.permissions import PermissionDenied
 from console.actions.pipelines import Pipelines
 from etl.errors import EtlError
 from etl.run import RunOutcome, RunRequest, Stopped
 from etl.scheduler import Scheduler
+from security.errors import SecurityError
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +32,7 @@ class Background:
 
     def start(self) -> None:
         """Start the scheduler, if the configuration has it enabled. Raises `ConfigError`."""
-        if self._pipelines.setup().schedule_enabled:
+        if self._pipelines.service_setup().schedule_enabled:
             self._scheduler.start()
 
     def stop(self) -> None:
@@ -56,7 +58,7 @@ class Background:
                 on_end(self._pipelines.run_manually(request, stop=self._stop))
             except Stopped:
                 return
-            except (EtlError, NoSuchRun) as error:
+            except (EtlError, NoSuchRun, PermissionDenied, SecurityError) as error:
                 on_end(error)
             except Exception as error:
                 log.exception("a run failed unexpectedly")

@@ -1,13 +1,16 @@
 """What an operator can do with the weather pipeline: look at runs, start, retry, hurry and cancel them, manage cities.
 
-Every method asks the permission port first, and raises `PermissionDenied`, an `EtlError` or a `ConfigError`.
-Methods read or wait, so a user interface calls them off its loop.
+Every method asks the permission port first, and raises `PermissionDenied`, an `EtlError` or a `ConfigError`; one that
+changes something is on record before and after, and raises `AuditUnavailable` where it cannot be. What the host's own
+service does asks nobody: an hour of data is never lost to a session that has ended. Methods read or wait, so a user
+interface calls them off its loop.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -230,6 +233,10 @@ class Pipelines:
         """Carry out a run as the host's own service: cron and the scheduler. Raises `HistoryError`, `Stopped`."""
         return self._runner().run(request, stop=stop)
 
+    def service_setup(self) -> PipelineSetup:
+        """The pipeline as configured now, for the host's own service."""
+        return self._setup()
+
     def runner_parts(self) -> RunnerParts:
         """What a run works with, for the host's own service where something else drives the tasks (Airflow)."""
         setup = self._setup()
@@ -248,12 +255,12 @@ class Pipelines:
 
     def run_manually(self, request: RunRequest, *, stop: threading.Event | None = None) -> RunOutcome:
         """Carry out a run that a person asked for. Raises `HistoryError`, `Stopped`."""
-        self._permissions.require(TRIGGER_RUN, WEATHER_PIPELINE)
-        return self._runner().run(request, stop=stop)
+        with self._permissions.use(TRIGGER_RUN, WEATHER_PIPELINE):
+            return self._runner().run(request, stop=stop)
 
     def new_manual_request(self) -> RunRequest:
         """A run of all cities, stamped to this second."""
-        return RunRequest(self._clock.now().replace(microsecond=0), self._setup().cities, Trigger.MANUAL)
+        return RunRequest(self._clock.now().replace(microsecond=0), self.setup().cities, Trigger.MANUAL)
 
     def retry_request(self, run_id: str) -> RunRequest:
         """A run of what failed in `run_id`. Raises `NoSuchRun` if nothing did."""
@@ -273,35 +280,44 @@ class Pipelines:
 
     def cancel_run(self, run_id: str) -> None:
         """End a run after the tasks at hand, whichever process works on it. Raises `NoSuchRun` if it does not run."""
-        self._permissions.require(TRIGGER_RUN, WEATHER_PIPELINE)
-        if not requests.cancel_run(self._writer, run_id):
-            raise NoSuchRun(f"{run_id} is not running, so there is nothing to cancel")
+        with self._permissions.use(TRIGGER_RUN, WEATHER_PIPELINE):
+            if not requests.cancel_run(self._writer, run_id):
+                raise NoSuchRun(f"{run_id} is not running, so there is nothing to cancel")
 
     def pause_schedule(self, *, paused: bool) -> None:
         """Pause or resume every scheduler of the workspace."""
-        self._permissions.require(MANAGE_SCHEDULE, WEATHER_PIPELINE)
-        requests.pause_scheduler(self._writer, paused=paused, now=self._clock.now())
+        with self.schedule_management():
+            requests.pause_scheduler(self._writer, paused=paused, now=self._clock.now())
 
     def add_city(self, name: str) -> None:
         """Add a city to the configuration. Raises `ConfigError`."""
-        self._permissions.require(MANAGE_SCHEDULE, WEATHER_PIPELINE)
-        self._edit_cities([name], [])
+        with self.schedule_management():
+            self._edit_cities([name], [])
 
     def remove_city(self, name: str) -> None:
         """Remove a city from the configuration; its runs and readings stay. Raises `ConfigError`."""
-        self._permissions.require(MANAGE_SCHEDULE, WEATHER_PIPELINE)
-        self._edit_cities([], [name])
+        with self.schedule_management():
+            self._edit_cities([], [name])
 
     def require_schedule_management(self) -> None:
-        """Return if the session may manage the schedule, its cities and its secrets. Raises `PermissionDenied`."""
+        """Return if the session may look at what belongs to the schedule, such as the names of its secrets."""
         self._permissions.require(MANAGE_SCHEDULE, WEATHER_PIPELINE)
+
+    def schedule_management(self) -> AbstractContextManager[object]:
+        """Within it the session may change the schedule, its cities and its secrets."""
+        return self._permissions.use(MANAGE_SCHEDULE, WEATHER_PIPELINE)
 
     def test_city(self, city: City) -> dict[str, Any]:
         """Ask the API for a city and store nothing: the transformed document.
 
         Raises a `SourceError` or `DataRejected`.
         """
-        self._permissions.require(MANAGE_SCHEDULE, WEATHER_PIPELINE)
+        with self.schedule_management():
+            return self._tested(city)
+
+    # ---- inside ------------------------------------------------------------
+
+    def _tested(self, city: City) -> dict[str, Any]:
         setup = self._setup()
         policy = setup.policy
         quota = Quota(
@@ -316,8 +332,6 @@ class Pipelines:
             raise DataRejected(f"the API answered for {city.name}, but {error}") from error
         finally:
             source.close()
-
-    # ---- inside ------------------------------------------------------------
 
     @property
     def _reader(self) -> Database:
@@ -338,9 +352,9 @@ class Pipelines:
         return Runner(self.runner_parts())
 
     def _ask(self, run_id: str, slug: str, request: Literal["hurry", "cancel"]) -> None:
-        self._permissions.require(TRIGGER_RUN, WEATHER_PIPELINE)
-        if not requests.ask_city(self._writer, run_id, slug, request):
-            raise NoSuchRun(f"no retry of {slug} waits in {run_id}")
+        with self._permissions.use(TRIGGER_RUN, WEATHER_PIPELINE):
+            if not requests.ask_city(self._writer, run_id, slug, request):
+                raise NoSuchRun(f"no retry of {slug} waits in {run_id}")
 
 
 def _found(value: T | None, run_id: str) -> T:

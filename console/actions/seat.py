@@ -116,10 +116,11 @@ class Seat:
         return signed_in.session
 
     def leave(self) -> bool:
-        """Sign out, and keep no token; False if nobody was signed in. Raises OSError, AuditError."""
-        ended = self._end()
-        self._keeper.forget()
-        return ended
+        """Sign out, and keep no token, whatever happens; False if nobody was signed in. Raises OSError, AuditError."""
+        try:
+            return self._end()
+        finally:
+            self._keeper.forget()
 
     def _end(self) -> bool:
         token = self._keeper.read()

@@ -1,7 +1,8 @@
 """What an operator can do with the warehouse itself: build practice data, load, refresh, check.
 
-Every method asks the permission port first, and raises `PermissionDenied` or a `WarehouseError`. Methods take as long
-as the data is large, so a user interface calls them off its loop; `stop` ends them, and nothing was changed then.
+Every method is decided by the permission port and on record before it does anything, and after; it raises
+`PermissionDenied`, `AuditUnavailable` or a `WarehouseError`. Methods take as long as the data is large, so a user
+interface calls them off its loop; `stop` ends them, and nothing was changed then.
 """
 
 from __future__ import annotations
@@ -69,44 +70,44 @@ class WarehouseActions:
 
         With `only_if_empty`, a warehouse that has data stays as it is, and `StoreNotEmpty` is raised.
         """
-        self._permissions.require(MANAGE_WAREHOUSE, WAREHOUSE)
-        now = self._now()
-        spec = PracticeSpec(rows, seed, until or practice_data.last_day_of_previous_month(now.date()))
-        practice_data.check(spec, practice=self._practice)
-        return practice_data.build(
-            self._open_store(),
-            spec,
-            practice=self._practice,
-            cipher=self._cipher,
-            now=now,
-            only_if_empty=only_if_empty,
-            progress=progress,
-            stop=stop,
-        )
+        with self._permissions.use(MANAGE_WAREHOUSE, WAREHOUSE):
+            now = self._now()
+            spec = PracticeSpec(rows, seed, until or practice_data.last_day_of_previous_month(now.date()))
+            practice_data.check(spec, practice=self._practice)
+            return practice_data.build(
+                self._open_store(),
+                spec,
+                practice=self._practice,
+                cipher=self._cipher,
+                now=now,
+                only_if_empty=only_if_empty,
+                progress=progress,
+                stop=stop,
+            )
 
     def load(
         self, table: str, path: Path, *, progress: Progress = _silent, stop: threading.Event | None = None
     ) -> LoadReport:
         """Load one file into one table; the aggregates are current when this returns."""
-        self._permissions.require(MANAGE_WAREHOUSE, WAREHOUSE)
-        return load(
-            self._open_store(),
-            table,
-            path,
-            cipher=self._cipher,
-            rejects_dir=self._rejects_dir,
-            scratch_dir=self._scratch_dir,
-            now=self._now(),
-            progress=progress,
-            stop=stop,
-        )
+        with self._permissions.use(MANAGE_WAREHOUSE, WAREHOUSE):
+            return load(
+                self._open_store(),
+                table,
+                path,
+                cipher=self._cipher,
+                rejects_dir=self._rejects_dir,
+                scratch_dir=self._scratch_dir,
+                now=self._now(),
+                progress=progress,
+                stop=stop,
+            )
 
     def refresh(self, *, stop: threading.Event | None = None) -> dict[str, int]:
         """Rebuild the aggregates from the facts; the rows of each."""
-        self._permissions.require(MANAGE_WAREHOUSE, WAREHOUSE)
-        return aggregates.refresh(self._find_store(), stop=stop)
+        with self._permissions.use(MANAGE_WAREHOUSE, WAREHOUSE):
+            return aggregates.refresh(self._find_store(), stop=stop)
 
     def check(self, *, stop: threading.Event | None = None) -> integrity.CheckReport:
         """Prove every rule of the warehouse."""
-        self._permissions.require(MANAGE_WAREHOUSE, WAREHOUSE)
-        return integrity.check(self._find_store(), self._cipher, stop=stop)
+        with self._permissions.use(MANAGE_WAREHOUSE, WAREHOUSE):
+            return integrity.check(self._find_store(), self._cipher, stop=stop)

@@ -1,14 +1,23 @@
-"""What an operator can ask of the warehouse: questions, governed SQL, the catalogue, diagrams, publishing.
+"""What people can ask of the warehouse: questions, governed SQL, the catalogue, diagrams, publishing.
 
-Every method asks the permission port first, and raises `PermissionDenied` or a `WarehouseError`. Methods take as long
-as the query, up to its limits, so a user interface calls them off its loop; `stop` ends them.
+Every method asks the permission port first, and raises `PermissionDenied` or a `WarehouseError`. A query is on record
+before its first row is read and again before any of it is shown, or raises `AuditUnavailable`. Methods take as long as
+the query, up to its limits, so a user interface calls them off its loop; `stop` ends them.
+
+Customers' names and addresses are masked for everybody. With `unmask`, one query shows them in clear, if that is
+permitted at this moment:
+1. `unmask_customer` is decided, and on record, before a cell is opened. Each such query has sessions of its own, which
+   are never kept for another.
+2. Further pages of an open result belong to the use that opened it. To sort, filter or sum it up is a new query, and
+   so a new decision.
+3. What leaves the screen is masked: an export asks the query once more, and publishing never opens a cell.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import closing
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from pathlib import Path
@@ -21,6 +30,7 @@ from warehouse.browser import Browser
 from warehouse.catalogue import DatabaseInfo, RowCounts, catalogue, row_counts, rows_of
 from warehouse.engines.duckdb import DuckdbEngine
 from warehouse.engines.sqlite import SqliteEngine, same_rows
+from warehouse.errors import QueryRefused
 from warehouse.explain import Explanation, explain
 from warehouse.export import Exported, ExportKind, Progress, batches_of, export
 from warehouse.facets import ColumnSummary, Facets
@@ -28,6 +38,7 @@ from warehouse.governed import Parameters, Session, Source
 from warehouse.limits import Deadline, QueryLimits
 from warehouse.models import Answer, Cell
 from warehouse.opened import Database, Opened
+from warehouse.ports import ColumnGuard
 from warehouse.publish import Publication
 from warehouse.question_draft import Draft, keep
 from warehouse.question_files import FROM_AS_OF, BadQuestion, Question
@@ -37,7 +48,13 @@ from warehouse.shaping import PLAIN, Shape, shaped
 if TYPE_CHECKING:
     from warehouse.engines.spark import SparkEngine
 
+UNMASK_CUSTOMER = "unmask_customer"
 EXPORT_TIMEOUT_S = 3600.0
+
+_ASKING: Mapping[Database, tuple[str, str]] = {
+    "warehouse": (QUERY_WAREHOUSE, WAREHOUSE),
+    "weather": (VIEW_PIPELINES, WEATHER_PIPELINE),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,16 +80,20 @@ class Checked:
 
 
 class WarehouseQueries:
-    """The actions. What they work with is opened for each."""
+    """The actions. What they work with is opened for each, with the guard of its query; without one, all is masked.
+
+    `guard_of` makes the guard of what the permission port granted.
+    """
 
     def __init__(
         self,
         *,
-        sources: Mapping[str, Callable[[], Source]],
+        sources: Mapping[Database, Callable[[], Source]],
         open_session: Callable[[Source], Session],
-        open_sqlite: Callable[[Source], SqliteEngine],
+        open_sqlite: Callable[[Source, ColumnGuard | None], SqliteEngine],
         open_other: Callable[[str, str], DuckdbEngine | SparkEngine],
-        browsers: Mapping[str, Browser],
+        open_browser: Callable[[Database, ColumnGuard | None], Browser],
+        guard_of: Callable[[object], ColumnGuard],
         questions: Questions,
         publish: Callable[[str, threading.Event | None], Publication],
         permissions: Permissions,
@@ -83,7 +104,9 @@ class WarehouseQueries:
         self._open_session = open_session
         self._open_sqlite = open_sqlite
         self._open_other = open_other
-        self._browsers = browsers
+        self._open_browser = open_browser
+        self._guard_of = guard_of
+        self._browsers: dict[Database, Browser] = {name: open_browser(name, None) for name in ("warehouse", "weather")}
         self._questions = questions
         self._publish = publish
         self._permissions = permissions
@@ -101,10 +124,10 @@ class WarehouseQueries:
 
         Raises `QueryRefused`, a `StoreError`, OSError, and FileExistsError unless `replace`.
         """
-        self._permissions.require(QUERY_WAREHOUSE, WAREHOUSE)
-        with self._open_session(self._sources["warehouse"]()) as session:
-            session.plan(draft.sql, dict.fromkeys((*draft.parameters, *FROM_AS_OF)))
-        return keep(self._questions.folder, name, draft, replace=replace)
+        with self._query("warehouse"):
+            with self._open_session(self._sources["warehouse"]()) as session:
+                session.plan(draft.sql, dict.fromkeys((*draft.parameters, *FROM_AS_OF)))
+            return keep(self._questions.folder, name, draft, replace=replace)
 
     def last_day(self) -> date:
         """The last day with sales, which questions are asked as of. Raises `DataRefused` if there are none."""
@@ -119,12 +142,15 @@ class WarehouseQueries:
         *,
         as_of: date | None = None,
         values: Mapping[str, str] | None = None,
+        unmask: bool = False,
         stop: threading.Event | None = None,
     ) -> Checked:
         """The answer to the question of that name."""
-        self._permissions.require(QUERY_WAREHOUSE, WAREHOUSE)
-        question = self._questions.find(name)
-        with closing(self._engine(how)) as engine:
+        with (
+            self._query("warehouse", unmask=unmask, engine=how.engine) as guard,
+            closing(self._engine(how, guard=guard)) as engine,
+        ):
+            question = self._questions.find(name)
 
             def once(*, aggregates: bool) -> Answer:
                 return ask(
@@ -137,11 +163,19 @@ class WarehouseQueries:
             return _checked(answer, once(aggregates=False))
 
     def sql(
-        self, text: str, how: Asked, *, database: Database = "warehouse", stop: threading.Event | None = None
+        self,
+        text: str,
+        how: Asked,
+        *,
+        database: Database = "warehouse",
+        unmask: bool = False,
+        stop: threading.Event | None = None,
     ) -> Checked:
         """The answer to one governed SELECT."""
-        self._require(database)
-        with closing(self._engine(how, database)) as engine:
+        with (
+            self._query(database, unmask=unmask, engine=how.engine) as guard,
+            closing(self._engine(how, database, guard)) as engine,
+        ):
             answer = engine.answer(text, aggregates=how.aggregates, limits=how.limits, stop=stop)
             if not how.check:
                 return Checked(answer, None)
@@ -163,7 +197,7 @@ class WarehouseQueries:
         def count(tables: Collection[str]) -> dict[str, int]:
             return rows_of(source, tables, known=self._row_counts, stop=stop)
 
-        with closing(self._open_sqlite(source)) as engine:
+        with closing(self._open_sqlite(source, None)) as engine:
             return explain(engine, text, parameters, count=count, aggregates=aggregates)
 
     def export(
@@ -177,10 +211,20 @@ class WarehouseQueries:
     ) -> Exported:
         """Write an open result, all of it as sorted and filtered, to the workspace's exports, whole or not at all.
 
-        `progress` is told the rows that are written and, where that is known, how many there are.
+        What the result shows in clear is masked in the file, and masked before it is sorted and filtered. `progress`
+        is told the rows that are written and, where that is known, how many there are.
         """
-        self._require(opened.database)
-        called = name or "result"
+        with self._query(opened.database):
+            return self._exported(opened, kind, name or "result", progress, stop)
+
+    def _exported(
+        self,
+        opened: Opened,
+        kind: ExportKind,
+        called: str,
+        progress: Progress | None,
+        stop: threading.Event | None,
+    ) -> Exported:
 
         def write(batches: Iterator[list[tuple[Cell, ...]]], rows: int | None) -> Exported:
             return export(
@@ -188,7 +232,7 @@ class WarehouseQueries:
                 name=called, now=self._now(), rows=rows, progress=progress, stop=stop,
             )  # fmt: skip
 
-        if opened.result.complete:
+        if opened.result.complete and not opened.unmasked:
             return write(iter([opened.result.first]), len(opened.result.first))
         # Of one statement, so that a load meanwhile does not show in half of the file.
         sql, parameters = shaped(opened.sql, opened.columns, opened.shape, opened.parameters)
@@ -198,7 +242,8 @@ class WarehouseQueries:
             session.cursor(sql, parameters, deadline, rows=opened.limits.rows or None) as cursor,
         ):
             # A query with a LIMIT of its own ends there, and not at the rows that were allowed.
-            return write(batches_of(cursor, most=opened.limits.rows), opened.result.row_count())
+            known = None if opened.unmasked else opened.result.row_count()
+            return write(batches_of(cursor, most=opened.limits.rows), known)
 
     def open(
         self,
@@ -209,13 +254,17 @@ class WarehouseQueries:
         parameters: Parameters | None = None,
         aggregates: bool = True,
         limits: QueryLimits | None = None,
+        unmask: bool = False,
         stop: threading.Event | None = None,
     ) -> Opened:
         """One governed SELECT, answered from the smallest table that is exact, as a result that the caller closes."""
-        self._require(database)
-        return self._browsers[database].open(
-            text, shape=shape, parameters=parameters, aggregates=aggregates, limits=limits, stop=stop
-        )
+
+        def once(browser: Browser) -> Opened:
+            return browser.open(
+                text, shape=shape, parameters=parameters, aggregates=aggregates, limits=limits, stop=stop
+            )
+
+        return self._opened(database, once, unmask=unmask)
 
     def open_question(
         self,
@@ -225,28 +274,35 @@ class WarehouseQueries:
         values: Mapping[str, str] | None = None,
         aggregates: bool = True,
         limits: QueryLimits | None = None,
+        unmask: bool = False,
         stop: threading.Event | None = None,
     ) -> Opened:
         """The answer to the question of that name as a result, which the caller closes."""
-        self._permissions.require(QUERY_WAREHOUSE, WAREHOUSE)
-        return self._browsers["warehouse"].open_question(
-            self._questions.find(name), as_of=as_of, values=values, aggregates=aggregates, limits=limits, stop=stop
-        )
+
+        def once(browser: Browser) -> Opened:
+            return browser.open_question(
+                self._questions.find(name), as_of=as_of, values=values, aggregates=aggregates, limits=limits, stop=stop
+            )
+
+        return self._opened("warehouse", once, unmask=unmask)
 
     def reshape(self, opened: Opened, shape: Shape, *, stop: threading.Event | None = None) -> Opened:
         """The same query sorted and filtered otherwise, as another result; both are closed by the caller."""
-        self._require(opened.database)
-        return self._browsers[opened.database].reshape(opened, shape, stop=stop)
+
+        def once(browser: Browser) -> Opened:
+            return browser.reshape(opened, shape, stop=stop)
+
+        return self._opened(opened.database, once, unmask=opened.unmasked)
 
     def facets(self, opened: Opened, column: int, *, stop: threading.Event | None = None) -> Facets:
         """The values of a column of an open result, counted from 0, with their rows."""
-        self._require(opened.database)
-        return self._browsers[opened.database].facets(opened, column, stop=stop)
+        with self._browsing(opened.database, unmask=opened.unmasked) as browser:
+            return browser.facets(opened, column, stop=stop)
 
     def summary(self, opened: Opened, column: int, *, stop: threading.Event | None = None) -> ColumnSummary:
         """A column of an open result, counted from 0, in numbers."""
-        self._require(opened.database)
-        return self._browsers[opened.database].summary(opened, column, stop=stop)
+        with self._browsing(opened.database, unmask=opened.unmasked) as browser:
+            return browser.summary(opened, column, stop=stop)
 
     def close(self) -> None:
         """Give back what is kept for the next result; open ones stay open."""
@@ -277,18 +333,54 @@ class WarehouseQueries:
 
     def publish(self, to: str, *, stop: threading.Event | None = None) -> Publication:
         """Write the warehouse as Parquet to a folder or `s3://…`; empty: into the workspace's lake."""
-        self._permissions.require(MANAGE_WAREHOUSE, WAREHOUSE)
-        return self._publish(to, stop)
+        with self._permissions.use(MANAGE_WAREHOUSE, WAREHOUSE):
+            return self._publish(to, stop)
 
     def _require(self, database: Database) -> None:
-        if database == "weather":
-            self._permissions.require(VIEW_PIPELINES, WEATHER_PIPELINE)
-        else:
-            self._permissions.require(QUERY_WAREHOUSE, WAREHOUSE)
+        self._permissions.require(*_ASKING[database])
 
-    def _engine(self, how: Asked, database: Database = "warehouse") -> SqliteEngine | DuckdbEngine | SparkEngine:
+    @contextmanager
+    def _query(
+        self, database: Database, *, unmask: bool = False, engine: str = "sqlite"
+    ) -> Iterator[ColumnGuard | None]:
+        """Within it the session may ask one query, whose guard this is."""
+        with ExitStack() as uses:
+            guard = None
+            if unmask:
+                if database == "weather" or engine != "sqlite":
+                    raise QueryRefused("customers are shown in clear by the sqlite engine from the warehouse alone")
+                # First: where a fresh code is all that is missing, nothing else is on record for it.
+                guard = self._guard_of(uses.enter_context(self._permissions.use(UNMASK_CUSTOMER, WAREHOUSE)))
+            uses.enter_context(self._permissions.use(*_ASKING[database]))
+            yield guard
+
+    def _opened(self, database: Database, once: Callable[[Browser], Opened], *, unmask: bool) -> Opened:
+        """What `once` opens; closed again where it cannot be recorded that it was."""
+        opened = None
+        try:
+            with self._browsing(database, unmask=unmask) as browser:
+                opened = once(browser)
+        except BaseException:
+            if opened is not None:
+                opened.result.close()
+            raise
+        return opened
+
+    @contextmanager
+    def _browsing(self, database: Database, *, unmask: bool) -> Iterator[Browser]:
+        """Within it the session may open one result, with this browser: one of its own if it shows what is sealed."""
+        with self._query(database, unmask=unmask) as guard:
+            if guard is None:
+                yield self._browsers[database]
+                return
+            with closing(self._open_browser(database, guard)) as browser:
+                yield browser
+
+    def _engine(
+        self, how: Asked, database: Database = "warehouse", guard: ColumnGuard | None = None
+    ) -> SqliteEngine | DuckdbEngine | SparkEngine:
         if how.engine == "sqlite":
-            return self._open_sqlite(self._sources[database]())
+            return self._open_sqlite(self._sources[database](), guard)
         return self._open_other(how.engine, how.master)
 
 

@@ -1,13 +1,18 @@
-"""`lakewarden cities`: which cities the pipeline loads."""
+"""`lakewarden cities`: which cities the pipeline loads.
+
+The list shows no more than the Pipelines screen, so it asks for the same permission; what changes the cities, or asks
+the weather API about one, is management of the schedule.
+"""
 
 from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Mapping
 
-from console.actions.pipelines import PipelineSetup
+from console.actions.pipelines import Pipelines, PipelineSetup
 from console.cli.exits import Exit, UsageError
 from console.cli.output import PRACTICE_LABEL, print_json, print_table, say
+from console.cli.session import gate_of
 from console.config_file import CITIES_VARIABLE
 from console.settings import Settings
 from console.wiring.pipelines import pipelines
@@ -17,7 +22,7 @@ from etl.models import City, rfc3339
 
 def list_cities(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> Exit:
     """The configured cities with their newest readings."""
-    actions = pipelines(settings, environ)
+    actions = _actions(arguments, settings, environ)
     found = actions.cities()
     if arguments.json:
         print_json(
@@ -63,7 +68,7 @@ def add_city(arguments: Namespace, settings: Settings, environ: Mapping[str, str
     """Add a city to `config.toml`. Raises `UsageError` for a name that is none, `ConfigError`."""
     city = _city(arguments.name)
     there = _configured(city, settings)
-    pipelines(settings, environ).add_city(city.name)
+    _actions(arguments, settings, environ).add_city(city.name)
     say(f"{there} is there already" if there else f"{city.name} is added; the next run loads it")
     return Exit.DONE
 
@@ -77,14 +82,14 @@ def remove_city(arguments: Namespace, settings: Settings, environ: Mapping[str, 
     there = _configured(city, settings)
     if not there and CITIES_VARIABLE not in settings.overridden:
         raise UsageError(f"{city.name!r} is not among the cities; `lakewarden cities` lists them")
-    pipelines(settings, environ).remove_city(city.name)
+    _actions(arguments, settings, environ).remove_city(city.name)
     say(f"{there} is removed; its runs and readings stay")
     return Exit.DONE
 
 
 def test_city(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> Exit:
     """Ask the API for a city and store nothing. Raises a `SourceError` or `DataRejected`."""
-    actions = pipelines(settings, environ)
+    actions = _actions(arguments, settings, environ)
     document = actions.test_city(_city(arguments.name))
     setup = actions.setup()
     if arguments.json:
@@ -93,6 +98,10 @@ def test_city(arguments: Namespace, settings: Settings, environ: Mapping[str, st
         _tell_practice(setup)
         print_table(["field", "value"], [[field, _shown(value)] for field, value in document.items()])
     return Exit.DONE
+
+
+def _actions(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> Pipelines:
+    return pipelines(settings, environ, permissions=gate_of(arguments, settings, environ))
 
 
 def _city(name: str) -> City:

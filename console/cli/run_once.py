@@ -1,4 +1,8 @@
-"""`lakewarden --run-once`: one run without a terminal, for cron and for scripts."""
+"""`lakewarden --run-once`: one run without a terminal, for cron and for scripts.
+
+The hour's run is the service's, whoever is signed in, and never waits for the security core. A manual or forced one is
+decided for the person who is signed in here; where nobody is, the account of the host asks, and that is the service.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +12,13 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from console.actions.errors import NoSuchRun
+from console.actions.permissions import Permissions
 from console.actions.pipelines import Pipelines
 from console.cli.exits import Exit, UsageError, exit_of_run
 from console.cli.output import print_json, say
 from console.settings import Settings
 from console.wiring.pipelines import pipelines
+from console.wiring.session_file import session_path
 from etl.cities import cities_of, same_city
 from etl.history.claims import run_id_of
 from etl.models import City, Trigger, hour_of, rfc3339
@@ -23,13 +29,13 @@ _TIME = re.compile(r"(\d{4})-?(\d\d)-?(\d\d)[T ](\d\d):?(\d\d)?:?(\d\d)?(?:Z|\+0
 
 def run_once(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> Exit:
     """Carry out one run and print it with `--json`. Raises what ends it."""
-    actions = pipelines(settings, environ)
-    setup = actions.setup()
+    manual = bool(arguments.now or arguments.at or arguments.force)
+    actions = pipelines(settings, environ, permissions=_session(arguments, settings, environ) if manual else None)
+    setup = actions.service_setup()
     cities = _chosen(arguments.city, setup.cities)
     _tell_dropped(arguments.city or settings.weather.cities)
     now = datetime.now(UTC)
     logical_time = _logical_time(arguments, now, actions, setup.source_name)
-    manual = arguments.now or arguments.at or arguments.force
     request = RunRequest(logical_time, cities, Trigger.MANUAL if manual else Trigger.CRON, force=arguments.force)
     outcome = actions.run_manually(request) if manual else actions.run_scheduled(request)
     if arguments.json:
@@ -37,6 +43,16 @@ def run_once(arguments: Namespace, settings: Settings, environ: Mapping[str, str
         print_json(actions.run_document(outcome.run_id, already_loaded=done))
     _tell(outcome, logical_time)
     return exit_of_run(outcome)
+
+
+def _session(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> Permissions | None:
+    """What decides for whoever is signed in at this command line; None for nobody."""
+    if not session_path(settings.home, environ).exists():
+        return None
+    from console.cli.session import security_of
+
+    security = security_of(arguments, settings, environ)
+    return security.gate if security.seat.session() is not None else None
 
 
 def parse_time(text: str) -> datetime:

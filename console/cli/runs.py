@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from console.cli.exits import Exit
 from console.cli.output import PRACTICE_LABEL, print_json, print_table, safe
+from console.cli.session import gate_of
 from console.settings import Settings
 from console.wiring.pipelines import pipelines
 from etl.history.queries import RunRow, run_document
@@ -16,7 +17,8 @@ from etl.tasks import PRACTICE
 
 def list_runs(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> Exit:
     """The newest runs, newest first."""
-    rows = pipelines(settings, environ).runs(limit=arguments.limit)
+    actions = pipelines(settings, environ, permissions=gate_of(arguments, settings, environ))
+    rows = actions.runs(limit=arguments.limit)
     if arguments.json:
         print_json([run_document(row) for row in rows])
     elif not rows:
@@ -38,7 +40,7 @@ def list_runs(arguments: Namespace, settings: Settings, environ: Mapping[str, st
 
 def show_run(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> Exit:
     """One run with its attempts and their logs."""
-    actions = pipelines(settings, environ)
+    actions = pipelines(settings, environ, permissions=gate_of(arguments, settings, environ))
     actions.runs(limit=1)
     document = actions.run_document(arguments.run_id, tasks=True)
     if arguments.json:

@@ -7,8 +7,10 @@ import sys
 from argparse import Namespace
 from collections.abc import Mapping
 
+from console.actions.pipelines import Pipelines
 from console.cli.exits import Exit, UsageError
 from console.cli.output import print_json, say
+from console.cli.session import gate_of
 from console.setting_rules import API_KEY_EXPECTED, is_api_key
 from console.settings import Settings
 from console.wiring.pipelines import API_KEY, pipelines
@@ -22,26 +24,15 @@ def set_secret(arguments: Namespace, settings: Settings, environ: Mapping[str, s
 
     Raises `UsageError` for what cannot be a key of the weather API, or a `VaultError`.
     """
-    pipelines(settings, environ).require_schedule_management()
-    if sys.stdin.isatty():
-        value = getpass.getpass(f"{arguments.name}: ")
-    else:
-        try:
-            value = sys.stdin.buffer.read(MOST_BYTES).decode().rstrip("\r\n")
-        except UnicodeDecodeError as error:
-            raise UsageError("the secret on standard input must be UTF-8 text") from error
-    if arguments.name == API_KEY:
-        value = value.strip()
-        if not is_api_key(value):
-            raise UsageError(f"{API_KEY}: expected {API_KEY_EXPECTED}, found a value that is not one (not shown)")
-    secret_store(settings).set(arguments.name, value)
+    with _actions(arguments, settings, environ).schedule_management():
+        secret_store(settings).set(arguments.name, _read(arguments.name))
     say(f"{arguments.name} is set, sealed with AES-256-GCM in {settings.secrets_file}")
     return Exit.DONE
 
 
 def list_secrets(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> Exit:
     """The names of the secrets that are set; never a value."""
-    pipelines(settings, environ).require_schedule_management()
+    _actions(arguments, settings, environ).require_schedule_management()
     names = secret_store(settings).names()
     if arguments.json:
         print_json([{"name": name, "set": True} for name in names])
@@ -53,8 +44,28 @@ def list_secrets(arguments: Namespace, settings: Settings, environ: Mapping[str,
 
 def remove_secret(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> Exit:
     """Forget a secret. Raises `UsageError` if it is not set."""
-    pipelines(settings, environ).require_schedule_management()
-    if not secret_store(settings).remove(arguments.name):
-        raise UsageError(f"the secret {arguments.name} is not set")
+    with _actions(arguments, settings, environ).schedule_management():
+        if not secret_store(settings).remove(arguments.name):
+            raise UsageError(f"the secret {arguments.name} is not set")
     say(f"{arguments.name} is removed")
     return Exit.DONE
+
+
+def _actions(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> Pipelines:
+    return pipelines(settings, environ, permissions=gate_of(arguments, settings, environ))
+
+
+def _read(name: str) -> str:
+    """The secret as given. Raises `UsageError` for what cannot be one."""
+    if sys.stdin.isatty():
+        value = getpass.getpass(f"{name}: ")
+    else:
+        try:
+            value = sys.stdin.buffer.read(MOST_BYTES).decode().rstrip("\r\n")
+        except UnicodeDecodeError as error:
+            raise UsageError("the secret on standard input must be UTF-8 text") from error
+    if name == API_KEY:
+        value = value.strip()
+        if not is_api_key(value):
+            raise UsageError(f"{API_KEY}: expected {API_KEY_EXPECTED}, found a value that is not one (not shown)")
+    return value

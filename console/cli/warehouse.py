@@ -23,7 +23,7 @@ LOW_PRIORITY = 10  # steps of niceness
 
 
 def build(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> Exit:
-    """Replace the warehouse by practice data. Raises a `WarehouseError`."""
+    """Replace the warehouse by practice data, in a practice workspace whoever asks. Raises a `WarehouseError`."""
     actions = warehouse_actions(settings)
     if arguments.background:
         return _build_in_background(arguments, actions)
@@ -70,7 +70,7 @@ def load(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -
         table = table_named(arguments.table)
     except DataRefused as error:
         raise UsageError(f"--table: {error}") from error
-    actions = warehouse_actions(settings)
+    actions = _actions(arguments, settings, environ)
     reports: list[tuple[str, LoadReport | DataRefused]] = []
     for file in arguments.files:
         try:
@@ -85,9 +85,9 @@ def load(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -
     return _exit([report for _, report in reports])
 
 
-def refresh(arguments: Namespace, settings: Settings, _environ: Mapping[str, str]) -> Exit:
+def refresh(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> Exit:
     """Rebuild the aggregates from the facts. Raises a `WarehouseError`."""
-    actions = warehouse_actions(settings)
+    actions = _actions(arguments, settings, environ)
     rows = stoppable(lambda stop: actions.refresh(stop=stop))
     if arguments.json:
         print_json({"tables": rows})
@@ -96,9 +96,9 @@ def refresh(arguments: Namespace, settings: Settings, _environ: Mapping[str, str
     return Exit.DONE
 
 
-def check(arguments: Namespace, settings: Settings, _environ: Mapping[str, str]) -> Exit:
+def check(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> Exit:
     """Print every broken rule with the rows that break it; exit 65 if there is one. Raises a `WarehouseError`."""
-    actions = warehouse_actions(settings)
+    actions = _actions(arguments, settings, environ)
     report = stoppable(lambda stop: actions.check(stop=stop))
     if arguments.json:
         print_json(
@@ -122,6 +122,13 @@ def check(arguments: Namespace, settings: Settings, _environ: Mapping[str, str])
         )
         say("repair: `lakewarden warehouse refresh` for aggregates; load the right rows again for the others")
     return Exit.DONE if report.ok else Exit.DATA
+
+
+def _actions(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> WarehouseActions:
+    """The actions of whoever runs this command; a build is the program's own and never loads what decides."""
+    from console.cli.session import gate_of
+
+    return warehouse_actions(settings, permissions=gate_of(arguments, settings, environ))
 
 
 def _load_one(actions: WarehouseActions, table: str, file: str, environ: Mapping[str, str]) -> LoadReport:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import sys
+import threading
 from argparse import Namespace
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
-from console.actions.warehouse_queries import Asked, Checked
+from console.actions.warehouse import MANAGE_WAREHOUSE, QUERY_WAREHOUSE, WAREHOUSE
+from console.actions.warehouse_queries import Asked, Checked, WarehouseQueries
 from console.cli.answers import print_answer_csv, print_answer_json, print_answer_table
 from console.cli.exits import Exit, UsageError
 from console.cli.output import print_json, print_table, say
 from console.cli.practice_warehouse import make_practice_warehouse
 from console.cli.progress import stoppable
+from console.cli.session import gate_of, security_of, with_fresh_code
 from console.settings import Settings
 from console.wiring.warehouse_queries import warehouse_queries
 from warehouse.limits import QueryLimits
@@ -20,27 +23,32 @@ from warehouse.question_files import Parameter
 
 def ask(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> Exit:
     """Answer a question by name; without one, list them. Raises a `WarehouseError`."""
-    actions = warehouse_queries(settings)
+    actions = _actions(arguments, settings, environ)
     if arguments.question is None:
-        return _list_questions(arguments, settings)
+        return _list_questions(arguments, actions)
     how, values = _asked(arguments), _values(arguments.set)
-    make_practice_warehouse(settings, environ)
-    return _print(
-        stoppable(lambda stop: actions.ask(arguments.question, how, as_of=arguments.as_of, values=values, stop=stop)),
-        arguments,
-    )
+    _make_practice_warehouse(arguments, settings, environ, QUERY_WAREHOUSE)
+
+    def once(stop: threading.Event) -> Checked:
+        return actions.ask(
+            arguments.question, how, as_of=arguments.as_of, values=values, unmask=arguments.unmask, stop=stop
+        )
+
+    return _print(_answered(arguments, settings, environ, once), arguments)
 
 
 def sql(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> Exit:
     """Answer one governed SELECT. Raises a `WarehouseError`."""
     if arguments.database == "weather" and arguments.engine != "sqlite":
         raise UsageError(f"--engine {arguments.engine}: the weather readings are in SQLite alone")
-    actions, how = warehouse_queries(settings), _asked(arguments)
+    actions, how = _actions(arguments, settings, environ), _asked(arguments)
     if arguments.database == "warehouse":
-        make_practice_warehouse(settings, environ)
-    ended = _print(
-        stoppable(lambda stop: actions.sql(arguments.query, how, database=arguments.database, stop=stop)), arguments
-    )
+        _make_practice_warehouse(arguments, settings, environ, QUERY_WAREHOUSE)
+
+    def once(stop: threading.Event) -> Checked:
+        return actions.sql(arguments.query, how, database=arguments.database, unmask=arguments.unmask, stop=stop)
+
+    ended = _print(_answered(arguments, settings, environ, once), arguments)
     if arguments.explain and arguments.engine == "sqlite" and not arguments.json:
         explained = actions.explain(arguments.query, database=arguments.database, aggregates=how.aggregates)
         for line in explained.lines():
@@ -48,17 +56,18 @@ def sql(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) ->
     return ended
 
 
-def diagram(arguments: Namespace, settings: Settings, _environ: Mapping[str, str]) -> Exit:
+def diagram(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> Exit:
     """Draw the star or the snowflake."""
     encoding = (sys.stdout.encoding or "").lower().replace("-", "")
-    print(warehouse_queries(settings).diagram(arguments.kind, ascii_only=encoding != "utf8").text)
+    drawing = _actions(arguments, settings, environ).diagram(arguments.kind, ascii_only=encoding != "utf8")
+    print(drawing.text)
     return Exit.DONE
 
 
 def publish(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> Exit:
     """Write the warehouse as Parquet. Raises a `WarehouseError`."""
-    make_practice_warehouse(settings, environ)
-    actions = warehouse_queries(settings)
+    _make_practice_warehouse(arguments, settings, environ, MANAGE_WAREHOUSE)
+    actions = _actions(arguments, settings, environ)
     done = stoppable(lambda stop: actions.publish(arguments.to, stop=stop))
     if arguments.json:
         print_json(
@@ -71,7 +80,33 @@ def publish(arguments: Namespace, settings: Settings, environ: Mapping[str, str]
     return Exit.DONE
 
 
+def _actions(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> WarehouseQueries:
+    return warehouse_queries(settings, permissions=gate_of(arguments, settings, environ))
+
+
+def _make_practice_warehouse(arguments: Namespace, settings: Settings, environ: Mapping[str, str], action: str) -> None:
+    """Make the small warehouse for whoever may do `action` on it; the action itself refuses the others."""
+    if gate_of(arguments, settings, environ).would_allow(action, WAREHOUSE).allowed:
+        make_practice_warehouse(settings, environ)
+
+
+def _answered(
+    arguments: Namespace,
+    settings: Settings,
+    environ: Mapping[str, str],
+    once: Callable[[threading.Event], Checked],
+) -> Checked:
+    """What `once` gives, after a fresh code has been asked for if clear columns need one."""
+    if not arguments.unmask:
+        return stoppable(once)
+    return with_fresh_code(arguments, security_of(arguments, settings, environ), lambda: stoppable(once))
+
+
 def _asked(arguments: Namespace) -> Asked:
+    if arguments.unmask and (arguments.engine != "sqlite" or getattr(arguments, "database", "") == "weather"):
+        raise UsageError("--unmask: only --engine sqlite opens customers' cells, and only the warehouse has any")
+    if arguments.stdin and not arguments.unmask:
+        raise UsageError("--stdin gives the code that --unmask may ask for: add --unmask")
     if arguments.json and arguments.csv:
         raise UsageError("--json and --csv: only one of them can be printed")
     if arguments.master is not None and arguments.engine != "spark":
@@ -129,8 +164,8 @@ def _parameter(parameter: Parameter) -> str:
     return f"{parameter.name}={parameter.default!s}"
 
 
-def _list_questions(arguments: Namespace, settings: Settings) -> Exit:
-    found, bad = warehouse_queries(settings).questions()
+def _list_questions(arguments: Namespace, actions: WarehouseQueries) -> Exit:
+    found, bad = actions.questions()
     if arguments.json:
         print_json(
             {

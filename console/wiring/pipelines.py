@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from console import redaction
+from console.actions.permissions import Permissions
 from console.actions.pipelines import Pipelines, PipelineSetup
 from console.config_errors import ConfigError, Problem
 from console.settings import Settings, SourceChoice, load_settings
@@ -23,8 +24,17 @@ OPENWEATHER = "openweather"
 API_KEY = "openweather_api_key"
 
 
-def pipelines(settings: Settings, environ: Mapping[str, str], *, clock: Clock | None = None) -> Pipelines:
-    """The actions of the weather pipeline in the workspace of `settings`. Opens nothing yet."""
+def pipelines(
+    settings: Settings,
+    environ: Mapping[str, str],
+    *,
+    clock: Clock | None = None,
+    permissions: Permissions | None = None,
+) -> Pipelines:
+    """The actions of the weather pipeline in the workspace of `settings`. Opens nothing yet.
+
+    They are those of whoever `permissions` decides for; of the program itself without it.
+    """
     at = clock or SystemClock()
 
     def setup() -> PipelineSetup:
@@ -38,7 +48,7 @@ def pipelines(settings: Settings, environ: Mapping[str, str], *, clock: Clock | 
     return Pipelines(
         setup=setup,
         open_database=lambda: Database(settings.etl_db, lock_file=settings.locks_dir / "etl.db.lock", now=at.now),
-        permissions=HostAccount(),
+        permissions=permissions or HostAccount(),
         clock=at,
         edit_cities=edit,
         redact=redaction.redact,

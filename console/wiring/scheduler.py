@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from console.actions.background import Background
 from console.actions.pipelines import Pipelines
 from console.settings import Settings
 from console.wiring.clock import SystemClock
@@ -21,7 +20,10 @@ def scheduler(
     on_problem: Callable[[str], None] = lambda _message: None,
     on_outcome: Callable[[RunOutcome], None] = lambda _outcome: None,
 ) -> Scheduler:
-    """The hourly loop of the workspace; it reads the configured source and cities anew for every hour."""
+    """The hourly loop of the workspace; it reads the configured source and cities anew for every hour.
+
+    It is the host's own service, whoever is signed in at the console that it works behind.
+    """
     clock = SystemClock()
 
     def run(request: RunRequest, *, stop: threading.Event | None = None) -> RunOutcome:
@@ -32,13 +34,8 @@ def scheduler(
     return Scheduler(
         run=run,
         database=Database(settings.etl_db, lock_file=settings.locks_dir / "etl.db.lock", now=clock.now),
-        source_name=lambda: actions.setup().source_name,
-        cities=lambda: actions.setup().cities,
+        source_name=lambda: actions.service_setup().source_name,
+        cities=lambda: actions.service_setup().cities,
         clock=clock,
         on_problem=on_problem,
     )
-
-
-def background(settings: Settings, actions: Pipelines, *, on_problem: Callable[[str], None]) -> Background:
-    """What works behind the console's screens."""
-    return Background(actions, scheduler(settings, actions, on_problem=on_problem))

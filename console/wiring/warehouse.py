@@ -1,36 +1,32 @@
-"""Builds the warehouse of a workspace: its store, the cipher of its sensitive cells, and who may see them in clear."""
+"""Builds the warehouse of a workspace: its store, and the cipher of its sensitive cells."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
 
+from console.actions.permissions import Permissions
 from console.actions.warehouse import WarehouseActions
 from console.settings import Settings
 from console.wiring.cells import VaultCells
 from console.wiring.clock import SystemClock
 from console.wiring.permissions import HostAccount
 from warehouse.database import HOW_TO_MAKE, Warehouse, open_warehouse
-from warehouse.ports import CellCipher, Showing
+from warehouse.ports import CellCipher
 
 FILE = "warehouse.db"
 
 
-class Masked:
-    """Shows no sensitive column: until sessions exist, everyone is a guest."""
+def warehouse_actions(settings: Settings, *, permissions: Permissions | None = None) -> WarehouseActions:
+    """The actions on the warehouse in the workspace of `settings`. Opens nothing yet.
 
-    def showing(self, table: str, column: str) -> Showing:  # noqa: ARG002 - the port's signature
-        """Masked, whatever the column."""
-        return Showing.MASKED
-
-
-def warehouse_actions(settings: Settings) -> WarehouseActions:
-    """The actions on the warehouse in the workspace of `settings`. Opens nothing yet."""
+    They are those of whoever `permissions` decides for; of the program itself without it.
+    """
     return WarehouseActions(
         open_store=lambda: open_store(settings),
         find_store=lambda: open_store(settings, make=False),
         cipher=cell_cipher(settings),
-        permissions=HostAccount(),
+        permissions=permissions or HostAccount(),
         practice=settings.practice,
         rejects_dir=settings.exports_dir,
         scratch_dir=scratch_dir(settings),

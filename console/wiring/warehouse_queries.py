@@ -1,18 +1,21 @@
-"""Builds what answers questions and SQL: sessions with the workspace's guard and cipher, engines, the publisher."""
+"""Builds what answers questions and SQL: sessions with the guard of their query, engines, the publisher."""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from console.actions.permissions import Permissions
 from console.actions.warehouse_queries import WarehouseQueries
 from console.settings import Settings
+from console.wiring.customer_guard import CustomerGuard
 from console.wiring.lake_objects import LakeObjects
 from console.wiring.permissions import HostAccount
-from console.wiring.warehouse import FILE, Masked, cell_cipher, open_store, scratch_dir
+from console.wiring.warehouse import FILE, cell_cipher, open_store, scratch_dir
 from etl.errors import LakeError
 from warehouse.browser import Browser
 from warehouse.engines.duckdb import DuckdbEngine
@@ -21,6 +24,7 @@ from warehouse.engines.sqlite import SqliteEngine
 from warehouse.errors import StoreError
 from warehouse.governed import Session, Source
 from warehouse.opened import Database
+from warehouse.ports import ColumnGuard
 from warehouse.publish import Publication, Published, publish, published
 from warehouse.published_objects import ROOT, current, download, publish_to
 from warehouse.questions import Questions
@@ -35,12 +39,18 @@ WEATHER_READINGS = (
 )
 
 
-def warehouse_queries(settings: Settings) -> WarehouseQueries:
-    """The actions in the workspace of `settings`. Opens nothing yet."""
-    guard, cipher = Masked(), cell_cipher(settings)
-    sources = {"warehouse": lambda: _warehouse(settings), "weather": lambda: _weather(settings)}
+def warehouse_queries(settings: Settings, *, permissions: Permissions | None = None) -> WarehouseQueries:
+    """The actions in the workspace of `settings`. Opens nothing yet.
 
-    def browser(database: Database) -> Browser:
+    They are those of whoever `permissions` decides for; of the program itself without it.
+    """
+    cipher = cell_cipher(settings)
+    sources: dict[Database, Callable[[], Source]] = {
+        "warehouse": lambda: _warehouse(settings),
+        "weather": lambda: _weather(settings),
+    }
+
+    def browser(database: Database, guard: ColumnGuard | None) -> Browser:
         return Browser(
             database,
             open_engine=lambda: SqliteEngine(sources[database](), guard=guard, cipher=cipher),
@@ -49,13 +59,14 @@ def warehouse_queries(settings: Settings) -> WarehouseQueries:
 
     return WarehouseQueries(
         sources=sources,
-        browsers={"warehouse": browser("warehouse"), "weather": browser("weather")},
-        open_session=lambda source: Session(source, guard=guard, cipher=cipher),
-        open_sqlite=lambda source: SqliteEngine(source, guard=guard, cipher=cipher),
+        open_browser=browser,
+        guard_of=CustomerGuard,
+        open_session=lambda source: Session(source, cipher=cipher),
+        open_sqlite=lambda source, guard: SqliteEngine(source, guard=guard, cipher=cipher),
         open_other=lambda name, master: _other_engine(settings, name, master),
         questions=Questions(settings.home / "questions"),
         publish=lambda to, stop: _publish(settings, to, stop),
-        permissions=HostAccount(),
+        permissions=permissions or HostAccount(),
         exports_dir=settings.exports_dir,
         now=lambda: datetime.now(UTC),
     )

@@ -23,6 +23,7 @@ def test_practice_weather_is_labelled_and_its_readings_name_their_source(lakewar
     (city,) = lakewarden("cities", "--json").json
     assert city["latest"]["source"] == "practice"
     assert lakewarden("cities").out.splitlines()[0] == LABEL
+    lakewarden.sign_in("operator")
     assert lakewarden("cities", "test", "Oslo").out.splitlines()[0] == LABEL
     document = lakewarden("cities", "test", "Oslo", "--json").json
     assert set(document) == {"city", "timestamp", "temperature", "humidity", "weather", "wind_speed", "source"}
@@ -31,12 +32,14 @@ def test_practice_weather_is_labelled_and_its_readings_name_their_source(lakewar
 
 def test_real_weather_has_no_such_label(lakewarden: Lakewarden, api: WeatherApiSimulator) -> None:
     lakewarden.use(api)
+    lakewarden.sign_in("operator")
     assert "PRACTICE" not in lakewarden("cities").out
     assert "PRACTICE" not in lakewarden("cities", "test", "Oslo").out
     assert lakewarden("cities", "test", "Oslo", "--json").json["source"] == "openweather"
 
 
 def test_a_city_is_added_once_and_removed_once(lakewarden: Lakewarden) -> None:
+    lakewarden.sign_in("operator")
     assert "Oslo is added" in lakewarden("cities", "add", "Oslo").err
     again = lakewarden("cities", "add", "oslo")
     assert (again.code, again.out) == (0, "")
@@ -61,12 +64,14 @@ def test_an_empty_name_is_64(lakewarden: Lakewarden, command: str) -> None:
 
 def test_a_list_that_the_environment_overrides_is_not_edited(lakewarden: Lakewarden) -> None:
     lakewarden.environ["LAKEWARDEN_WEATHER__CITIES"] = '["Oslo"]'
+    lakewarden.sign_in("operator")
     for arguments in (["add", "Bergen"], ["remove", "zz"]):
         assert lakewarden("cities", *arguments).code == 78
 
 
 def test_a_southern_position_is_a_city_and_no_option(lakewarden: Lakewarden, api: WeatherApiSimulator) -> None:
     lakewarden.use(api)
+    lakewarden.sign_in("operator")
     assert lakewarden("cities", "test", SYDNEY).code == 0
     assert lakewarden("cities", "add", SYDNEY).code == 0
     assert configured(lakewarden) == ["Portland", SYDNEY]

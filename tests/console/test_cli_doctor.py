@@ -54,7 +54,7 @@ def test_a_key_that_the_api_refuses_is_a_failed_check_with_a_remedy(
 
 
 def test_a_production_workspace_without_a_key_says_how_to_set_it(lakewarden: Lakewarden) -> None:
-    lakewarden("init", "--production")
+    lakewarden.make_production()
     ended = lakewarden("doctor", "--json")
     assert ended.code == 1
     found = checks(ended)["openweather_api_key"]
@@ -137,7 +137,8 @@ def test_secrets_that_cannot_be_read_are_a_report(
 ) -> None:
     lakewarden.use(api)
     del lakewarden.environ["OPENWEATHER_API_KEY"]
-    lakewarden("secrets", "set", "openweather_api_key", stdin=API_KEY.encode())
+    lakewarden.sign_in("operator")
+    assert lakewarden("secrets", "set", "openweather_api_key", stdin=API_KEY.encode()).code == 0
     assert checks(lakewarden("doctor", "--json"))["source"]["ok"]
     (key,) = (lakewarden.home / "keys").glob("kek-*.key")
     match damage:

@@ -235,7 +235,7 @@ def test_a_bad_variable_is_78_and_names_it(lakewarden: Lakewarden) -> None:
 
 
 def test_a_production_workspace_without_a_key_is_78_and_gets_no_practice_data(lakewarden: Lakewarden) -> None:
-    lakewarden("init", "--production")
+    lakewarden.make_production()
     fails(lakewarden("--run-once"), 78, "openweather_api_key")
     fails(lakewarden("--run-once", env={"LAKEWARDEN_WEATHER__SOURCE": "practice"}), 78, "practice")
     assert not list((lakewarden.home / "lake").rglob("*.json"))
@@ -507,6 +507,7 @@ def test_a_sealed_key_is_used_and_not_readable(
 ) -> None:
     lakewarden.use(api)
     del lakewarden.environ["OPENWEATHER_API_KEY"]
+    lakewarden.sign_in("operator")
     put = lakewarden("secrets", "set", "openweather_api_key", stdin=API_KEY.encode() + b"\n")
     assert (put.code, put.out) == (0, "")
     run = lakewarden("--run-once", "--json")

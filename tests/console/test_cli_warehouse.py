@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from security.identity.account import Role
 from tests.conftest import Lakewarden, wait_until
 from tests.warehouse.shop import HEADER
 
@@ -26,6 +27,7 @@ def sales(tmp_path: Path) -> Path:
 
 def build(lakewarden: Lakewarden, rows: int = 500) -> None:
     assert lakewarden("warehouse", "build", "--rows", str(rows), "--until", "2026-10-31").code == 0
+    lakewarden.sign_in("operator")
 
 
 def test_a_build_prints_its_tables_and_what_was_built(lakewarden: Lakewarden) -> None:
@@ -37,6 +39,7 @@ def test_a_build_prints_its_tables_and_what_was_built(lakewarden: Lakewarden) ->
         "until": "2026-10-31",
     }
     assert ended.json["tables"]["Sales_Transactions_Table"] == 700
+    lakewarden.sign_in("operator")
     assert lakewarden("warehouse", "check").out == "ok: 20 rules hold on 700 sales\n"
     assert not (lakewarden.home / "warehouse.db").stat().st_mode & 0o077
 
@@ -44,7 +47,9 @@ def test_a_build_prints_its_tables_and_what_was_built(lakewarden: Lakewarden) ->
 @pytest.mark.parametrize("production", [False, True])
 def test_nothing_to_check_or_refresh_is_said_and_nothing_is_made(lakewarden: Lakewarden, production: bool) -> None:
     if production:
-        assert lakewarden("init", "--production").code == 0
+        lakewarden.enrol("keeper", Role.OPERATOR)
+    else:
+        lakewarden.sign_in("operator")
     for command in ("check", "refresh"):
         ended = lakewarden("warehouse", command)
         assert (ended.code, ended.out, ended.err.count("\n")) == (74, "", 1)
@@ -61,11 +66,12 @@ def test_a_build_in_the_background_tells_lines_and_leaves_what_is_there(lakeward
     assert told[-1][1] == "800"
     again = lakewarden("warehouse", "build", "--background", "--rows", "900")
     assert (again.code, again.out, again.err) == (0, "", "")
+    lakewarden.sign_in("operator")
     assert lakewarden("warehouse", "check").out == "ok: 20 rules hold on 800 sales\n"
 
 
 def test_a_production_workspace_is_never_built_over(lakewarden: Lakewarden) -> None:
-    assert lakewarden("init", "--production").code == 0
+    lakewarden.make_production()
     ended = lakewarden("warehouse", "build", "--rows", "10")
     assert (ended.code, ended.out, ended.err.count("\n")) == (78, "", 1)
     assert not list(lakewarden.home.glob("warehouse.db*"))

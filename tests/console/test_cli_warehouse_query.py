@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from security.identity.account import Role
 from tests.conftest import Lakewarden, wait_until
 from tests.console.test_headless_imports import loaded
 from tests.simulators.weather_api import WeatherApiSimulator
@@ -128,7 +129,7 @@ def test_what_cannot_be_is_one_line_and_its_exit_code(
 
 
 def test_without_a_warehouse_in_production_the_message_says_how_to_load_one(lakewarden: Lakewarden) -> None:
-    assert lakewarden("init", "--production").code == 0
+    lakewarden.enrol("keeper", Role.OPERATOR)
     for arguments in (["ask", "revenue-by-category"], ["sql", "SELECT 1"], ["publish"]):
         ended = lakewarden("warehouse", *arguments)
         assert (ended.code, ended.out, ended.err.count("\n")) == (74, "", 1)
@@ -193,6 +194,7 @@ def test_the_diagram_needs_no_warehouse_and_no_unicode(lakewarden: Lakewarden, k
 
 
 def test_publishing_makes_parquet_that_duckdb_then_reads(shop: Lakewarden, tmp_path: Path) -> None:
+    shop.sign_in("operator")
     published = json.loads(shop("warehouse", "publish", "--json").out)
     assert published["tables"][FACTS] == 2000
     assert Path(published["url"]) == shop.home / "lake" / "warehouse"
@@ -203,6 +205,7 @@ def test_publishing_makes_parquet_that_duckdb_then_reads(shop: Lakewarden, tmp_p
 
 
 def test_a_killed_publication_is_absent_and_the_next_is_whole(shop: Lakewarden) -> None:
+    shop.sign_in("operator")
     folder = shop.home / "lake" / "warehouse"
     process = shop.start("warehouse", "publish")
     wait_until(lambda: any(folder.parent.glob(".warehouse-*")) or process.poll() is not None)

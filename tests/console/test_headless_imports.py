@@ -1,4 +1,6 @@
-"""The headless path loads only what it uses: never the console's toolkit, and no AWS library for a folder lake."""
+"""The headless path loads only what it uses: never the console's toolkit, no AWS library for a folder lake, and for
+what the host's own service does, nothing that decides or records.
+"""
 
 from __future__ import annotations
 
@@ -19,11 +21,21 @@ sys.exit(code)
 """
 
 
+DECIDING = {"security.access", "security.audit.log", "security.identity.sessions", "security.policy.engine", "cedarpy"}
+
+
 def loaded(lakewarden: Lakewarden, *arguments: str) -> set[str]:
     """The modules that a command has imported when it ends."""
-    process = lakewarden.spawn([sys.executable, "-c", _REPORT, *arguments], env=None, stdin=subprocess.DEVNULL)
+    return reported(started(lakewarden, *arguments))
+
+
+def started(lakewarden: Lakewarden, *arguments: str) -> subprocess.Popen[bytes]:
+    return lakewarden.spawn([sys.executable, "-c", _REPORT, *arguments], env=None, stdin=subprocess.DEVNULL)
+
+
+def reported(process: subprocess.Popen[bytes], *, code: int = 0) -> set[str]:
     _, err = process.communicate(timeout=30)
-    assert process.returncode == 0, err
+    assert process.returncode == code, err
     return set(err.decode().split())
 
 
@@ -41,6 +53,36 @@ def test_a_folder_lake_and_a_practice_source_need_no_aws_and_no_cryptography(lak
     modules = loaded(lakewarden, "--run-once")
     assert "etl.lake.folder" in modules
     assert not modules & {"boto3", "botocore", "tomlkit", "schedule", "cryptography"}
+
+
+@pytest.mark.parametrize("signed_in", [False, True])
+@pytest.mark.parametrize(
+    "arguments",
+    [["--run-once"], ["init"], ["doctor"], ["airflow", "dags-folder"], ["warehouse", "build", "--rows", "50"]],
+    ids=lambda arguments: arguments[0],
+)
+def test_the_service_loads_nothing_that_decides(lakewarden: Lakewarden, arguments: list[str], signed_in: bool) -> None:
+    if signed_in:
+        lakewarden.sign_in("auditor")
+    modules = loaded(lakewarden, *arguments)
+    assert "console.cli.main" in modules
+    assert not modules & DECIDING
+
+
+def test_the_scheduler_loads_nothing_that_decides(lakewarden: Lakewarden) -> None:
+    process = started(lakewarden, "scheduler")
+    assert process.stderr is not None
+    assert b"hourly runs" in process.stderr.readline()
+    process.terminate()
+    modules = reported(process, code=143)
+    assert "etl.scheduler" in modules
+    assert not modules & DECIDING
+
+
+def test_a_manual_run_loads_it_only_for_somebody_who_is_signed_in(lakewarden: Lakewarden) -> None:
+    assert not loaded(lakewarden, "--run-once", "--now") & DECIDING
+    lakewarden.sign_in("operator")
+    assert loaded(lakewarden, "--run-once", "--now") >= {"security.access", "cedarpy"}
 
 
 def test_a_run_that_is_done_already_needs_no_client(lakewarden: Lakewarden) -> None:

@@ -273,6 +273,7 @@ def test_a_publisher_that_is_killed_leaves_the_old_one_to_the_readers(
             "LAKEWARDEN_LAKE__ENDPOINT_URL": proxy.endpoint,
         }
         assert lakewarden("warehouse", "build", "--rows", "2000", "--until", "2026-10-31").code == 0
+        lakewarden.sign_in("operator")
         told = json.loads(lakewarden("warehouse", "publish", "--json").out)
         assert told["url"].startswith(f"s3://{bucket}/sales/warehouse/")
         ended = lakewarden("warehouse", "ask", "revenue-by-category", "--engine", "duckdb", "--explain")

@@ -360,6 +360,7 @@ def _cluster(java: Path, folder: Path) -> Iterator[str]:
 def command(lakewarden: Lakewarden, java: Path) -> Lakewarden:
     lakewarden.environ |= {"JAVA_HOME": str(java)}
     assert lakewarden("warehouse", "build", "--rows", "2000", "--until", "2026-10-31").code == 0
+    lakewarden.sign_in("operator")
     return lakewarden
 
 
