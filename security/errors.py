@@ -48,7 +48,10 @@ A message says what was expected, what arrived and what to do. None holds a key 
 
 from __future__ import annotations
 
-from security.policy.model import Decision
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from security.policy.model import Decision
 
 
 class SecurityError(Exception):

@@ -1,6 +1,7 @@
 """Builds the security core of a workspace: audit log, accounts, records, decisions, and the session at hand.
 
-Each part is opened when it is first needed, once a process, from any thread; `close` closes what was opened.
+Each part is opened when it is first needed, once a process, from any thread; `close` closes what was opened. What only
+a sign-in needs is imported there: most commands are looking, and should begin at once.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import threading
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from console.actions.gate import Gate
 from console.actions.seat import Seat, TokenKeeper
@@ -33,13 +34,9 @@ from security.disclosure import Caller, Recorder
 from security.identity import core as identity_core
 from security.identity.accounts import Accounts
 from security.identity.core import Source, open_identity
-from security.identity.credentials import Credentials
-from security.identity.enrolment import Enrolment
 from security.identity.keys import PURPOSE as IDENTITY_KEYS
 from security.identity.keys import IdentityKeys
-from security.identity.mailer import SmtpMailer
 from security.identity.sessions import Limits, Sessions
-from security.identity.sign_in import SignIn
 from security.policy.engine import Engine, RefuseAll, open_engine
 from security.policy.facts import read_address
 from security.policy.model import SERVICE
@@ -54,6 +51,12 @@ from security.records.research.projection import open_research
 from security.records.text_seal import PatientSeal
 from security.vault.key_files import KeyFiles
 from security.vault.keys import KeyRing
+
+if TYPE_CHECKING:
+    from security.identity.credentials import Credentials
+    from security.identity.enrolment import Enrolment
+    from security.identity.mailer import SmtpMailer
+    from security.identity.sign_in import SignIn
 
 SMTP_PASSWORD = "smtp_password"  # noqa: S105 – the name of a secret
 T = TypeVar("T")
@@ -118,19 +121,27 @@ class Security:
 
     @property
     def sign_in(self) -> SignIn:
+        from security.identity.sign_in import SignIn
+
         return SignIn(self.identity, self.sessions, self.mailer)
 
     @property
     def enrolment(self) -> Enrolment:
+        from security.identity.enrolment import Enrolment
+
         return Enrolment(self.identity, self.sessions)
 
     @property
     def credentials(self) -> Credentials:
+        from security.identity.credentials import Credentials
+
         return Credentials(self.identity, self.sessions)
 
     @property
     def mailer(self) -> SmtpMailer | None:
         """What sends one-time codes; None where no mail server is configured."""
+        from security.identity.mailer import SmtpMailer
+
         smtp = self.settings.smtp
         if not smtp.host:
             return None
