@@ -11,7 +11,9 @@ from typing import Any
 
 from console.config_errors import ConfigError
 from console.settings import Settings, SourceChoice
+from console.wiring import doctor_security
 from console.wiring.clock import SystemClock
+from console.wiring.doctor_check import Check
 from console.wiring.pipelines import API_KEY, api_key, open_lake, pipeline_setup, source_name
 from etl import tasks
 from etl.errors import (
@@ -32,7 +34,7 @@ from etl.history.database import Database
 from etl.models import City, Units
 from etl.ports import Clock
 from etl.quota import Quota
-from security.errors import KeyFileRefused, KeyUnknown, SecurityError
+from security.errors import KeyFileRefused, KeyUnknown, SecurityError, StoreError
 
 MEBIBYTE = 1 << 20
 LEAST_FREE_MIB = 100
@@ -42,16 +44,6 @@ FAILURES = (EtlError, ConfigError, SecurityError, OSError, ValueError)
 
 # Other commands send their readers here; the doctor itself does not.
 _SEE_DOCTOR = re.compile(r" (?:with `lakewarden doctor`|\(see `lakewarden doctor`\))")
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One answer; `remedy` says what to do where it is not ok."""
-
-    name: str
-    ok: bool
-    detail: str
-    remedy: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +65,9 @@ def examine(settings: Settings) -> Report:
         *_told(settings, "workspace", lambda: _workspace(settings)),
         *_told(settings, API_KEY, lambda: _secrets(settings)),
         *_told(settings, "history", lambda: _history(settings)),
+        *_told(settings, "policies", lambda: doctor_security.policies(settings)),
+        *_told(settings, "accounts", lambda: doctor_security.accounts(settings)),
+        *_told(settings, "audit log", lambda: doctor_security.audit(settings)),
         *_told(settings, "source", lambda: _source(settings)),
         *_told(settings, "lake", lambda: _lake(settings)),
         *_told(settings, "lake: policy", lambda: _policy(settings, policies)),
@@ -102,9 +97,11 @@ def _remedy(settings: Settings, error: Exception) -> str:
         case ConfigError():
             return f"change {error.key} in {error.where}"
         case KeyFileRefused():
-            return f"chmod 700 {settings.keys_dir} && chmod 600 {settings.keys_dir}/kek-*.key"
+            return f"chmod 700 {settings.keys_dir} && chmod 600 {settings.keys_dir}/*.key"
         case KeyUnknown():
             return f"restore the keys in {settings.keys_dir} from a backup"
+        case StoreError():
+            return f"restore {settings.identity_db} from a backup"
         case SecurityError():
             return f"restore {settings.secrets_file} from a backup, or move it away and set the secrets again"
         case HistoryNewer():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -156,3 +158,34 @@ def test_secrets_that_cannot_be_read_are_a_report(
     assert (ended.code, ended.err) == (1, "")
     assert remedy in found["openweather_api_key"]["remedy"]
     assert [name for name, check in found.items() if not check["ok"]] == ["openweather_api_key", "source"]
+
+
+def test_the_security_core_is_examined(lakewarden: Lakewarden) -> None:
+    outside = lakewarden.folder / "outside" / "checkpoints"
+    outside.parent.mkdir()
+    lakewarden.environ["LAKEWARDEN_AUDIT__CHECKPOINT_FILE"] = str(outside)
+    lakewarden.sign_in("auditor")
+    lakewarden("audit", "checkpoint")
+    found = checks(lakewarden("doctor", "--json"))
+    assert "sound" in found["policies"]["detail"]
+    assert "events" in found["audit log"]["detail"]
+    assert str(outside) in found["checkpoints"]["detail"]
+    assert not found["checkpoints"]["detail"].startswith("0 ")
+
+
+def test_a_damaged_audit_log_is_a_failed_check(lakewarden: Lakewarden) -> None:
+    lakewarden.sign_in("auditor")
+    connection = sqlite3.connect(lakewarden.home / "audit.db")
+    with closing(connection), connection:
+        for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            connection.execute(f'DROP TRIGGER "{name}"')
+        connection.execute("DELETE FROM event WHERE seq = (SELECT max(seq) FROM event)")
+    ended = lakewarden("doctor", "--json")
+    assert ended.code == 1
+    assert "audit verify" in checks(ended)["audit log"]["remedy"]
+
+
+def test_a_production_workspace_without_an_officer_says_how_to_enrol_one(lakewarden: Lakewarden) -> None:
+    assert lakewarden("init", "--production").code == 0
+    found = checks(lakewarden("doctor", "--json"))["officer"]
+    assert (found["ok"], found["remedy"]) == (False, "run `lakewarden init --production` in a terminal")

@@ -58,7 +58,7 @@ def test_a_folder_lake_and_a_practice_source_need_no_aws_and_no_cryptography(lak
 @pytest.mark.parametrize("signed_in", [False, True])
 @pytest.mark.parametrize(
     "arguments",
-    [["--run-once"], ["init"], ["doctor"], ["airflow", "dags-folder"], ["warehouse", "build", "--rows", "50"]],
+    [["--run-once"], ["init"], ["airflow", "dags-folder"], ["warehouse", "build", "--rows", "50"]],
     ids=lambda arguments: arguments[0],
 )
 def test_the_service_loads_nothing_that_decides(lakewarden: Lakewarden, arguments: list[str], signed_in: bool) -> None:

@@ -1,0 +1,127 @@
+"""One event of the audit log in full, the others of its use, and the way to its proof."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.binding import Binding, BindingType
+
+from console.tui.audit.event_words import fields_of, outcome_cell, time_words
+from console.tui.audit.lines_dialog import LinesDialog, named_lines, sentence
+from console.tui.off_loop import off_loop
+from console.tui.text import fitted, plain
+from console.tui.warehouse.results.result_lines import Line
+from security.audit.search import Filter, Recorded
+
+if TYPE_CHECKING:  # the domain is loaded after the first paint
+    from console.actions.audit import AuditActions
+
+AROUND = timedelta(hours=1)  # intent and outcome of a use lie no further apart
+MOST = 500  # events that are looked at for one use
+SHOWN = 40  # of a use
+
+
+class EventDetail(LinesDialog):
+    """`step(-1)` and `step(1)` give the event before and after; the result is the event to prove, or None."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("p", "prove", "Proof", id="event.prove", tooltip="Prove that the log holds exactly this event"),
+        Binding("c", "use", "Same use", id="event.use", tooltip="All events of the same use, by its correlation"),
+        Binding("left", "step(-1)", "Event before", show=False, id="event.before", tooltip="The event above"),
+        Binding("right", "step(1)", "Event after", show=False, id="event.after", tooltip="The event below"),
+    ]
+
+    def __init__(
+        self,
+        recorded: Recorded,
+        *,
+        audit: AuditActions,
+        step: Callable[[int], Recorded | None],
+        now: Callable[[], datetime],
+    ) -> None:
+        super().__init__(_title(recorded))
+        self._recorded = recorded
+        self._audit = audit
+        self._step = step
+        self._now = now
+        self._use: Sequence[Recorded] = ()
+        self._told = ("", "muted")
+
+    def lines(self, width: int) -> Sequence[Line]:
+        found = named_lines(fields_of(self._recorded), width)
+        if self._use:
+            found += [(), (("All events of this use", "title"),), *self._use_lines()]
+        if self._told[0]:
+            found += [(), *sentence(*self._told, width)]
+        return found
+
+    def hint(self) -> str:
+        use = ", c: same use" if self._recorded.event.correlation else ""
+        return f"p: proof{use}, Left and Right: other events, Esc closes"
+
+    def action_step(self, by: int) -> None:
+        if (found := self._step(by)) is not None:
+            self._recorded, self._use, self._told = found, (), ("", "muted")
+            self.retitle(_title(found))
+            self.show()
+
+    def action_prove(self) -> None:
+        self.dismiss(self._recorded)
+
+    def action_use(self) -> None:
+        """Look for the events with the same correlation."""
+        event = self._recorded.event
+        if event.correlation is None:
+            self._say("This event stands alone: it was written at once, without an intent before it.", "muted")
+            return
+        wanted = self._recorded
+        off_loop(
+            self,
+            lambda: same_use(self._audit, wanted),
+            lambda found: self._take(wanted, found),
+            lambda error: self._say(str(error), "bad"),
+        )
+
+    def _take(self, wanted: Recorded, found: Sequence[Recorded]) -> None:
+        if wanted is self._recorded:
+            self._use, self._told = found, ("", "muted")
+            self.show(at_end=True)
+
+    def _say(self, text: str, tone: str) -> None:
+        self._told = (plain(text), tone)
+        self.show(at_end=True)
+
+    def _use_lines(self) -> list[Line]:
+        found: list[Line] = []
+        for one in self._use[:SHOWN]:
+            event = one.event
+            parts = outcome_cell(event).parts
+            here = "> " if one.seq == self._recorded.seq else "  "
+            number = fitted(f"{one.seq:,}", 9, "right")
+            text = f" {time_words(event.at, self._now(), width=11)}  {fitted(plain(event.action), 18)} "
+            found.append(((here, "accent"), (number, "muted"), (text, "text"), *parts))
+        left = len(self._use) - SHOWN
+        return [*found, ((f"  and {left:,} more", "muted"),)] if left > 0 else found
+
+
+def same_use(audit: AuditActions, wanted: Recorded) -> list[Recorded]:
+    """The events with the correlation of `wanted`, oldest first. Raises PermissionDenied, AuditUnavailable."""
+    event = wanted.event
+    around = Filter(action=event.action, principal=event.principal, since=event.at - AROUND, until=event.at + AROUND)
+    found: list[Recorded] = []
+    before: int | None = wanted.seq + MOST
+    looked = 0
+    while looked < 2 * MOST:
+        page = audit.search(around, before=before, limit=MOST)
+        found += [one for one in page.events if one.event.correlation == event.correlation]
+        looked += len(page.events)
+        before = page.before
+        if before is None:
+            break
+    return sorted(found, key=lambda one: one.seq)
+
+
+def _title(recorded: Recorded) -> str:
+    return f"Event {recorded.seq:,} of the audit log"
