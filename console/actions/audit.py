@@ -7,7 +7,6 @@ discloses no event, and it is what tells where a log is damaged.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -69,16 +68,14 @@ class AuditActions:
         self,
         *,
         gate: Callable[[], Gate],
-        unrecorded: Callable[[], AbstractContextManager[Gate]],
         log: Callable[[], AuditLog],
         path: Path,
         keys: Callable[[Path], VerifyingKeys],
         keepers: Sequence[CheckpointKeeper],
         source: Callable[[], Source],
     ) -> None:
-        """`unrecorded` is a gate that only tells, and needs no audit log; `path` is the log's file."""
+        """`path` is the log's file, `keys` what verifies it, `source` what SIEM lines say they come from."""
         self._gate = gate
-        self._unrecorded = unrecorded
         self._log = log
         self._path = path
         self._keys = keys
@@ -111,6 +108,11 @@ class AuditActions:
         """What each keeper outside holds of the checkpoints, and what went wrong with it last."""
         self._look()
         return self._log().keepers()
+
+    def trouble(self) -> str | None:
+        """Why the log could last not be written, for who is permitted to read it; None if all is well."""
+        self._gate().check(READ_AUDIT, AUDIT)
+        return self._log().trouble
 
     @property
     def kept_outside(self) -> bool:
@@ -188,8 +190,7 @@ class AuditActions:
 
     def _permit_unrecorded(self) -> None:
         try:
-            with self._unrecorded() as gate:
-                gate.check(READ_AUDIT, AUDIT)
+            self._gate().check(READ_AUDIT, AUDIT)
         except NotSignedIn as error:
             advice = "if the audit log lets nobody sign in, move it aside, sign in, and verify that file with --file"
             raise NotSignedIn(f"{error}; {advice}", error.decision) from error

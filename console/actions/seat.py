@@ -76,10 +76,6 @@ class Seat:
         """Whether somebody has signed in here and not signed out, be the session alive or not."""
         return self._keeper.read() is not None
 
-    def over(self, sessions: Callable[[], Sessions]) -> Seat:
-        """The same seat, its session asked for elsewhere."""
-        return Seat(self._keeper, self.source, sessions, self._now)
-
     def session(self) -> Session | None:
         """The session as it stands; to look at it is no use of it. None if there is none or it has ended."""
         token = self._keeper.read()

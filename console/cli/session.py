@@ -32,7 +32,8 @@ def security_of(arguments: Namespace, settings: Settings, environ: Mapping[str, 
     security = Security(settings, environ, TokenFile(session_path(settings.home, environ)))
     arguments.security = security
     arguments.at_end.callback(_close, security)
-    security.seat.touch()
+    with suppress(AuditUnavailable):  # an ended session cannot be noted; it stays ended
+        security.seat.touch()
     return security
 
 

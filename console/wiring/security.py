@@ -10,7 +10,7 @@ import os
 import pwd
 import secrets
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -231,8 +231,8 @@ class Security:
             lock_file=_lock_of(path),
             now=self.now,
             seal=IdentityKeys(self._ring(IDENTITY_KEYS)),
-            sink=self.audit,
-            pseudonym=self.audit.keys.pseudonym,
+            sink=self._sink,
+            pseudonym=self._pseudonym,
             random_bytes=self.random_bytes,
         )
 
@@ -242,16 +242,23 @@ class Security:
             path,
             keks=KeyFiles(KeyRing(self.settings.keys_dir, write_whole)),
             index=BlindIndex(self._ring(INDEX_KEYS).current()),
-            sink=self.audit,
-            pseudonym=self.audit.keys.pseudonym,
+            sink=self._sink,
+            pseudonym=self._pseudonym,
             random_bytes=self.random_bytes,
             lock_file=_lock_of(path),
             now=self.now,
         )
 
     def _build_access(self) -> Access:
-        recorder = Recorder(self.audit, self.audit.keys.pseudonym, self._seal_of, self.random_bytes, self.now)
+        recorder = Recorder(self._sink, self._pseudonym, self._seal_of, self.random_bytes, self.now)
         return Access(self.engine, self.facts, recorder, _LazyGlass(lambda: self.glass), self.now)
+
+    @property
+    def _sink(self) -> _LazySink:
+        return _LazySink(lambda: self.audit)
+
+    def _pseudonym(self, text: str) -> str:
+        return self.audit.keys.pseudonym(text)
 
     def _seal_of(self, patient: str | None) -> TextSeal:
         return self.audit.keys if patient is None else PatientSeal(self.clinical, patient)
@@ -269,6 +276,16 @@ def _begun_anew(now: datetime) -> Event:
         resource="audit",
         code="earlier_log_missing",
     )
+
+
+class _LazySink:
+    """The port AuditSink. What only tells, such as who is signed in, goes on where the log cannot be opened."""
+
+    def __init__(self, log: Callable[[], AuditLog]) -> None:
+        self._log = log
+
+    def append(self, events: Sequence[Event], /) -> object:
+        return self._log().append(events)
 
 
 class _LazyGlass:

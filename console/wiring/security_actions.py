@@ -93,7 +93,6 @@ def audit_actions(security: Security) -> AuditActions:
     from importlib.metadata import version
 
     from console.actions.audit import AuditActions
-    from console.wiring.unrecorded import unrecorded_gate
     from etl.files import write_whole
     from security.audit.keys import PURPOSE
     from security.audit.opening import verifying_keys
@@ -103,7 +102,6 @@ def audit_actions(security: Security) -> AuditActions:
     ring = KeyRing(security.settings.keys_dir, write_whole, purpose=PURPOSE)
     return AuditActions(
         gate=lambda: security.gate,
-        unrecorded=partial(unrecorded_gate, security),
         log=lambda: security.audit,
         path=security.settings.audit_db,
         keys=partial(verifying_keys, ring=ring),

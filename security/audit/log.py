@@ -50,7 +50,11 @@ class AuditLog:
         every_events: int = EVENTS_PER_CHECKPOINT,
         every_s: float = SECONDS_PER_CHECKPOINT,
     ) -> None:
-        """Raises AuditUnavailable if the log does not fit its last checkpoint or its key."""
+        """Raises AuditUnavailable if the log does not fit its last checkpoint or its key.
+
+        `trouble` says why it could last not be written, None once it can.
+        """
+        self.trouble: str | None = None
         self.keys = keys
         self._database = database
         self._turnstile = turnstile
@@ -80,11 +84,12 @@ class AuditLog:
             return []
         if self._closing.is_set():
             raise AuditUnavailable("the audit log is closed: nothing can be recorded, so nothing is disclosed")
-        return self._group.submit([event.encode() for event in events])
+        with self._noted():
+            return self._group.submit([event.encode() for event in events])
 
     def checkpoint(self) -> str | None:
         """The signed checkpoint of the log as it is now, made if the log grew since the last; None if it is empty."""
-        with Unavailable(), self._database.transaction() as connection:
+        with self._noted(), Unavailable(), self._database.transaction() as connection:
             tree = self._continued(connection)
             last = store.last_checkpoint(connection)
             note = self._sign(connection, tree, last)
@@ -159,6 +164,16 @@ class AuditLog:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    @contextmanager
+    def _noted(self) -> Iterator[None]:
+        """Within it, what is written; how that went is kept."""
+        try:
+            yield
+        except AuditUnavailable as error:
+            self.trouble = str(error)
+            raise
+        self.trouble = None
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
