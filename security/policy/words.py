@@ -120,6 +120,11 @@ def _glass(case: Case) -> str:
     )
 
 
+def _break(case: Case) -> str:
+    """Nothing, for a doctor who is assigned: that glass cannot be broken."""
+    return "" if case.situation.assigned else "break the glass with a reason"
+
+
 def _domain(case: Case) -> str:
     own = case.situation.account.domain if case.situation.account else None
     return f"the research domain {case.situation.resource.domain}: the account's is {own or 'none'}"
@@ -142,7 +147,7 @@ CLAUSES: dict[str, _Words] = {
     _IS_TOTP: _Words(_factor, _told("sign in with the authenticator")),
     _IS_FRESH: _Words(_age, _told("give a fresh code")),
     "when { context.reason }": _Words(_told("a reason: none was given"), _told("give a reason")),
-    "when { context.break_glass }": _Words(_glass, _told("break the glass with a reason")),
+    "when { context.break_glass }": _Words(_glass, _break),
     "when { context.guest_allowed }": _Words(
         _told("guests allowed: they are not"), _told("sign in with a second factor")
     ),

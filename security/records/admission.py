@@ -128,7 +128,7 @@ class Admission:
 
 
 def unknown(patient_id: str) -> RecordUnknown:
-    shown = patient_id if PATIENT_ID.fullmatch(patient_id) else "another text"
+    shown = patient_id if PATIENT_ID.fullmatch(patient_id) and not _SSN.search(patient_id) else "another text"
     return RecordUnknown(f"expected the id of a patient, found {shown}; nobody has it")
 
 

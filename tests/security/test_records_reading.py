@@ -256,3 +256,9 @@ def test_a_patient_without_a_past_is_read(clinic: Clinic) -> None:
         (),
         (),
     )
+
+
+def test_a_number_typed_for_an_id_is_not_repeated(clinic: Clinic) -> None:
+    with pytest.raises(RecordUnknown) as told:
+        clinic.admission.facts("000-12-3456")
+    assert "000-12-3456" not in str(told.value)

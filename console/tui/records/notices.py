@@ -1,0 +1,149 @@
+"""The body of the screen where no record is read: for whom records are, and what the role may do here instead."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Vertical
+
+from console.tui.records.asking import Asked, Asking, Field
+from console.tui.records.explanation import NOTHING, Explanation, Part
+from console.tui.records.keys import OFFICER, SIGN_IN
+from console.tui.records.reading import patient_id_of
+from console.tui.text import plain
+from console.tui.widgets.section_title import SectionTitle
+
+if TYPE_CHECKING:  # the actions are made when the office is opened
+    from console.tui.office import SecurityOffice
+    from console.tui.shell import Shell
+
+_WHY = {
+    "operator": "An operator runs the pipelines and the warehouse, and reads no record.",
+    "officer": "An officer manages users and keys, and reads no record: whoever hands out access must not use it.",
+    "partner": "A partner is served aggregates through the gateway, and reads no record.",
+    "guest": "A guest may look at pipelines and at the warehouse where that is allowed, and reads no record.",
+    "data_scientist": "A data scientist asks aggregates of the research projection, and reads no record.",
+}
+
+
+class Visitor(Explanation):
+    """Shown while nobody is signed in."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [*SIGN_IN]
+
+
+class Officer(Explanation):
+    """Shown to who manages users."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [*OFFICER]
+
+
+class NoRecords(Vertical):
+    """Explains, and lets an officer assign patients. `role` is None for nobody signed in."""
+
+    def __init__(
+        self,
+        shell: Shell,
+        office: SecurityOffice,
+        role: str | None,
+        *,
+        readers: Sequence[str],
+        assigns: bool,
+    ) -> None:
+        super().__init__(id="no-records")
+        self._shell, self._office, self._role = shell, office, role
+        self._readers, self._assigns = readers, assigns
+        self._done = ""
+
+    def compose(self) -> ComposeResult:
+        yield SectionTitle("Records", id="record-title")
+        kind = Visitor if self._role is None else Officer if self._assigns else Explanation
+        yield kind(id="records-notice")
+
+    def on_mount(self) -> None:
+        self._notice = self.query_one("#records-notice", Explanation)
+        self._say()
+        self.screen.set_focus(self._notice)
+
+    def _say(self) -> None:
+        lines = explained(self._role, self._readers)
+        if self._assigns:
+            lines += [
+                NOTHING,
+                ("Who treats whom", "accent"),
+                ("  a assigns a patient to a doctor, u takes an assignment back.", "text"),
+                ("  Either needs a fresh code and is audited; it takes effect at once.", "text"),
+            ]
+        if self._done:
+            lines += [NOTHING, (self._done, "good")]
+        self._notice.say(lines)
+
+    def do(self, name: str) -> None:
+        """What a key wants done."""
+        {"sign_in": self._shell.sign_in, "assign": self._assign, "unassign": self._unassign}[name]()
+
+    def idle(self) -> set[str]:
+        """The keys that have nothing to act on now."""
+        return set()
+
+    def _assign(self) -> None:
+        def act(values: Mapping[str, str]) -> object:
+            self._office.records.assign(patient_id_of(values["patient"]), values["user"])
+            return f"{values['user']} treats {values['patient']} from now on."
+
+        self._ask(
+            "Assign a patient", "The doctor reads and edits the record from now on, while on shift.", "Assign", act
+        )
+
+    def _unassign(self) -> None:
+        def act(values: Mapping[str, str]) -> object:
+            if self._office.records.unassign(patient_id_of(values["patient"]), values["user"]):
+                return f"{values['user']} no longer treats {values['patient']}."
+            return f"{values['user']} was not assigned to {values['patient']}; nothing was changed."
+
+        self._ask("Take an assignment back", "The doctor no longer sees the record.", "Unassign", act)
+
+    def _ask(self, title: str, text: str, yes: str, act: Callable[[Mapping[str, str]], object]) -> None:
+        fields = (
+            Field("patient", "Patient id", "the id of a patient, such as P0001"),
+            Field("user", "Doctor", "the user name of a doctor"),
+        )
+
+        def told(result: str | None) -> None:
+            if result:
+                self._done = plain(result)
+                self._say()
+
+        self.app.push_screen(Asking(Asked(title, text, fields, yes, act), self._shell), told)
+
+
+def explained(role: str | None, readers: Sequence[str]) -> list[Part]:
+    """Why `role` sees no record, and who does."""
+    who = " and ".join(_plural(one) for one in readers) or "nobody: the policies permit no role to read records"
+    lines: list[Part] = [("No record is shown", "strong"), NOTHING]
+    if role is None:
+        lines.append(("Nobody is signed in here.", "text"))
+    else:
+        lines.append((_WHY.get(role, f"The role {role} reads no record."), "text"))
+    lines += [
+        NOTHING,
+        ("Records are read by", "accent"),
+        (f"  {who}", "text"),
+        *[(f"  {text}", "muted") for one in readers if (text := _HOW.get(one))],
+    ]
+    if role is None:
+        lines += [NOTHING, ("Enter signs in.", "text")]
+    return lines
+
+
+_HOW = {
+    "doctor": "A doctor sees and edits assigned patients, on shift, from a known network.",
+    "auditor": "An auditor sees every patient from a known network, identifying columns masked.",
+}
+
+
+def _plural(role: str) -> str:
+    return role.replace("_", " ") + "s"

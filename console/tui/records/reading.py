@@ -1,0 +1,101 @@
+"""What the panel asks of the records off the loop: a record with what else may be done with it, or why it is not shown.
+
+A record that was refused is asked about once more, to tell whether an emergency would open it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from console.actions.permissions import NotSignedIn, PermissionDenied
+from security.errors import RecordRefused
+from security.policy.facts import GLASS_STAYS_BROKEN
+from security.policy.model import Action, Decision
+from security.policy.words import fresh_code_would_do
+from security.records.admission import PATIENT_ID
+from security.records.models import HistoryEntry, Record
+
+if TYPE_CHECKING:  # the actions are made when the office is opened
+    from console.actions.records import Shown
+    from console.tui.office import SecurityOffice
+
+SSN = re.compile(r"\d{3}-?\d{2}-?\d{4}")
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A record as the session sees it. `emergency_s` are the seconds of broken glass that are left."""
+
+    shown: Shown
+    may_reveal: bool
+    may_edit: Decision
+    emergency_s: float | None
+
+    @property
+    def patient_id(self) -> str:
+        return self.shown.record.patient_id
+
+
+class NotShown(Exception):
+    """A record that was not shown: why, what would change it, and whether breaking the glass would open it."""
+
+    def __init__(self, error: Exception, *, may_break: bool = False) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.may_break = may_break
+
+
+def open_record(office: SecurityOffice, user: str, patient_id: str) -> Opened:
+    """The record, its identifiers masked. Raises NotShown."""
+    try:
+        shown = office.records.show(patient_id, identifiers=False)
+        reveal = office.gate.would_allow(Action.UNMASK_SSN, f"patient:{patient_id}").allowed
+        return Opened(
+            shown,
+            reveal,
+            office.records.may_edit(patient_id),
+            emergency_left_s(office, user, patient_id) if shown.emergency else None,
+        )
+    except NotSignedIn as error:
+        raise NotShown(error) from error
+    except PermissionDenied as error:
+        raise NotShown(error, may_break=may_break_glass(office, patient_id)) from error
+    except Exception as error:
+        raise NotShown(error) from error
+
+
+def emergency_left_s(office: SecurityOffice, user: str, patient_id: str) -> float:
+    """How long the glass that `user` broke stays broken; 0 if it is whole."""
+    access = office.gate.access
+    broken_at = access.facts.broken_glass(user).get(patient_id)
+    if broken_at is None:
+        return 0.0
+    return max((broken_at + GLASS_STAYS_BROKEN - access.now()) / timedelta(seconds=1), 0.0)
+
+
+def may_break_glass(office: SecurityOffice, patient_id: str) -> bool:
+    """Whether a reason, and at most a fresh code, would open the record of this patient in an emergency."""
+    decision = office.records.may_break_glass(patient_id)
+    return decision.allowed or fresh_code_would_do(decision)
+
+
+def patient_id_of(text: str) -> str:
+    """The id of a patient as it was typed. Raises RecordRefused for what can be none; an SSN goes nowhere."""
+    if not PATIENT_ID.fullmatch(text) or SSN.search(text):
+        raise RecordRefused("expected a patient id of letters, digits, `.`, `_` or `-`, found another text")
+    return text
+
+
+def history_of(record: Record) -> Sequence[HistoryEntry]:
+    """The entries of a history that is shown in clear; none where it is not."""
+    found = record.columns.get("history", ())
+    return [one for one in found if isinstance(one, HistoryEntry)] if isinstance(found, tuple) else []
+
+
+def still_permitted(office: SecurityOffice, patient_id: str) -> Decision:
+    """What would be decided of reading the record now; nothing is recorded, and nothing read."""
+    return office.gate.would_allow(Action.VIEW_RECORD, f"patient:{patient_id}")
