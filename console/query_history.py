@@ -4,13 +4,16 @@ One line of JSON is one statement. Rules, in order:
 1. A line is appended whole, in one write, while the lock is shared; so no rewrite can lose it.
 2. A rewrite (one entry removed, all cleared, the oldest dropped) holds the lock alone and puts a whole file in place.
 3. A line that is no entry, such as one that a killed process left half, is passed over.
-A statement may hold personal data: the file is readable by its owner alone, and `clear` forgets everything.
+A statement may hold personal data: the file is readable by its owner alone, and `clear` forgets everything. Each user
+of the workspace has a file of their own, and so has whoever is not signed in: the next one at a terminal does not read
+what the last one asked.
 """
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
+import hashlib
 import json
 import os
 import uuid
@@ -27,6 +30,14 @@ MOST_BYTES = 20_000_000  # of the file; the oldest go first
 MOST_CHARACTERS = 100_000  # of one statement
 MOST_PROBLEM = 500
 LOOK_EVERY = 50  # additions between two looks at how many entries there are
+
+
+def kept_for(path: Path, user: str | None) -> Path:
+    """The file of `user` where `path` is that of whoever is not signed in; the name tells a hash, and nobody's name."""
+    if user is None:
+        return path
+    mark = hashlib.sha256(f"{path.parent.resolve()}\n{user}".encode()).hexdigest()[:16]
+    return path.with_name(f"{path.stem}-{mark}{path.suffix}")
 
 
 class Outcome(StrEnum):

@@ -7,6 +7,7 @@ discloses no event, and it is what tells where a log is damaged.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ from security.ports import CheckpointKeeper
 
 READ_AUDIT = "read_audit"
 AUDIT = "audit"
-EVENTS_AT_ONCE = 1_000
+EVENTS_AT_ONCE = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +111,13 @@ class AuditActions:
         return self._log().keepers()
 
     def trouble(self) -> str | None:
-        """Why the log could last not be written, for who is permitted to read it; None if all is well."""
+        """Why the log cannot be written, for who is permitted to read it; None if it can be.
+
+        It is tried, without an event; where another process holds the log, that takes as long as an append waits.
+        """
         self._gate().check(READ_AUDIT, AUDIT)
+        with suppress(AuditUnavailable):  # it is kept as the trouble
+            self._log().try_writing()
         return self._log().trouble
 
     @property
@@ -171,19 +177,21 @@ class AuditActions:
         return report if report is not None else self._verified(file, progress)
 
     def export(self, format: str, *, after: int = -1, until: int | None = None) -> Iterator[str]:  # noqa: A002 – as `--format`
-        """The events numbered above `after` and below `until` (by default those there now), each as one line."""
-        line = FORMATS[format]
-        with self._gate().use(READ_AUDIT, AUDIT) as grant:
-            end = self._log().size() if until is None else until
-            source = self._source()
-            while after + 1 < end:
-                events = self._log().tail(after=after, limit=min(EVENTS_AT_ONCE, end - after - 1))
-                if not events:
-                    return
-                for recorded in events:
-                    yield line(recorded, source)
+        """The events numbered above `after` and below `until` (by default those there now), each as one line.
+
+        They come in parts: each is a use of its own, whose outcome is on record before its first line is handed out.
+        """
+        end = until
+        while True:
+            with self._gate().use(READ_AUDIT, AUDIT) as grant:
+                end, source = self._log().size() if end is None else end, self._source()
+                events = self._log().tail(after=after, limit=max(0, min(EVENTS_AT_ONCE, end - after - 1)))
+                lines = [FORMATS[format](recorded, source) for recorded in events]
                 grant.count(len(events))
-                after = events[-1].seq
+            yield from lines
+            if len(events) < EVENTS_AT_ONCE:
+                return
+            after = events[-1].seq
 
     def _look(self) -> None:
         self._gate().require(READ_AUDIT, AUDIT)

@@ -39,7 +39,7 @@ class Gate:
         if decision.allowed and key in self._permitted:
             return
         now = self.access.now()
-        if not decision.allowed and now - self._refused.get(key, now - REFUSED_AGAIN) < REFUSED_AGAIN:
+        if not decision.allowed and abs(now - self._refused.get(key, now - REFUSED_AGAIN)) < REFUSED_AGAIN:
             raise self._denied(caller, action, decision)
         try:
             with self._use(caller, action, resource):

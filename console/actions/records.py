@@ -87,6 +87,21 @@ class Records:
                 pass
         return []
 
+    def check_find(self) -> None:
+        """Return if `find` would be permitted now; nothing is recorded. Raises PermissionDenied."""
+        decision = self._strangers.decision("view_record")
+        caller = self._gate.seat.caller()
+        if decision.allowed:
+            return
+        own = self._own(caller)
+        if not own and self._may_have_patients(caller):
+            return
+        for patient_id in own:
+            decision = self._strangers.would_allow("view_record", patient_id)
+            if decision.allowed:
+                return
+        raise self._gate.refusal("view_record", decision)
+
     def show(self, patient_id: str, *, identifiers: bool = True) -> Shown:
         """A record; without `identifiers` the SSN and the insurance id are masked even where they could be clear."""
         masked = () if identifiers else IDENTIFIERS

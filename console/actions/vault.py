@@ -79,10 +79,18 @@ class VaultActions:
             grant.count(found.rewrapped)
         return found
 
-    def problems(self) -> list[str]:
-        """What of every patient's sealed values does not open, by place; empty where all is sound."""
+    def problems(
+        self,
+        *,
+        progress: Callable[[int, int], None] = lambda _done, _all: None,
+        stop: Callable[[], bool] = lambda: False,
+    ) -> list[str]:
+        """What of every patient's sealed values does not open, by place; empty where all is sound.
+
+        `progress` is told patients done and in all; only where it was told that all are was every patient checked.
+        """
         with self._gate.use(ACTION, RESOURCE) as grant:
-            found = Vault(self._core()).problems()
+            found = Vault(self._core()).problems(progress=progress, stop=stop)
             grant.count(len(found))
         return found
 

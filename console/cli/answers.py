@@ -8,7 +8,7 @@ import math
 import re
 import sys
 
-from console.cli.output import print_table
+from console.cli.output import print_table, safe
 from console.redaction import redact
 from warehouse.models import Answer, Cell
 
@@ -42,12 +42,16 @@ def print_answer_json(answer: Answer, *, explain: bool) -> None:
 
 
 def print_answer_csv(answer: Answer) -> None:
-    """CSV with a header (RFC 4180). Text that a spreadsheet would take for a formula gets an apostrophe before it."""
+    """CSV with a header (RFC 4180). Text that a spreadsheet would take for a formula gets an apostrophe before it.
+
+    A file gets each cell as it is; a terminal gets nothing that it would obey.
+    """
     writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(answer.columns)
+    shown = safe if sys.stdout.isatty() else str
+    writer.writerow(map(shown, answer.columns))
     money = _money(answer)
     for row in answer.rows:
-        writer.writerow([_csv_cell(cell, two) for cell, two in zip(row, money, strict=True)])
+        writer.writerow([shown(_csv_cell(cell, two)) for cell, two in zip(row, money, strict=True)])
 
 
 def print_answer_table(answer: Answer) -> None:

@@ -8,6 +8,8 @@ from typing import Any, NoReturn
 
 from console.cli.exits import UsageError
 
+LONGEST_NUMBER = 18  # digits: what a database can hold
+
 
 class Parser(argparse.ArgumentParser):
     """An argument parser whose errors are raised, since the contract's usage exit code is 64, not 2."""
@@ -41,6 +43,22 @@ def group(
     """A command that is nothing without one of its own commands, which `metavar` names."""
     parser = commands.add_parser(name, help=text, allow_abbrev=False)
     return parser.add_subparsers(metavar=metavar, dest="subcommand", parser_class=Parser, required=True)
+
+
+def utf8(given: str) -> str:
+    """An argument that a store is asked for. Raises ArgumentTypeError for bytes that are no text."""
+    try:
+        given.encode()
+    except UnicodeEncodeError:
+        raise argparse.ArgumentTypeError("expected text in UTF-8, found other bytes") from None
+    return given
+
+
+def number(given: str, *, most: int) -> int:
+    """A count from 1 to `most`. Raises ArgumentTypeError."""
+    if not given.isascii() or not given.isdigit() or len(given) > LONGEST_NUMBER or not 0 < int(given) <= most:
+        raise argparse.ArgumentTypeError(f"expected a number from 1 to {most}, found {given[:40]!r}")
+    return int(given)
 
 
 def json_option(parser: Parser) -> None:

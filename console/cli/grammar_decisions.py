@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from datetime import UTC, datetime
 
-from console.cli.grammar import Parser, command, group, json_option
+from console.cli.grammar import LONGEST_NUMBER, Parser, command, group, json_option, number, utf8
 
 FORMATS = ("ocsf", "cef", "leef", "syslog", "hec")
 KINDS = ("sign-in", "decision", "disclosure", "query", "edit", "key", "user", "run", "export")
@@ -58,8 +58,8 @@ def _audit(kinds: argparse._SubParsersAction[Parser]) -> None:
 
 def _search(search: Parser) -> None:
     search.add_argument("--kind", choices=KINDS, help="what sort of event")
-    search.add_argument("--action", metavar="A", help="such as view_record or sign_in")
-    search.add_argument("--user", metavar="U", help="who did it")
+    search.add_argument("--action", type=utf8, metavar="A", help="such as view_record or sign_in")
+    search.add_argument("--user", type=utf8, metavar="U", help="who did it")
     search.add_argument("--decision", choices=("allow", "deny"), help="what was decided")
     search.add_argument("--since", type=_instant, metavar="TIME", help="not before, such as 2026-03-01T03:12:00Z")
     search.add_argument("--until", type=_instant, metavar="TIME", help="before")
@@ -68,16 +68,14 @@ def _search(search: Parser) -> None:
     json_option(search)
 
 
-def _limit(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or not 0 < int(text[:20]) <= MOST_EVENTS:
-        raise argparse.ArgumentTypeError(f"expected a number from 1 to {MOST_EVENTS}, found {text!r}")
-    return int(text)
+def _limit(given: str) -> int:
+    return number(given, most=MOST_EVENTS)
 
 
-def _number(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or len(text) > 18:
-        raise argparse.ArgumentTypeError(f"expected the number of an event, from 0, found {text!r}")
-    return int(text)
+def _number(given: str) -> int:
+    if not given.isascii() or not given.isdigit() or len(given) > LONGEST_NUMBER:
+        raise argparse.ArgumentTypeError(f"expected the number of an event, from 0, found {given[:40]!r}")
+    return int(given)
 
 
 def _instant(text: str) -> datetime:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from console.cli.grammar import Parser, command, group, json_option, stdin_option
+from console.cli.grammar import Parser, command, group, json_option, stdin_option, utf8
 
 ROLES = ("doctor", "data_scientist", "auditor", "operator", "officer", "partner", "guest")
 ONE_CODE = "one line, a code, if the last was given too long ago"
@@ -54,7 +54,7 @@ def _users(commands: argparse._SubParsersAction[Parser]) -> None:
         ("reset-mfa", "reset_user", "take a user's second factor and print a new enrolment code"),
     ):
         changed = command(kinds, name, f"users:{handler}", text)
-        changed.add_argument("user", metavar="USER")
+        changed.add_argument("user", type=utf8, metavar="USER")
         if name == "reset-mfa":
             changed.add_argument("--password", action="store_true", help="take the password too")
         stdin_option(changed, ONE_CODE)

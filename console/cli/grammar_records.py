@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from console.cli.grammar import Parser, command, group, json_option, stdin_option
+from console.cli.grammar import Parser, command, group, json_option, number, stdin_option, utf8
 
 UNSEEN = "- reads it from standard input, so that it stands in no list of processes"
 CODE = "the code of the authenticator, where one is needed"
@@ -20,13 +20,15 @@ def add_to(commands: argparse._SubParsersAction[Parser]) -> None:
 def _records(commands: argparse._SubParsersAction[Parser]) -> None:
     kinds = group(commands, "records", "patient records, as the role may see them", "COMMAND")
     find = command(kinds, "find", "records:find", "the patients that may be seen, by words of a name or by id")
-    find.add_argument("name", nargs="?", default="", metavar="NAME", help="words of a name, or how an id begins")
+    find.add_argument(
+        "name", nargs="?", default="", metavar="NAME", help=f"words of a name, or how an id begins; {UNSEEN}"
+    )
     find.add_argument("--limit", type=_number, default=100, metavar="N", help="at most N patients (100)")
     show = command(kinds, "show", "records:show", "one record, each column clear, masked or not at all")
     history = command(kinds, "history", "records:history", "every version of every entry of a medical history")
     edit = command(kinds, "edit", "records:edit", "write an entry of a medical history; what was there stays")
     for kind in (show, history, edit):
-        kind.add_argument("patient", metavar="PATIENT", help="the id of a patient")
+        kind.add_argument("patient", type=utf8, metavar="PATIENT", help="the id of a patient")
     edit.add_argument("--add", required=True, metavar="TEXT", help=f"the entry; {UNSEEN}")
     edit.add_argument("--entry", type=_number, metavar="N", help="write a newer text of entry N instead of a new one")
     edit.add_argument(
@@ -41,13 +43,13 @@ def _records_admitted(kinds: argparse._SubParsersAction[Parser]) -> None:
     glass = command(
         kinds, "break-glass", "records:break_glass", "open a record in an emergency, for 15 minutes, loudly audited"
     )
-    glass.add_argument("patient", metavar="PATIENT", help="the id of a patient")
+    glass.add_argument("patient", type=utf8, metavar="PATIENT", help="the id of a patient")
     glass.add_argument("--reason", required=True, metavar="TEXT", help=f"why; {UNSEEN}, as its first line")
     assign = command(kinds, "assign", "records:assign", "let a doctor treat a patient")
     unassign = command(kinds, "unassign", "records:unassign", "let a doctor treat a patient no longer")
     for kind in (assign, unassign):
-        kind.add_argument("patient", metavar="PATIENT", help="the id of a patient")
-        kind.add_argument("user", metavar="USER", help="the account of the doctor")
+        kind.add_argument("patient", type=utf8, metavar="PATIENT", help="the id of a patient")
+        kind.add_argument("user", type=utf8, metavar="USER", help="the account of the doctor")
     for kind in (glass, assign, unassign):
         json_option(kind)
         stdin_option(kind, CODE)
@@ -76,7 +78,5 @@ def _vault(commands: argparse._SubParsersAction[Parser]) -> None:
         stdin_option(kind, CODE)
 
 
-def _number(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or not 0 < int(text[:20]) <= 1_000_000:
-        raise argparse.ArgumentTypeError(f"expected a number from 1 to 1000000, found {text[:40]!r}")
-    return int(text)
+def _number(given: str) -> int:
+    return number(given, most=1_000_000)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -11,12 +12,15 @@ from console.redaction import one_line, redact
 
 PRACTICE_LABEL = "PRACTICE (made-up weather)"
 LEAST_WIDTH = 10  # of the last column, where a terminal is narrow
+# What JSON leaves as it is though it is no sign on paper: C1 controls, marks that turn the direction of text, halves.
+_UNSEEN = re.compile(r"[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff]")
 
 
 def print_json(document: Any) -> None:
-    """One JSON document on stdout, without any secret."""
+    """One JSON document on stdout, without any secret, and without anything a terminal would obey."""
     encoding = (sys.stdout.encoding or "").lower().replace("-", "")
-    print(redact(json.dumps(document, indent=2, ensure_ascii=encoding != "utf8")))
+    text = json.dumps(document, indent=2, ensure_ascii=encoding != "utf8")
+    print(redact(_UNSEEN.sub(lambda found: json.dumps(found[0])[1:-1], text)))
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, spare: Sequence[str] | None = None) -> None:

@@ -7,7 +7,7 @@ from datetime import date
 from typing import NoReturn
 
 from console.cli import grammar_decisions, grammar_identity, grammar_records
-from console.cli.grammar import Parser, command, json_option, stdin_option
+from console.cli.grammar import Parser, command, json_option, number, stdin_option, utf8
 
 
 class _Version(argparse.Action):
@@ -61,7 +61,7 @@ def _runs(commands: argparse._SubParsersAction[Parser]) -> None:
     json_option(runs)
     more = runs.add_subparsers(metavar="show RUN_ID", dest="subcommand", parser_class=Parser)
     show = command(more, "show", "runs:show_run", "one run with its attempts and their logs")
-    show.add_argument("run_id", metavar="RUN_ID", help="as `lakewarden runs` prints it, or `latest`")
+    show.add_argument("run_id", type=utf8, metavar="RUN_ID", help="as `lakewarden runs` prints it, or `latest`")
     json_option(show)
 
 
@@ -143,7 +143,7 @@ def _warehouse_queries(kinds: argparse._SubParsersAction[Parser]) -> None:
     diagram = command(kinds, "diagram", "warehouse_query:diagram", "draw the schema in text")
     diagram.add_argument("kind", choices=("star", "snowflake"), help="without or with the suppliers")
     publish = command(kinds, "publish", "warehouse_query:publish", "write Parquet for engines that read a lake")
-    publish.add_argument("--to", default="", metavar="URL", help="a folder or s3://bucket/prefix (the lake)")
+    publish.add_argument("--to", type=utf8, default="", metavar="URL", help="a folder or s3://bucket/prefix (the lake)")
     json_option(publish)
 
 
@@ -153,22 +153,16 @@ def _airflow(commands: argparse._SubParsersAction[Parser]) -> None:
     command(kinds, "dags-folder", "airflow:dags_folder", "print the folder to give Airflow")
 
 
-def _count(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or not 0 < int(text) <= 100_000:
-        raise argparse.ArgumentTypeError(f"expected a number from 1 to 100000, found {text!r}")
-    return int(text)
+def _count(given: str) -> int:
+    return number(given, most=100_000)
 
 
-def _rows(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or not 0 < int(text[:20]) <= 1_000_000_000:
-        raise argparse.ArgumentTypeError(f"expected a number from 1 to 1000000000, found {text!r}")
-    return int(text)
+def _rows(given: str) -> int:
+    return number(given, most=1_000_000_000)
 
 
-def _limit(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or not 0 < int(text[:20]) <= 10_000_000:
-        raise argparse.ArgumentTypeError(f"expected a number from 1 to 10000000, found {text!r}")
-    return int(text)
+def _limit(given: str) -> int:
+    return number(given, most=10_000_000)
 
 
 def _seconds(text: str) -> float:

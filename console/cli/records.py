@@ -26,7 +26,8 @@ MOST_BYTES = 4 * LONGEST_TEXT  # of a text in UTF-8
 def find(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> Exit:
     """List the patients that may be seen. Raises PermissionDenied, SecurityError."""
     actions = security_actions.records(security_of(arguments, settings, environ))
-    lines = actions.find(arguments.name, limit=arguments.limit)
+    name = _given(arguments.name, "the name", one_line=True)
+    lines = actions.find(name, limit=arguments.limit)
     if arguments.json:
         print_json(
             [
@@ -40,7 +41,7 @@ def find(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -
             [[one.patient_id, one.name, one.site, one.domain, one.why] for one in lines],
         )
     else:
-        say("no patient was found" if arguments.name else "no patient is assigned")
+        say("no patient was found" if name else "no patient is assigned")
     if len(lines) == arguments.limit:
         say(f"at most {arguments.limit} are shown; see more with --limit")
     return Exit.DONE

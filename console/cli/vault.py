@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from datetime import timedelta
 
@@ -44,16 +44,11 @@ def rotate(arguments: Namespace, settings: Settings, environ: Mapping[str, str])
     security = security_of(arguments, settings, environ)
     actions = security_actions.vault_actions(security)
     with closing(ProgressLine("data keys", environ)) as line:
-
-        def progress(done: int, whole: int) -> None:
-            if done < whole:
-                line(done, whole)
-
         try:
             done = with_fresh_code(
                 arguments,
                 security,
-                lambda: stoppable(lambda stop: actions.rotate(progress=progress, stop=stop.is_set)),
+                lambda: stoppable(lambda stop: actions.rotate(progress=_unfinished(line), stop=stop.is_set)),
             )
         except EndedBySignal:
             say("if the rotation was not finished, `lakewarden vault rotate` goes on with it")
@@ -69,9 +64,18 @@ def rotate(arguments: Namespace, settings: Settings, environ: Mapping[str, str])
 
 
 def check(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> Exit:
-    """Open all that is sealed; exit 65 where something does not open. Raises PermissionDenied, SecurityError."""
+    """Open all that is sealed; exit 65 where something does not open.
+
+    Raises PermissionDenied, SecurityError, EndedBySignal.
+    """
     security = security_of(arguments, settings, environ)
-    problems = with_fresh_code(arguments, security, security_actions.vault_actions(security).problems)
+    actions = security_actions.vault_actions(security)
+    with closing(ProgressLine("patients", environ)) as line:
+        problems = with_fresh_code(
+            arguments,
+            security,
+            lambda: stoppable(lambda stop: actions.problems(progress=_unfinished(line), stop=stop.is_set)),
+        )
     if arguments.json:
         print_json({"ok": not problems, "problems": problems})
     elif problems:
@@ -79,6 +83,16 @@ def check(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) 
     else:
         say("every sealed value opens")
     return Exit.DATA if problems else Exit.DONE
+
+
+def _unfinished(line: ProgressLine) -> Callable[[int, int], None]:
+    """Draws the line until all is done: nothing is summed up afterwards."""
+
+    def progress(done: int, whole: int) -> None:
+        if done < whole:
+            line(done, whole)
+
+    return progress
 
 
 def _as_json(found: VaultStatus) -> dict[str, object]:

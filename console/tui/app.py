@@ -1,4 +1,7 @@
-"""The application: opens the workspace behind the first paint, owns tabs, theme and the way out."""
+"""The application: opens the workspace behind the first paint, owns tabs, theme and the way out.
+
+Who comes in and goes out is the business of `console.tui.sign_in.door`; here the screens are discarded and made anew.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 from textual import events
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.geometry import Size
 from textual.message_pump import MessagePump
 from textual.notifications import Notify, SeverityLevel
 from textual.screen import Screen
@@ -21,18 +25,25 @@ from textual.widgets import Input
 
 from console.settings import Settings
 from console.tui.feed import Feed, Workspace
-from console.tui.messages import News, Trouble
+from console.tui.messages import Delivered, News, Trouble
 from console.tui.off_loop import post
+from console.tui.office import SecurityOffice
 from console.tui.pipelines.screen import PipelinesScreen
-from console.tui.screens.help import HelpScreen, TooSmall, bindings_of
+from console.tui.screens.help import Bound, HelpScreen, TooSmall, bindings_of
 from console.tui.shell import Shell, WarehouseParts
+from console.tui.sign_in.door import Door
 from console.tui.state import UiState, load_state, save_state
 from console.tui.terminal import guarded_run
 from console.tui.theme import DARK, LIGHT, AsciiOnly, speaks_unicode, themes, variables
 from console.tui.toasts import FAILURE_S, MOST, SUCCESS_S, shortened
+from console.tui.widgets.bars import AttendedLine
 from console.tui.workshop import Workshop
 
+if TYPE_CHECKING:  # the domain is loaded after the first paint
+    from console.actions.sign_in import Who
+
 LEAST_WIDTH, LEAST_HEIGHT = 60, 16
+DOOR, NOTHING = "door", "nothing"  # modes beside the tabs: the sign-in that comes first, and an empty screen
 
 
 @runtime_checkable
@@ -46,21 +57,54 @@ class Drawn(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Tab:
-    """A screen with a place in the header."""
+    """A screen with a place in the header, or within the Security tab."""
 
     name: str
     title: str
     screen: Callable[[Shell], Screen[Any]]
 
 
+# The domain and most screens are loaded when they are wanted: the first paint does without.
 def _warehouse(shell: Shell) -> Screen[Any]:
-    from console.tui.warehouse.screen import WarehouseScreen  # only when wanted: the first paint does without
+    from console.tui.warehouse.screen import WarehouseScreen
 
     return WarehouseScreen(shell)
 
 
-# One line a screen.
+def _access(shell: Shell) -> Screen[Any]:
+    from console.tui.access.screen import AccessScreen
+
+    return AccessScreen(shell)
+
+
+def _records(shell: Shell) -> Screen[Any]:
+    from console.tui.records.screen import RecordsScreen
+
+    return RecordsScreen(shell)
+
+
+def _vault(shell: Shell) -> Screen[Any]:
+    from console.tui.vault.screen import VaultScreen
+
+    return VaultScreen(shell)
+
+
+def _audit(shell: Shell) -> Screen[Any]:
+    from console.tui.audit.screen import AuditScreen
+
+    return AuditScreen(shell)
+
+
+# One line a screen; the sections share the tab Security.
 TABS = (Tab("pipelines", "Pipelines", PipelinesScreen), Tab("warehouse", "Warehouse", _warehouse))
+SECTIONS = (
+    Tab("access", "Access", _access),
+    Tab("records", "Records", _records),
+    Tab("vault", "Vault", _vault),
+    Tab("audit", "Audit", _audit),
+)
+SCREENS = (*TABS, *SECTIONS)
+SECURITY = ("security", "Security")
 
 
 class LakewardenApp(App[None]):
@@ -74,10 +118,11 @@ class LakewardenApp(App[None]):
         Binding("question_mark,f1", "help", "Help", id="app.help", tooltip="Keys and signs of this screen"),
         Binding("m", "theme", "Theme", id="app.theme", tooltip="Dark or light"),
         Binding("ctrl+p", "command_palette", "Commands", id="app.commands", tooltip="Find any command by its name"),
+        Binding("u,f8", "account", "Sign in or out", id="app.account", tooltip="Sign in, or see your account"),
         *[
             Binding(str(number), f"show_tab('{tab.name}')", tab.title, show=False, id=f"app.tab-{tab.name}",
                     tooltip=f"The {tab.title} screen")
-            for number, tab in enumerate(TABS, 1)
+            for number, tab in enumerate(SCREENS, 1)
         ],
     ]  # fmt: skip
 
@@ -88,22 +133,30 @@ class LakewardenApp(App[None]):
         *,
         open_workspace: Callable[[Callable[[str], None]], Workspace],
         open_warehouse: Callable[[], WarehouseParts],
+        open_office: Callable[[], SecurityOffice],
+        now: Callable[[], datetime] | None = None,
     ) -> None:
         self.settings = settings
+        self._now = now or _wall_clock
+        self.open_office = open_office
         self.open_warehouse = open_warehouse
         self.unicode = speaks_unicode(environ)
         self.ui: UiState = load_state(settings.home / "state.json")
-        names = [tab.name for tab in TABS]
-        self.DEFAULT_MODE = self.ui.tab if self.ui.tab in names else names[0]  # type: ignore[misc] # read by App()
+        self.door = Door(self, open_office=open_office, guests=settings.access.allow_guest)
+        self.DEFAULT_MODE = DOOR if self.door.locked else self._first_tab()  # type: ignore[misc] # read by App()
         super().__init__()
         self.animation_level = "none"
-        self.tabs = tuple((tab.name, tab.title) for tab in TABS)
+        self.tabs = (*((tab.name, tab.title) for tab in TABS), SECURITY)
+        self.sections = tuple((tab.name, str(n), tab.title) for n, tab in enumerate(SECTIONS, len(TABS) + 1))
         self.practice = settings.practice
         self.place = _short(settings.home, environ)
         self._listener: MessagePump = self
         self._told: News | Trouble | None = None
-        for tab in TABS:
+        self._renewing = False
+        for tab in SCREENS:
             self.add_mode(tab.name, lambda tab=tab: tab.screen(self))  # type: ignore[misc]
+        self.add_mode(DOOR, self.door.first_screen)
+        self.add_mode(NOTHING, Screen)
         for theme in themes():
             self.register_theme(theme)
         self.theme = self.ui.theme
@@ -118,12 +171,94 @@ class LakewardenApp(App[None]):
             on_trouble=lambda error: post(self._listener, Trouble(error)),
         )
         self._started = False
+        if self.door.locked:
+            self.feed.rest()
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         return variables(DARK)
 
     def now(self) -> datetime:
-        return datetime.now(UTC)
+        return self._now()
+
+    # ---- who is here ------------------------------------------------------------------------------------------------
+
+    @property
+    def who(self) -> Who | None:
+        return self.door.who
+
+    def who_words(self, room: int) -> str:
+        """Who is signed in, for the header."""
+        return self.door.words(room)
+
+    def sign_in(self, then: Callable[[], None] | None = None) -> None:
+        self.door.sign_in(then)
+
+    def with_fresh_code(self, then: Callable[[], None]) -> None:
+        self.door.with_fresh_code(then)
+
+    def explain(self, error: Exception, again: Callable[[], None] | None = None) -> None:
+        self.door.explain(error, again)
+
+    def action_account(self) -> None:
+        """Sign in; signed in: who that is, and the way out."""
+        self.door.account()
+
+    def action_sign_out(self) -> None:
+        """Sign out at once."""
+        self.door.sign_out()
+
+    def on_delivered(self, event: Delivered) -> None:
+        event.receive(event.result)
+
+    async def on_event(self, event: events.Event) -> None:
+        """A key or the mouse is a use of the session; nothing else is."""
+        if isinstance(
+            event, events.Key | events.MouseDown | events.MouseScrollDown | events.MouseScrollUp | events.Paste
+        ):
+            self.door.used()
+        await super().on_event(event)
+
+    def who_changed(self) -> None:
+        """The header tells it."""
+        for stack in self._screen_stacks.values():
+            for screen in stack:
+                for header in screen.query(AttendedLine):
+                    header.refresh()
+
+    def empty(self) -> None:
+        """Show nothing from now on, until `renew`; what was copied here is forgotten."""
+        self._renewing = True
+        self.clear_notifications()
+        self._clipboard = ""
+        self.switch_mode(NOTHING)
+
+    def renew(self, then: Callable[[], object], *, keep_shown: bool) -> None:
+        """Discard every screen and make it anew, where `keep_shown` only those that are not shown; then call `then`."""
+        self._renewing = True
+        self.call_later(self._renew, then, keep_shown)
+
+    async def _renew(self, then: Callable[[], object], keep_shown: bool) -> None:
+        kept = self.current_mode if keep_shown else NOTHING
+        if not keep_shown:
+            self.empty()
+            self._listener, self._told = self, None
+        for mode in [mode for mode in self._screen_stacks if mode not in (kept, "_default")]:
+            screen = self._modes[mode]
+            await self.remove_mode(mode)
+            self.add_mode(mode, screen)
+        if self.door.locked:
+            self.feed.rest()
+        elif not keep_shown:
+            self.feed.anew()
+        if not keep_shown:
+            await self.switch_mode(DOOR if self.door.locked else self._first_tab())
+        self._renewing = False
+        self._fit(self.size)
+        self.call_after_refresh(then)
+
+    def _first_tab(self) -> str:
+        names = [tab.name for tab in SCREENS]
+        return self.ui.tab if self.ui.tab in names else names[0]
 
     # ---- the workspace ----------------------------------------------------------------------------------------------
 
@@ -136,18 +271,25 @@ class LakewardenApp(App[None]):
     def listen(self, screen: MessagePump) -> None:
         """Send news to `screen` from now on, the last at once; opens the workspace."""
         self._listener = screen
+        self.feed.taken()  # what was told to a screen that is gone is not waited for
         if self._told is not None:
             screen.post_message(self._told)
             self._told = None
         self.start()
 
     def on_news(self, event: News) -> None:
-        """Nobody listens yet: kept for who will."""
+        """Nobody listened when it was posted: kept for who will, or passed on."""
+        if self._listener is not self:
+            self._listener.post_message(event)
+            return
         self._told = event
         self.feed.taken()
 
     def on_trouble(self, event: Trouble) -> None:
-        """Nobody listens yet: kept for who will."""
+        """Likewise."""
+        if self._listener is not self:
+            self._listener.post_message(event)
+            return
         self._told = event
 
     def remember(self, **choices: Any) -> None:
@@ -155,7 +297,9 @@ class LakewardenApp(App[None]):
         self.ui = dataclasses.replace(self.ui, **choices)
 
     def _on_problem(self, message: str) -> None:
-        """Called in the scheduler's thread."""
+        """Called in the scheduler's thread. Before somebody signs in, nothing of the workspace is told."""
+        if self.door.locked:
+            return
         with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
             self.call_later(self.notify, message, severity="error", markup=False)
 
@@ -183,6 +327,7 @@ class LakewardenApp(App[None]):
     async def action_quit(self) -> None:
         """Leave at once: what is in flight is told of afterwards."""
         self.feed.stop()
+        self.door.close()
         self.exit()
 
     async def on_key(self, event: events.Key) -> None:
@@ -202,14 +347,20 @@ class LakewardenApp(App[None]):
     # ---- the screen -------------------------------------------------------------------------------------------------
 
     def on_resize(self, event: events.Resize) -> None:
-        small = event.size.width < LEAST_WIDTH or event.size.height < LEAST_HEIGHT
+        self._fit(event.size)
+
+    def _fit(self, size: Size) -> None:
+        small = size.width < LEAST_WIDTH or size.height < LEAST_HEIGHT
         if small and not isinstance(self.screen, TooSmall):
             self.push_screen(TooSmall(LEAST_WIDTH, LEAST_HEIGHT))
         elif not small and isinstance(self.screen, TooSmall):
             self.pop_screen()
 
     def action_show_tab(self, name: str) -> None:
-        """Switch to a tab."""
+        """Switch to a tab; of the Security tab, to its first section."""
+        if self.door.locked or self._renewing:
+            return
+        name = SECTIONS[0].name if name == SECURITY[0] else name
         if name != self.current_mode:
             self.switch_mode(name)
         self.remember(tab=name)
@@ -227,11 +378,21 @@ class LakewardenApp(App[None]):
     def action_help(self) -> None:
         """The keys of the screen that is shown."""
         if not isinstance(self.screen, HelpScreen | TooSmall):
-            self.push_screen(HelpScreen(bindings_of(self.screen), unicode=self.unicode))
+            self.push_screen(HelpScreen(self._bound(self.screen), unicode=self.unicode))
+
+    def _bound(self, screen: Screen[Any]) -> list[Bound]:
+        """What can be done now: there is no way to a tab before somebody signs in."""
+        found = bindings_of(screen)
+        if not self.door.locked:
+            return found
+        away = ("show_tab", "account")
+        return [(binding, node) for binding, node in found if node is not self or not binding.action.startswith(away)]
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """The command palette offers what the keys do."""
-        for binding, namespace in bindings_of(screen):
+        if self.who is not None:
+            yield SystemCommand("Sign out", "Leave the session; the screen is cleared", self.action_sign_out)
+        for binding, namespace in self._bound(screen):
             if binding.description and not binding.action.startswith(("app.focus", "command_palette")):
                 yield SystemCommand(
                     binding.description,
@@ -244,10 +405,15 @@ def run_console(settings: Settings, environ: Mapping[str, str]) -> int:
     """Show the console until it is left; returns the exit code of the process."""
     workshop = Workshop(settings, environ)
     app = LakewardenApp(
-        settings, environ, open_workspace=workshop.open_workspace, open_warehouse=workshop.open_warehouse
+        settings,
+        environ,
+        open_workspace=workshop.open_workspace,
+        open_warehouse=workshop.open_warehouse,
+        open_office=workshop.open_office,
     )
     code = guarded_run(app)
     app.feed.stop()
+    app.door.close()
     save_state(settings.home / "state.json", app.ui)
     left = workshop.close()
     if left:
@@ -256,6 +422,10 @@ def run_console(settings: Settings, environ: Mapping[str, str]) -> int:
             f"lakewarden: {runs} left unfinished: the next call of its hour completes it, `r` a manual one\n"
         )
     return code
+
+
+def _wall_clock() -> datetime:
+    return datetime.now(UTC)
 
 
 def _short(path: Path, environ: Mapping[str, str]) -> str:

@@ -22,6 +22,7 @@ from console.tui.pipelines.run_lines import RunFilter
 
 if TYPE_CHECKING:  # the domain is loaded after the first paint
     from console.actions.background import Background
+    from console.actions.permissions import Permissions
     from console.actions.pipelines import CityStatus, Overview, Pipelines
     from console.tui.pipelines.run_history import RunHistory
 
@@ -37,10 +38,11 @@ MANY = 100
 
 @dataclass(frozen=True, slots=True)
 class Workspace:
-    """What the feed opened: the actions, and what works behind them."""
+    """What the feed opened: the actions, what works behind them, and who decides about both."""
 
     pipelines: Pipelines
     background: Background
+    permissions: Permissions
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,7 @@ class Feed:
         self._lock = threading.Lock()
         self._wish = Wish()
         self._again: set[str] = set()
+        self._resting = self._anew = False
         self.workspace: Workspace | None = None
         self._history: RunHistory | None = None
         self._mark: tuple[int, int] | None = None
@@ -113,6 +116,19 @@ class Feed:
         """The last news is on the screen."""
         self._taken.set()
 
+    def rest(self) -> None:
+        """Only open the workspace, and tell nothing of it, until `anew`."""
+        with self._lock:
+            self._resting = True
+        self._taken.set()
+
+    def anew(self) -> None:
+        """Tell everything again, to a screen that has seen nothing yet; what the last one wished is forgotten."""
+        with self._lock:
+            self._resting, self._anew, self._wish = False, True, Wish()
+        self._taken.set()
+        self._wake.set()
+
     # ---- the thread -----------------------------------------------------------------------------------------------
 
     def _go_on(self) -> None:
@@ -143,6 +159,11 @@ class Feed:
         pipelines, history = self._opened()
         with self._lock:
             wish, again, self._again = self._wish, self._again, set()
+            resting, anew, self._anew = self._resting, self._anew, False
+        if resting:
+            return
+        if anew:
+            self._mark = self._shown = None
         mark = (pipelines.version(), self._config_mark())
         changed = mark != self._mark or bool(again)
         self._mark = mark

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from textual.message_pump import MessagePump
 
 from console.settings import Settings
 from console.tui.feed import Feed
+from console.tui.office import SecurityOffice
 from console.tui.state import UiState
 
 if TYPE_CHECKING:  # the domain is loaded after the first paint
     from console.actions.practice_warehouse import PracticeWarehouse
+    from console.actions.sign_in import Who
     from console.actions.warehouse_queries import WarehouseQueries
 
 
@@ -24,6 +26,15 @@ class WarehouseParts:
 
     queries: WarehouseQueries
     practice: PracticeWarehouse | None
+
+
+@runtime_checkable
+class Kept(Protocol):
+    """A screen that stays when the visitor who looks at it signs in, so that what was asked goes on."""
+
+    def signed_in(self) -> None:
+        """Somebody has signed in, who was nobody until now."""
+        ...
 
 
 class Shell(Protocol):
@@ -47,6 +58,11 @@ class Shell(Protocol):
         ...
 
     @property
+    def sections(self) -> Sequence[tuple[str, str, str]]:
+        """Name, key and title of each section of the Security tab."""
+        ...
+
+    @property
     def place(self) -> str:
         """Where the workspace lies, for people."""
         ...
@@ -65,6 +81,33 @@ class Shell(Protocol):
 
     def open_warehouse(self) -> WarehouseParts:
         """What the warehouse offers. The first call loads much, so it is made off the loop."""
+        ...
+
+    def open_office(self) -> SecurityOffice:
+        """What the security core offers. The first call loads much, so it is made off the loop.
+
+        Raises SecurityError or OSError where a store cannot be opened.
+        """
+        ...
+
+    @property
+    def who(self) -> Who | None:
+        """Who is signed in, None for nobody. Screens are made anew when that changes."""
+        ...
+
+    def sign_in(self, then: Callable[[], None] | None = None) -> None:
+        """Show the sign-in; `then` is called after it, if the screen that asked is still there."""
+        ...
+
+    def with_fresh_code(self, then: Callable[[], None]) -> None:
+        """Ask for a code of the authenticator, and call `then` once it was accepted."""
+        ...
+
+    def explain(self, error: Exception, again: Callable[[], None] | None = None) -> None:
+        """Tell why something was refused or failed.
+
+        Where a fresh code or a sign-in is what is missing, it is offered, and then `again` is called.
+        """
         ...
 
     def remember(self, **choices: Any) -> None:

@@ -97,6 +97,13 @@ class AuditLog:
             self._offer(note)
         return note or (last[1] if last else None)
 
+    def try_writing(self) -> None:
+        """Write as an append does, but no event. Raises AuditUnavailable where an append would."""
+        with self._noted(), Unavailable(), self._database.transaction() as connection:
+            self._continued(connection)
+            (version,) = connection.execute("PRAGMA user_version").fetchone()
+            connection.execute(f"PRAGMA user_version = {version:d}")  # the same: a page is written, nothing changed
+
     def index(self) -> None:
         """Bring what is new into the search index, until closed."""
         with Unavailable(), self._database.told_in_words(), closing(self._database.connect(read_only=False)) as own:

@@ -55,16 +55,30 @@ class Vault:
         self._tell(outcome, by, role, found.rewrapped, found.kek_id, code="stopped" if left_open else None)
         return found
 
-    def problems(self) -> list[str]:
-        """What of every patient's sealed cells does not open, by place; each is written to the audit log."""
+    def problems(
+        self,
+        *,
+        progress: Callable[[int, int], None] = lambda _done, _all: None,
+        stop: Callable[[], bool] = lambda: False,
+    ) -> list[str]:
+        """What of every patient's sealed cells does not open, by place; each is written to the audit log.
+
+        `progress` is told patients done and in all. Where `stop` says so it returns early with what it found so far.
+        """
         grant = Grant("service", "service", dict.fromkeys(PATIENT_COLUMNS, "clear"), None)
         reading, found = Reading(self._core), []
-        for (patient_id,) in self._core.database.query("SELECT patient_id FROM patient ORDER BY patient_id"):
+        patients = self._core.database.query("SELECT patient_id FROM patient ORDER BY patient_id")
+        for done, (patient_id,) in enumerate(patients):
+            if stop():
+                break
+            progress(done, len(patients))
             try:
                 reading.record(patient_id, grant)
                 reading.versions(patient_id, grant)
             except (SealBroken, KeyUnknown) as error:
                 found.append(str(error))
+        else:
+            progress(len(patients), len(patients))
         return found
 
     def _tell(

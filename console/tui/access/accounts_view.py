@@ -24,7 +24,9 @@ from security.identity.account import Account, NewAccount
 from security.identity.accounts import ENROLMENT_CODE_LASTS
 
 if TYPE_CHECKING:
-    from console.actions.users import Users
+    from console.tui.office import SecurityOffice
+
+MANAGE_USERS, USERS = "manage_users", "users"
 
 
 class AccountsView(Vertical):
@@ -43,7 +45,7 @@ class AccountsView(Vertical):
     def __init__(self, shell: Shell) -> None:
         super().__init__(id="accounts-view")
         self._shell = shell
-        self._users: Users | None = None
+        self._office: SecurityOffice | None = None
         self._zones: Sequence[str] = ()
 
     def compose(self) -> ComposeResult:
@@ -54,20 +56,21 @@ class AccountsView(Vertical):
         self.table, self.detail = self.query_one(AccountTable), self.query_one(LineView)
         self.detail.can_focus = False
 
-    def open(self, users: Users, *, again: bool = False) -> None:
+    def open(self, office: SecurityOffice, *, again: bool = False) -> None:
         """Read the accounts, unless that was done and is not wanted `again`."""
-        self._users = users
+        self._office = office
         if again or not self.table.accounts:
             self.read()
 
     def read(self, *, select: str = "") -> None:
         """Read the accounts again."""
-        users = self._users
-        if users is None:
+        office = self._office
+        if office is None:
             return
 
         def work() -> tuple[list[Account], list[str]]:
-            return users.list(), sorted(available_timezones())
+            office.gate.check(MANAGE_USERS, USERS)  # before anything is tried: to look here is no refused access
+            return office.users.list(), sorted(available_timezones())
 
         def take(found: tuple[list[Account], list[str]]) -> None:
             accounts, self._zones = found
@@ -105,9 +108,9 @@ class AccountsView(Vertical):
             self._change(event.what, account)
 
     def _add(self) -> None:
-        users = self._users
-        if users is None:
+        if self._office is None:
             return
+        users = self._office.users
         domains = sorted({account.domain for account in self.table.accounts if account.domain})
 
         def closed(result: tuple[NewAccount, str | Exception] | None) -> None:
@@ -122,10 +125,10 @@ class AccountsView(Vertical):
         self.app.push_screen(NewAccountForm(users.add, domains, self._zones), closed)
 
     def _change(self, what: str, account: Account) -> None:
-        users, user = self._users, account.user
         idle = "disable" if account.disabled else "enable"
-        if users is None or what == idle:
+        if self._office is None or what == idle:
             return
+        users, user = self._office.users, account.user
         if what == "enable":
             self._do(lambda: users.enable(user), user)
             return

@@ -13,11 +13,9 @@ from textual.containers import Container
 from textual.screen import Screen
 from textual.widget import Widget
 
-from console.actions.permissions import FreshCodeNeeded, NotSignedIn
 from console.tui.access.account_table import AccountTable
-from console.tui.access.accounts_view import AccountsView
+from console.tui.access.accounts_view import MANAGE_USERS, AccountsView
 from console.tui.access.choice_form import ChoiceField
-from console.tui.access.denied import Denied
 from console.tui.access.explorer import Explorer
 from console.tui.access.line_view import LineView
 from console.tui.access.matrix_view import MatrixTable, MatrixView
@@ -27,6 +25,7 @@ from console.tui.messages import Delivered
 from console.tui.off_loop import off_loop
 from console.tui.shell import Shell
 from console.tui.widgets.bars import Header, KeyHints, SectionBar
+from console.tui.widgets.closed import Closed
 
 if TYPE_CHECKING:
     from console.actions.decisions import Choices
@@ -41,7 +40,13 @@ VIEWS = (
     (POLICIES, "F4", "Policies"),
     (ACCOUNTS, "F5", "Accounts"),
 )
-READ_AUDIT, MANAGE_USERS = "read_audit", "manage_users"
+READ_AUDIT, AUDIT = "read_audit", "audit"
+NAMES = {
+    EXPLORER: "The decision explorer",
+    MATRIX: "The matrix of roles and actions",
+    POLICIES: "The text of the policies",
+    ACCOUNTS: "The list of accounts",
+}
 WIDE = 110
 
 
@@ -92,13 +97,13 @@ class AccessScreen(Screen[None]):
             yield MatrixView()
             yield PoliciesView()
             yield AccountsView(shell)
-            yield Denied()
+            yield Closed(shell, self._again)
         yield KeyHints()
 
     def on_mount(self) -> None:
         self.explorer, self.matrix = self.query_one(Explorer), self.query_one(MatrixView)
         self.policies, self.accounts = self.query_one(PoliciesView), self.query_one(AccountsView)
-        self.denied = self.query_one(Denied)
+        self.closed = self.query_one(Closed)
         self._show_view(EXPLORER)
         self.call_after_refresh(self._open)
 
@@ -120,11 +125,13 @@ class AccessScreen(Screen[None]):
     def _opened(self, office: SecurityOffice) -> None:
         def read() -> Read:
             decisions = office.decisions
+            if not self._shell.practice:  # asked before anything is tried: to look here is no refused access
+                office.gate.check(READ_AUDIT, AUDIT)
             return Read(office, decisions.choices(), decisions.rules(), decisions.matrix(), decisions.policies())
 
         off_loop(self, read, self._take, lambda error: self._cannot(EXPLORER, error, READ_AUDIT))
         if self._view == ACCOUNTS:
-            self.accounts.open(office.users)
+            self.accounts.open(office)
 
     def _take(self, read: Read) -> None:
         self._read = read
@@ -137,7 +144,7 @@ class AccessScreen(Screen[None]):
         )
         self.matrix.take(read.matrix, read.rules)
         self.policies.take(read.policies)
-        if self.denied.display:
+        if self.closed.display:
             self._show_view(self._view)
 
     def _cannot(self, view: str, error: Exception, action: str) -> None:
@@ -167,32 +174,24 @@ class AccessScreen(Screen[None]):
 
     def on_accounts_view_read(self) -> None:
         self._refused.pop(ACCOUNTS, None)
-        if self._view == ACCOUNTS and self.denied.display:
+        if self._view == ACCOUNTS and self.closed.display:
             self._show_view(ACCOUNTS)
         self._hint()
 
-    def on_denied_asked(self, event: Denied.Asked) -> None:
-        if isinstance(event.error, FreshCodeNeeded):
-            self._shell.with_fresh_code(self._again)
-        elif isinstance(event.error, NotSignedIn):
-            self._shell.sign_in()
-        else:
-            self._again()
-
     def signed_in(self) -> None:
         """Somebody has signed in, who was nobody until now: what was refused is tried again."""
-        shut = self._view in self._refused
+        self._again()
         self._refused.clear()
-        if shut:
-            self._show_view(self._view)
-            self._again()
+        self._show_view(self._view)
 
     def _again(self) -> None:
-        """Try the view once more."""
+        """Try the view once more, if it is closed."""
+        if self._view not in self._refused:
+            return
         if self._view != ACCOUNTS or self._office is None:
             self._open()
         else:
-            self.accounts.open(self._office.users, again=True)
+            self.accounts.open(self._office, again=True)
 
     # ---- views ------------------------------------------------------------------------------------------------------
 
@@ -203,7 +202,7 @@ class AccessScreen(Screen[None]):
         if view in self._refused or self._office is None:
             return
         if view == ACCOUNTS:
-            self.accounts.open(self._office.users)
+            self.accounts.open(self._office)
         elif self._read is None:
             self._open()
 
@@ -215,18 +214,16 @@ class AccessScreen(Screen[None]):
         }  # fmt: skip
         for name, widget in shown.items():
             widget.display = name == view and refused is None
-        self.denied.display = refused is not None
+        self.closed.display = refused is not None
         if refused is not None:
             self._explain(view, *refused)
         self.query_one(ViewLine).show(view)
-        self.set_focus(self.denied if refused is not None else self._first_panel())
+        self.set_focus(self.closed if refused is not None else self._first_panel())
         self._hint()
 
     def _explain(self, view: str, error: Exception, action: str) -> None:
-        title = next(title for name, _key, title in VIEWS if name == view)
         roles = self._office.gate.roles_for(action) if self._office is not None else ()
-        who = self._shell.who
-        self.denied.show(error, what=f"{title}", roles=roles, who=f"{who.user} ({who.role})" if who else "")
+        self.closed.show(NAMES[view], error, roles=roles)
 
     def _panels(self) -> tuple[Widget, ...]:
         """The parts of the view that can have the focus, in the order of reading."""
@@ -243,7 +240,7 @@ class AccessScreen(Screen[None]):
         return self._panels()[-1 if self._view == EXPLORER else 0]
 
     def action_other_panel(self) -> None:
-        if self.denied.display:
+        if self.closed.display:
             return
         panels, focused = self._panels(), self.focused
         inside = isinstance(focused, ChoiceField) or focused is panels[0]
@@ -287,10 +284,10 @@ class AccessScreen(Screen[None]):
         focused = self.focused
         if focused is None:
             return
-        if isinstance(focused, AccountTable):
+        if isinstance(focused, AccountTable | Closed):
             of_panel = focused.hints
         else:
             of_panel = [b for b in type(focused).BINDINGS if isinstance(b, Binding) and b.show]
-        two = self._view in (MATRIX, POLICIES) and not self.denied.display
+        two = self._view in (MATRIX, POLICIES) and not self.closed.display
         own = [b for b in type(self).BINDINGS if isinstance(b, Binding) and b.show and two]
         self.query_one(KeyHints).show([*of_panel, *own], typing=isinstance(focused, ChoiceField))

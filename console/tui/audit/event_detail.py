@@ -12,7 +12,7 @@ from console.tui.audit.event_words import fields_of, outcome_cell, time_words
 from console.tui.audit.lines_dialog import LinesDialog, named_lines, sentence
 from console.tui.off_loop import off_loop
 from console.tui.text import fitted, plain
-from console.tui.warehouse.results.result_lines import Line
+from console.tui.widgets.line_panel import Line
 from security.audit.search import Filter, Recorded
 
 if TYPE_CHECKING:  # the domain is loaded after the first paint

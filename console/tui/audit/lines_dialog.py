@@ -13,7 +13,7 @@ from textual.widgets import Static
 
 from console.tui.screens.dialogs import Dialog
 from console.tui.text import fitted, plain
-from console.tui.warehouse.results.result_lines import Line, LinePanel
+from console.tui.widgets.line_panel import Line, LinePanel
 
 NAME = 12  # cells of a name
 FRAME = 7  # lines of the dialog around what it shows

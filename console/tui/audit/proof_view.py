@@ -11,7 +11,7 @@ from console.tui.audit.event_words import about, grouped, outcome_cell
 from console.tui.audit.lines_dialog import LinesDialog, named_lines, sentence
 from console.tui.clipboard import TooLongToCopy, copy
 from console.tui.text import plain
-from console.tui.warehouse.results.result_lines import Line
+from console.tui.widgets.line_panel import Line
 from security.audit.search import Recorded
 
 if TYPE_CHECKING:  # the domain is loaded after the first paint

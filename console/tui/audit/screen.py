@@ -11,9 +11,8 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.widgets import Static
 
-from console.actions.permissions import FreshCodeNeeded, PermissionDenied
+from console.actions.permissions import PermissionDenied
 from console.tui.audit.alarm import Alarm, Fails
-from console.tui.audit.closed import Closed
 from console.tui.audit.event_words import fields_of
 from console.tui.audit.lines_dialog import named_lines
 from console.tui.audit.log_lines import PAGE, LogLines
@@ -24,8 +23,9 @@ from console.tui.messages import Delivered
 from console.tui.off_loop import off_loop
 from console.tui.shell import Shell
 from console.tui.text import local_clock, plain
-from console.tui.warehouse.results.result_lines import LinePanel
 from console.tui.widgets.bars import Header, KeyHints, SectionBar
+from console.tui.widgets.closed import Closed
+from console.tui.widgets.line_panel import LinePanel
 from console.tui.widgets.section_title import SectionTitle
 from security.audit.search import Filter, Page, Recorded
 from security.errors import AuditUnavailable
@@ -37,8 +37,9 @@ if TYPE_CHECKING:  # the domain is loaded after the first paint
     from security.audit.courier import KeeperStatus
 
 T = TypeVar("T")
-READ_AUDIT = "read_audit"
+READ_AUDIT, AUDIT = "read_audit", "audit"
 EVERY_S = 1.0  # between two looks at the end of the log
+WRITING_EVERY_S = 3.0  # between two tries whether it can be written
 HIGH = 34
 KEYS = ("open", "filter", "clear_filter", "prove", "verify")  # what needs the log
 
@@ -66,6 +67,7 @@ class AuditScreen(Screen[None]):
         self._office: SecurityOffice | None = None
         self._error: Exception | None = None  # why the log is not shown
         self._asking = False  # a look at the log is under way
+        self._trying = False  # so is a try whether it can be written
         self._generation = 0  # of the lines: what was asked for others is dropped
         self._typed: dict[str, str] = {}
         self._filter_text = ""
@@ -80,7 +82,7 @@ class AuditScreen(Screen[None]):
         yield Header(practice=shell.practice, tabs=shell.tabs, here="security", place=shell.place)
         yield SectionBar(shell.sections, "audit")
         yield Alarm()
-        yield Closed()
+        yield Closed(shell, self._again)
         yield SectionTitle("Audit log", id="log-title")
         yield LogTable(self._lines, shell.now)
         yield SectionTitle("Event", id="preview-title")
@@ -97,6 +99,7 @@ class AuditScreen(Screen[None]):
         self._table.focus()
         self.call_after_refresh(self._open)
         self.set_interval(EVERY_S, self._look)
+        self.set_interval(WRITING_EVERY_S, self._try_writing)
 
     def on_delivered(self, event: Delivered) -> None:
         event.receive(event.result)
@@ -125,8 +128,17 @@ class AuditScreen(Screen[None]):
         self._ask(lambda: start(audit, wanted), self._begin)
 
     def _ask(self, work: Callable[[], T], then: Callable[[T], None]) -> None:
-        """Look at the log off the loop; what comes after other lines were asked for is dropped."""
+        """Look at the log off the loop; what comes after other lines were asked for is dropped.
+
+        Whether that is permitted is asked before it is tried: to look at a closed section is no refused access.
+        """
+        assert self._office is not None
+        gate = self._office.gate
         self._asking, generation = True, self._generation
+
+        def permitted() -> T:
+            gate.check(READ_AUDIT, AUDIT)
+            return work()
 
         def current(receive: Callable[[Any], None]) -> Callable[[Any], None]:
             def take(result: Any) -> None:
@@ -136,7 +148,7 @@ class AuditScreen(Screen[None]):
 
             return take
 
-        off_loop(self, work, current(then), current(self._fail))
+        off_loop(self, permitted, current(then), current(self._fail))
 
     def _begin(self, found: Start) -> None:
         self._recover()
@@ -155,9 +167,8 @@ class AuditScreen(Screen[None]):
                 return
         self._error = error
         self._lines.begin(Filter(), 0, Page((), None))
-        user = self._shell.who.user if self._shell.who else None
         roles = self._office.gate.roles_for(READ_AUDIT) if self._office else ()
-        self._shut.show("The audit log", error, roles=roles, user=user)
+        self._shut.show("The audit log", error, roles=roles)
         self._show_log(False)
         self._shut.focus()
         self._hint()
@@ -175,21 +186,28 @@ class AuditScreen(Screen[None]):
             self.query_one(name).display = shown
         self.set_class(shown and self.size.height >= HIGH, "-high")
 
-    def action_knock(self) -> None:
-        """From the words in place of the log: what would open it."""
-        error = self._error
-        if isinstance(error, FreshCodeNeeded):
-            self._shell.with_fresh_code(self._again)
-        elif isinstance(error, PermissionDenied):
-            self._shell.sign_in(self._again)
-        else:
-            self._again()
-
     def _again(self) -> None:
         if self._office is None:
             self._open()
         else:
             self._read(self._lines.wanted)
+
+    # ---- whether it can be written ----------------------------------------------------------------------------------
+
+    def _try_writing(self) -> None:
+        """Every few seconds, for who may read the log: nothing is disclosed while it cannot be written."""
+        if self._office is None or self._trying or not self.is_current or isinstance(self._error, PermissionDenied):
+            return
+        self._trying = True
+        off_loop(self, self._office.audit.trouble, self._take_trouble, self._take_trouble)
+
+    def _take_trouble(self, trouble: str | Exception | None) -> None:
+        self._trying = False
+        if isinstance(trouble, PermissionDenied):
+            return
+        self._alarm.tell(Fails.WRITING, str(trouble or ""))
+        if trouble is None and isinstance(self._error, AuditUnavailable):
+            self._again()
 
     # ---- the end of the log -----------------------------------------------------------------------------------------
 

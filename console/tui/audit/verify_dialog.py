@@ -18,7 +18,7 @@ from console.tui.off_loop import off_loop, post
 from console.tui.screens.dialogs import Dialog
 from console.tui.text import plain
 from console.tui.theme import glyphs
-from console.tui.warehouse.results.result_lines import LinePanel
+from console.tui.widgets.line_panel import LinePanel
 
 if TYPE_CHECKING:  # the domain is loaded after the first paint
     from console.actions.audit import AuditActions

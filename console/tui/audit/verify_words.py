@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from console.tui.audit.event_words import grouped
 from console.tui.audit.lines_dialog import named_lines, sentence
 from console.tui.text import plain
-from console.tui.warehouse.results.result_lines import Line
+from console.tui.widgets.line_panel import Line
 from security.audit.courier import KeeperStatus
 from security.audit.report import Fault, Problem, Report
 

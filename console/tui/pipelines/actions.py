@@ -6,20 +6,20 @@ import csv
 import io
 import json
 from collections.abc import Callable, Sequence
-from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from textual.screen import Screen
 
+from console.actions.permissions import TRIGGER_RUN, WEATHER_PIPELINE
 from console.tui.clipboard import copy
-from console.tui.feed import Feed, Workspace
+from console.tui.feed import Workspace
 from console.tui.messages import Delivered
 from console.tui.off_loop import off_loop, post
 from console.tui.pipelines.city_list import CityList
 from console.tui.pipelines.run_grid import RunGrid
 from console.tui.pipelines.run_lines import Line, exported, waiting_cities
-from console.tui.screens.dialogs import AddCity, Confirm, Notice, answer_text
+from console.tui.screens.dialogs import AddCity, Confirm, Dialog, answer_text
+from console.tui.shell import Shell
 from console.tui.text import plain
 from console.tui.toasts import FAILURE_S, ended_words, nothing_done
 from etl.files import write_whole
@@ -43,16 +43,15 @@ class PipelineActions:
         grid: RunGrid,
         cities: CityList,
         *,
-        feed: Feed,
-        exports_dir: Path,
-        now: Callable[[], datetime],
+        shell: Shell,
     ) -> None:
         self._screen = screen
         self._grid = grid
         self._cities = cities
-        self._feed = feed
-        self._exports_dir = exports_dir
-        self._now = now
+        self._shell = shell
+        self._feed = shell.feed
+        self._exports_dir = shell.settings.exports_dir
+        self._now = shell.now
 
     def do(self, name: str) -> None:
         """Carry out the action of that name."""
@@ -78,7 +77,7 @@ class PipelineActions:
     # ---- runs -------------------------------------------------------------------------------------------------------
 
     def _run_now(self, opened: Workspace) -> None:
-        self._start(opened.background.trigger)
+        self._start(opened, opened.background.trigger)
 
     def _retry(self, opened: Workspace) -> None:
         row = self._selected_run("retry")
@@ -90,9 +89,9 @@ class PipelineActions:
             self._tell("Nothing failed in this run, so there is nothing to retry.", "warning")
         else:
             run_id = row.run_id
-            self._start(lambda on_end: opened.background.retry_failed(run_id, on_end))
+            self._start(opened, lambda on_end: opened.background.retry_failed(run_id, on_end))
 
-    def _start(self, begin: Callable[[OnEnd], RunRequest]) -> None:
+    def _start(self, opened: Workspace, begin: Callable[[OnEnd], RunRequest]) -> None:
         """Begin a run; that it started is told before how it ended, and not at all where another process has it."""
         early: list[RunOutcome | Exception] = []
         begun = False
@@ -111,7 +110,11 @@ class PipelineActions:
             else:
                 early.append(outcome)
 
-        self._off_loop(lambda: begin(lambda outcome: post(self._screen, Delivered(ended, outcome))), started)
+        def permitted() -> RunRequest:
+            opened.permissions.require(TRIGGER_RUN, WEATHER_PIPELINE)  # a refusal is told in place of a start
+            return begin(lambda outcome: post(self._screen, Delivered(ended, outcome)))
+
+        self._off_loop(permitted, started)
 
     def _started(self, request: RunRequest) -> None:
         count = len(request.cities)
@@ -120,7 +123,7 @@ class PipelineActions:
 
     def _ended(self, outcome: RunOutcome | Exception) -> None:
         if isinstance(outcome, Exception):
-            self._fail(outcome)
+            self._shell.explain(outcome)
             return
         self._feed.look_again(outcome.run_id)
         if nothing_done(outcome):
@@ -199,7 +202,7 @@ class PipelineActions:
                 self._edit(lambda: opened.pipelines.add_city(name), f"{plain(name)} is added; the next run loads it.")
 
         known = [status.city.name for status in self._cities.all_cities]
-        self._screen.app.push_screen(AddCity(opened.pipelines, known), chosen)
+        self._ask_first(opened, AddCity(opened.pipelines, known), chosen)
 
     def _remove_city(self, opened: Workspace) -> None:
         city = self._selected_city("remove")
@@ -211,7 +214,15 @@ class PipelineActions:
                 self._edit(lambda: opened.pipelines.remove_city(city.name), f"{plain(city.name)} is removed.")
 
         text = "It is no longer loaded. Its runs, readings and objects stay."
-        self._screen.app.push_screen(Confirm(f"Remove {plain(city.name)}?", text, "Remove"), decided)
+        self._ask_first(opened, Confirm(f"Remove {plain(city.name)}?", text, "Remove"), decided)
+
+    def _ask_first(self, opened: Workspace, question: Dialog, answered: Callable[[Any], None]) -> None:
+        """Ask what needs asking, of those who may manage the schedule."""
+
+        def ask(_none: None) -> None:
+            self._screen.app.push_screen(question, answered)
+
+        self._off_loop(opened.pipelines.require_schedule_management, ask)
 
     def _edit(self, change: Callable[[], None], done: str) -> None:
         self._off_loop(change, lambda _none: self._tell(done), "")
@@ -301,7 +312,10 @@ class PipelineActions:
                 self._feed.look_again(look_at or None)
             then(result)
 
-        off_loop(self._screen, work, done, self._fail)
+        def again() -> None:
+            self._off_loop(work, then, look_at)
+
+        off_loop(self._screen, work, done, lambda error: self._shell.explain(error, again))
 
     def _tell(self, text: str, severity: str = "information") -> None:
         self._screen.notify(text, severity=severity, markup=False)  # type: ignore[arg-type]
@@ -309,11 +323,6 @@ class PipelineActions:
     def _tell_result(self, text: str) -> None:
         """What was asked for, which takes longer to read than that something was done."""
         self._screen.notify(text, timeout=FAILURE_S, markup=False)
-
-    def _fail(self, error: Exception) -> None:
-        """An error is shown in full: as a notice that stays until it is read."""
-        text = "\n".join(plain(line) for line in (str(error) or type(error).__name__).splitlines())
-        self._screen.app.push_screen(Notice("That did not work", text))
 
 
 def csv_of(documents: Sequence[dict[str, object]]) -> bytes:

@@ -1,4 +1,4 @@
-"""The first line of a screen of details: product, whether it is practice, what is shown, how to get back."""
+"""The first line of a screen of details: product, whether it is practice, what is shown, who looks, the way back."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from rich.cells import cell_len
 
 from console.tui.text import fitted, plain
-from console.tui.widgets.bars import NAME, BarLine
+from console.tui.widgets.bars import NAME, AttendedLine
 
 BACK = "Esc back "
+WHO = 18  # cells of who looks
 
 
-class DetailHeader(BarLine):
-    """` Lakewarden  PRACTICE   Run details                Esc back`."""
+class DetailHeader(AttendedLine):
+    """` Lakewarden  PRACTICE   Run details      operator · 14 min  Esc back`."""
 
     def __init__(self, title: str) -> None:
         super().__init__(id="header")
@@ -29,10 +30,12 @@ class DetailHeader(BarLine):
     def parts(self) -> Sequence[tuple[str, str, str]]:
         mode = " PRACTICE " if self._practice else ""
         title = f"  {plain(self._title)} "
-        room = self.size.width - len(NAME) - 2 - len(mode) - len(BACK)
+        who = f"{self.who_words(WHO)}  "
+        room = self.size.width - len(NAME) - 2 - len(mode) - cell_len(who) - len(BACK)
         return (
             (f" {NAME} ", "strong", ""),
             (mode, "badge", ""),
             (fitted(title, room) if cell_len(title) > room else title + " " * (room - cell_len(title)), "heading", ""),
+            (who, "title", ""),
             (BACK, "heading", "screen.back"),
         )

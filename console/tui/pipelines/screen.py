@@ -95,6 +95,9 @@ class PipelinesScreen(Screen[None]):
         self._shell.feed.wish(self._wish)
         self.call_after_refresh(self._shell.listen, self)
 
+    def signed_in(self) -> None:
+        """Nothing shown here depends on who looks: selection, filter and news stay."""
+
     # ---- news -------------------------------------------------------------------------------------------------------
 
     def on_news(self, event: News) -> None:
@@ -212,9 +215,7 @@ class PipelinesScreen(Screen[None]):
                 self,
                 self._grid,
                 self._cities,
-                feed=self._shell.feed,
-                exports_dir=self._shell.settings.exports_dir,
-                now=self._shell.now,
+                shell=self._shell,
             )
         self._actions.do(name)
 
@@ -240,7 +241,7 @@ class PipelinesScreen(Screen[None]):
         from console.tui.pipelines.task_detail import TaskDetail  # only when wanted: the first paint does without
 
         self.app.clear_notifications()
-        self.app.push_screen(TaskDetail(workspace.pipelines, run_id, slug))
+        self.app.push_screen(TaskDetail(self._shell, workspace, run_id, slug))
 
     def action_chart(self) -> None:
         city, workspace = self._cities.city, self._shell.feed.workspace

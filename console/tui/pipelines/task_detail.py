@@ -14,9 +14,9 @@ from textual.containers import Vertical
 from textual.screen import Screen
 from textual.widgets import Input, Static
 
-from console.actions.pipelines import Pipelines
+from console.actions.permissions import TRIGGER_RUN, WEATHER_PIPELINE
 from console.tui.clipboard import TooLongToCopy, copy
-from console.tui.feed import Feed
+from console.tui.feed import Workspace
 from console.tui.live import Live
 from console.tui.messages import Delivered
 from console.tui.off_loop import off_loop, post
@@ -25,7 +25,7 @@ from console.tui.pipelines.city_picker import CityPicker
 from console.tui.pipelines.detail_header import DetailHeader
 from console.tui.pipelines.detail_text import error_text, files_text, summary_text
 from console.tui.pipelines.run_details import LogPart, RunDetails, Wanted, attempt_id, read_details
-from console.tui.screens.dialogs import Notice
+from console.tui.shell import Shell
 from console.tui.text import plain
 from console.tui.theme import glyphs, tones
 from console.tui.toasts import FAILURE_S, ended_words
@@ -34,7 +34,7 @@ from console.tui.widgets.line_table import LineTable
 from console.tui.widgets.log_view import LogView
 from console.tui.widgets.section_title import SectionTitle
 from etl.models import CityState, RunState
-from etl.run import RunOutcome
+from etl.run import RunOutcome, RunRequest
 
 MOST_ATTEMPTS = 8  # lines of the table before it scrolls
 FEW_ATTEMPTS = 3  # likewise on a low terminal, so that the error stays in view
@@ -64,9 +64,11 @@ class TaskDetail(Screen[None]):
         Binding("tab", "app.focus_next", "Next panel", show=False, id="detail.panel", tooltip="Attempts or log"),
     ]  # fmt: skip
 
-    def __init__(self, pipelines: Pipelines, run_id: str, slug: str | None) -> None:
+    def __init__(self, shell: Shell, opened: Workspace, run_id: str, slug: str | None) -> None:
         super().__init__()
-        self._pipelines = pipelines
+        self._shell = shell
+        self._opened = opened
+        self._pipelines = opened.pipelines
         self._run_id = run_id
         self._wanted = Wanted(slug)
         self._details: RunDetails | None = None
@@ -260,15 +262,12 @@ class TaskDetail(Screen[None]):
 
     def action_retry(self) -> None:
         """Run again what failed; the run goes on in the background, whatever screen is shown."""
-        feed = getattr(self.app, "feed", None)
-        workspace = feed.workspace if isinstance(feed, Feed) else None
-        if workspace is None:
-            self._tell("The workspace is not open yet.", "warning")
-            return
-        self._off_loop(
-            lambda: workspace.background.retry_failed(self._run_id, self._on_end),
-            lambda request: self._tell(f"Retry started: {len(request.cities)} to load."),
-        )
+
+        def permitted() -> RunRequest:
+            self._opened.permissions.require(TRIGGER_RUN, WEATHER_PIPELINE)  # a refusal is told in place of a start
+            return self._opened.background.retry_failed(self._run_id, self._on_end)
+
+        self._off_loop(permitted, lambda request: self._tell(f"Retry started: {len(request.cities)} to load."))
 
     def _on_end(self, outcome: RunOutcome | Exception) -> None:
         """Called in the run's thread."""
@@ -276,7 +275,7 @@ class TaskDetail(Screen[None]):
 
     def _ended(self, outcome: RunOutcome | Exception) -> None:
         if isinstance(outcome, Exception):
-            self._fail(outcome)
+            self._shell.explain(outcome)
         else:
             self._tell(*ended_words(outcome, what="Retry"))
 
@@ -305,13 +304,13 @@ class TaskDetail(Screen[None]):
             self.dismiss()
 
     def _off_loop(self, work: Callable[[], Any], then: Callable[[Any], None]) -> None:
-        off_loop(self, work, then, self._fail)
+        def again() -> None:
+            self._off_loop(work, then)
+
+        off_loop(self, work, then, lambda error: self._shell.explain(error, again))
 
     def _tell(self, text: str, severity: str = "information") -> None:
         self.notify(text, severity=severity, markup=False)  # type: ignore[arg-type]
-
-    def _fail(self, error: Exception) -> None:
-        self.app.push_screen(Notice("That did not work", _words(error)))
 
     def _cannot_show(self, error: Exception) -> None:
         self._update("#summary", Text(f"The run cannot be shown: {_words(error)}"))

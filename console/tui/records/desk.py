@@ -16,17 +16,19 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
 
-from console.actions.permissions import NotSignedIn
+from console.actions.permissions import NotSignedIn, PermissionDenied
 from console.tui.messages import Delivered
 from console.tui.off_loop import off_loop
-from console.tui.records.explanation import NOTHING, Part, decision_lines, refusal_lines
 from console.tui.records.identifiers import SHOWN_S
 from console.tui.records.patient_list import PatientList
 from console.tui.records.reading import NotShown, Opened, open_record, still_permitted
 from console.tui.records.record_actions import RecordActions
 from console.tui.records.record_view import EmergencyBand, RecordView
 from console.tui.text import plain
+from console.tui.widgets.closed import closed_lines
 from console.tui.widgets.line_table import LineTable
+from console.tui.widgets.words import NOTHING, Part
+from security.policy.model import Action
 
 if TYPE_CHECKING:  # the actions are made when the office is opened
     from console.actions.records import Line
@@ -116,8 +118,12 @@ class RecordDesk(Vertical):
             if listed == self._listed:
                 self._refuse_patients(error)
 
+        def work() -> Sequence[Line]:
+            self.office.records.check_find()  # before anything is tried: to look here is no refused access
+            return self.office.records.find(wanted, limit=MOST_PATIENTS)
+
         self.list.show((), (("reading the patients", "muted"),), "")
-        off_loop(self, lambda: self.office.records.find(wanted, limit=MOST_PATIENTS), receive, refused)
+        off_loop(self, work, receive, refused)
 
     def _show_patients(self, lines: Sequence[Line], wanted: str) -> None:
         first = "first " if len(lines) == MOST_PATIENTS else ""
@@ -132,8 +138,11 @@ class RecordDesk(Vertical):
         """Told beside the list, unless it is told there why one patient is not shown."""
         self.list.show((), (("None is shown.", "muted"),), "")
         if self.wanted is None:
-            self.view.say([*refusal_lines("Patients are not shown", error), *self._ways_on(error)])
+            self.view.say([*self._closed_lines("The list of patients", error), *self._ways_on(error)])
         self.post_message(self.Changed())
+
+    def _closed_lines(self, what: str, error: Exception) -> list[Part]:
+        return closed_lines(what, error, roles=self.office.gate.roles_for(Action.VIEW_RECORD), who=self.shell.who)
 
     def _ways_on(self, error: Exception) -> list[Part]:
         if isinstance(error, NotSignedIn):
@@ -206,7 +215,7 @@ class RecordDesk(Vertical):
         self.close_record()
         self.wanted = patient_id
         self.may_break = isinstance(error, NotShown) and error.may_break
-        lines = refusal_lines(f"The record of {patient_id} is not shown", cause)
+        lines = self._closed_lines(f"The record of {patient_id}", cause)
         if self.may_break:
             lines += [NOTHING, ("In an emergency, b opens it for 15 minutes. That is audited loudly.", "wait")]
         self.view.say(lines, patient_id)
@@ -245,8 +254,8 @@ class RecordDesk(Vertical):
         if self.opened is not None:
             self.close_record()
             self.wanted = patient_id
-            title = f"The record of {patient_id} is no longer shown"
-            self.view.say([(title, "strong"), NOTHING, *decision_lines(decision)], patient_id)
+            _title, *lines = self._closed_lines("", PermissionDenied("", decision))
+            self.view.say([(f"The record of {patient_id} is no longer open to you", "bold wait"), *lines], patient_id)
         self.read_patients()
 
     def _tick(self) -> None:

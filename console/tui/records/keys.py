@@ -29,10 +29,8 @@ OF_RECORD: tuple[BindingType, ...] = (
 )
 OFFICER: tuple[BindingType, ...] = (
     key("a", "assign", "Assign", "Let a doctor treat a patient"),
-    key("u", "unassign", "Unassign", "A doctor no longer treats a patient"),
+    key("x", "unassign", "Unassign", "A doctor no longer treats a patient"),
 )
-OPENING: tuple[BindingType, ...] = (key("r", "again", "Try again", "Try again to open the records"),)
-SIGN_IN: tuple[BindingType, ...] = (key("enter", "sign_in", "Sign in", "Sign in with password and code"),)
 RESEARCH: tuple[BindingType, ...] = (
     key("enter", "ask", "Ask", "Ask the question"),
     key("up", "up", "Up", "The field above", show=False),

@@ -6,15 +6,16 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import BindingType
+from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 
+from console.actions.permissions import NotSignedIn, PermissionDenied
 from console.tui.records.asking import Asked, Asking, Field
-from console.tui.records.explanation import NOTHING, Explanation, Part
-from console.tui.records.keys import OFFICER, SIGN_IN
+from console.tui.records.keys import OFFICER
 from console.tui.records.reading import patient_id_of
 from console.tui.text import plain
-from console.tui.widgets.section_title import SectionTitle
+from console.tui.widgets.closed import Closed
+from console.tui.widgets.words import NOTHING, Part
 
 if TYPE_CHECKING:  # the actions are made when the office is opened
     from console.tui.office import SecurityOffice
@@ -27,22 +28,24 @@ _WHY = {
     "guest": "A guest may look at pipelines and at the warehouse where that is allowed, and reads no record.",
     "data_scientist": "A data scientist asks aggregates of the research projection, and reads no record.",
 }
+_HOW = {
+    "doctor": "A doctor sees and edits assigned patients, on shift, from a known network.",
+    "auditor": "An auditor sees every patient from a known network, identifying columns masked.",
+}
 
 
-class Visitor(Explanation):
-    """Shown while nobody is signed in."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [*SIGN_IN]
-
-
-class Officer(Explanation):
-    """Shown to who manages users."""
+class Officer(Closed):
+    """Shown to who manages users, with the keys for that."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*OFFICER]
 
+    @property
+    def hints(self) -> list[Binding]:
+        return [*(one for one in OFFICER if isinstance(one, Binding)), *super().hints]
+
 
 class NoRecords(Vertical):
-    """Explains, and lets an officer assign patients. `role` is None for nobody signed in."""
+    """Explains, and lets an officer assign patients. `role` is None for nobody signed in, `readers` read records."""
 
     def __init__(
         self,
@@ -52,38 +55,44 @@ class NoRecords(Vertical):
         *,
         readers: Sequence[str],
         assigns: bool,
+        again: Callable[[], None],
     ) -> None:
         super().__init__(id="no-records")
-        self._shell, self._office, self._role = shell, office, role
+        self._shell, self._office, self._role, self._again = shell, office, role, again
         self._readers, self._assigns = readers, assigns
         self._done = ""
 
     def compose(self) -> ComposeResult:
-        yield SectionTitle("Records", id="record-title")
-        kind = Visitor if self._role is None else Officer if self._assigns else Explanation
-        yield kind(id="records-notice")
+        yield (Officer if self._assigns else Closed)(self._shell, self._again)
 
     def on_mount(self) -> None:
-        self._notice = self.query_one("#records-notice", Explanation)
+        self._notice = self.query_one(Closed)
         self._say()
         self.screen.set_focus(self._notice)
 
     def _say(self) -> None:
-        lines = explained(self._role, self._readers)
+        role = self._role
+        why = (
+            "No policy permits any role to read records." if not self._readers else f"The role {role} reads no record."
+        )
+        refused = NotSignedIn("not signed in") if role is None else PermissionDenied(_WHY.get(role, why))
+        lines: list[Part] = []
+        if how := [(f"  {text}", "text") for one in self._readers if (text := _HOW.get(one))]:
+            lines += [NOTHING, ("How records are read", "accent"), *how]
         if self._assigns:
             lines += [
                 NOTHING,
                 ("Who treats whom", "accent"),
-                ("  a assigns a patient to a doctor, u takes an assignment back.", "text"),
+                ("  a assigns a patient to a doctor, x takes an assignment back.", "text"),
                 ("  Either needs a fresh code and is audited; it takes effect at once.", "text"),
             ]
         if self._done:
             lines += [NOTHING, (self._done, "good")]
-        self._notice.say(lines)
+        self._notice.show("The section Records", refused, roles=self._readers, more=lines)
 
     def do(self, name: str) -> None:
         """What a key wants done."""
-        {"sign_in": self._shell.sign_in, "assign": self._assign, "unassign": self._unassign}[name]()
+        {"assign": self._assign, "unassign": self._unassign}[name]()
 
     def idle(self) -> set[str]:
         """The keys that have nothing to act on now."""
@@ -118,32 +127,3 @@ class NoRecords(Vertical):
                 self._say()
 
         self.app.push_screen(Asking(Asked(title, text, fields, yes, act), self._shell), told)
-
-
-def explained(role: str | None, readers: Sequence[str]) -> list[Part]:
-    """Why `role` sees no record, and who does."""
-    who = " and ".join(_plural(one) for one in readers) or "nobody: the policies permit no role to read records"
-    lines: list[Part] = [("No record is shown", "strong"), NOTHING]
-    if role is None:
-        lines.append(("Nobody is signed in here.", "text"))
-    else:
-        lines.append((_WHY.get(role, f"The role {role} reads no record."), "text"))
-    lines += [
-        NOTHING,
-        ("Records are read by", "accent"),
-        (f"  {who}", "text"),
-        *[(f"  {text}", "muted") for one in readers if (text := _HOW.get(one))],
-    ]
-    if role is None:
-        lines += [NOTHING, ("Enter signs in.", "text")]
-    return lines
-
-
-_HOW = {
-    "doctor": "A doctor sees and edits assigned patients, on shift, from a known network.",
-    "auditor": "An auditor sees every patient from a known network, identifying columns masked.",
-}
-
-
-def _plural(role: str) -> str:
-    return role.replace("_", " ") + "s"

@@ -10,13 +10,12 @@ from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.widgets import Static
 
-from console.tui.records.explanation import Explanation
-from console.tui.records.explanation import Part as Words
 from console.tui.records.keys import FIND, OF_RECORD
 from console.tui.records.reading import Opened
 from console.tui.records.record_lines import NAME_WIDTH, SHOWN_WIDTH, RecordLine, Reveal, lines_of
 from console.tui.widgets.line_table import Cell, Column, LineTable
 from console.tui.widgets.section_title import SectionTitle
+from console.tui.widgets.words import Part, Words
 
 AUDITED = "every reading is audited loudly"
 VALUE = 2  # the place of the value among the columns
@@ -83,7 +82,7 @@ class RecordLines(LineTable):
         self._lines = lines_of(self.opened.shown.record, width, self.reveal) if self.opened else []
 
 
-class RecordNotice(Explanation):
+class RecordNotice(Words):
     """Stands in place of a record; the same keys lead on."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*FIND, *OF_RECORD]
@@ -138,7 +137,7 @@ class RecordView(Vertical):
         self._title.say(f"{opened.patient_id}   version {opened.shown.version}")
         self._show(self.lines)
 
-    def say(self, words: Sequence[Words], note: str = "") -> None:
+    def say(self, words: Sequence[Part], note: str = "") -> None:
         """Show these words and nothing of any record."""
         self.lines.show(None, Reveal())
         self._title.say(note)

@@ -14,12 +14,14 @@ from console.actions.permissions import PermissionDenied
 from console.tui.messages import Delivered
 from console.tui.off_loop import off_loop
 from console.tui.records.choice_line import ChoiceLine
-from console.tui.records.explanation import NOTHING, Explanation, refusal_lines
 from console.tui.records.keys import RESEARCH, key
 from console.tui.text import plain
+from console.tui.widgets.closed import closed_lines, refusal_lines
 from console.tui.widgets.line_table import Cell, Column, LineTable, cell
 from console.tui.widgets.section_title import SectionTitle
+from console.tui.widgets.words import NOTHING, Part, Words
 from security.errors import QuestionRefused
+from security.policy.model import Action
 from security.records.research.query import COLUMNS, CONSTANT, LONGEST_VALUE, MEASURES, Question
 from security.records.research.suppression import SMALLEST
 
@@ -107,11 +109,11 @@ class ResearchDesk(Vertical):
         yield from _labelled("is", ValueField("a value, as the table writes it", LONGEST_VALUE, id="value"))
         yield SectionTitle("Answer", id="answer-title")
         yield ResearchTable()
-        yield Explanation(id="research-notice")
+        yield Words(id="research-notice")
         yield Static("", id="research-words", markup=False)
 
     def on_mount(self) -> None:
-        self._table, self._notice = self.query_one(ResearchTable), self.query_one("#research-notice", Explanation)
+        self._table, self._notice = self.query_one(ResearchTable), self.query_one("#research-notice", Words)
         self._table.display = False
         self._notice.say(
             (
@@ -124,11 +126,18 @@ class ResearchDesk(Vertical):
         self.query_one("#research-words", Static).update(" " + HIDDEN_WORDS)
         self.query_one("#by", ChoiceLine).choose("diagnosis")
         self.screen.set_focus(self.query_one("#by"))
-        research = self._office.research
-        off_loop(self, lambda: (research.domains(), research.built()), self._know, self._refused)
+        off_loop(self, self._find_out, self._know, self._refused)
 
     def on_delivered(self, event: Delivered) -> None:
         event.receive(event.result)
+
+    def _find_out(self) -> tuple[Sequence[str], Projection | None]:
+        """Off the loop; the own domain is asked about before it is tried: to look here is no refused access."""
+        gate, research, who = self._office.gate, self._office.research, self._shell.who
+        account = gate.access.facts.account(who.user) if who is not None else None
+        if account is not None and account.domain and gate.access.facts.has_domain(account.domain):
+            gate.check(Action.QUERY_RESEARCH, f"dataset:{account.domain}")
+        return research.domains(), research.built()
 
     def _know(self, found: tuple[Sequence[str], Projection | None]) -> None:
         domains, self._built = found
@@ -208,8 +217,13 @@ class ResearchDesk(Vertical):
         self._table.show(None)
         self._table.display, self._notice.display = False, True
         self.query_one("#answer-title", SectionTitle).say("")
-        title = "This domain is not answered" if isinstance(error, PermissionDenied) else "Not answered"
-        self._notice.say(refusal_lines(title, error))
+        roles = self._office.gate.roles_for(Action.QUERY_RESEARCH)
+        lines: list[Part] = [("The question is not answered", "bold bad"), NOTHING]
+        if isinstance(error, PermissionDenied):
+            lines = closed_lines("The domain", error, roles=roles, who=self._shell.who)
+        else:
+            lines += [(line, "text") for line in refusal_lines(error)]
+        self._notice.say(lines)
 
     def _move(self, by: int) -> None:
         fields = [one for one in self.query("*") if isinstance(one, ValueField | ChoiceLine) or one is self._table]

@@ -15,15 +15,15 @@ from textual.widgets import Input
 from console.tui.messages import Delivered
 from console.tui.off_loop import off_loop
 from console.tui.records.desk import LOOK_S, RecordDesk
-from console.tui.records.explanation import NOTHING, Explanation, refusal_lines
 from console.tui.records.identifiers import SHOWN_S
-from console.tui.records.keys import OPENING
 from console.tui.records.notices import NoRecords
 from console.tui.records.patient_list import FindField
 from console.tui.records.research import ResearchDesk
 from console.tui.shell import Shell
 from console.tui.widgets.bars import Header, KeyHints, SectionBar
+from console.tui.widgets.closed import Closed
 from console.tui.widgets.section_title import SectionTitle
+from console.tui.widgets.words import Words
 from security.policy.model import Action
 
 if TYPE_CHECKING:  # the actions are made when the office is opened
@@ -50,12 +50,6 @@ class Permitted:
         return cls(*(gate.roles_for(action) for action in actions))
 
 
-class Opening(Explanation):
-    """Shown until the records are there, and where they cannot be opened."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [*OPENING]
-
-
 class RecordsScreen(Screen[None]):
     """Chooses its body by the role of who is signed in; screens are made anew when that changes.
 
@@ -79,17 +73,21 @@ class RecordsScreen(Screen[None]):
         yield Header(practice=shell.practice, tabs=shell.tabs, here="security", place=shell.place)
         yield SectionBar(shell.sections, "records")
         with Vertical(id="records-body"):
-            yield Opening(id="records-opening")
+            yield Words(id="records-opening")
+            yield Closed(shell, self._open, id="records-closed")
         yield KeyHints()
 
     def on_mount(self) -> None:
+        self._opening, self._shut = self.query_one("#records-opening", Words), self.query_one(Closed)
+        self._opening.can_focus = False
         self.call_after_refresh(self._open)
 
     def on_delivered(self, event: Delivered) -> None:
         event.receive(event.result)
 
     def _open(self) -> None:
-        self.query_one(Opening).say((("Opening the records", "muted"),))
+        self._opening.display, self._shut.display = True, False
+        self._opening.say((("Opening the records", "muted"),))
         self._shell.start()
 
         def opened() -> tuple[SecurityOffice, Permitted]:
@@ -100,7 +98,7 @@ class RecordsScreen(Screen[None]):
 
     def _show(self, office: SecurityOffice, permitted: Permitted) -> None:
         self._body = self._body_for(office, permitted)
-        self.query_one(Opening).remove()
+        self._opening.display = False
         self.query_one("#records-body").mount(self._body)
 
     def _body_for(self, office: SecurityOffice, permitted: Permitted) -> Body:
@@ -117,14 +115,20 @@ class RecordsScreen(Screen[None]):
             )
         if role in permitted.research:
             return ResearchDesk(self._shell, office)
-        return NoRecords(self._shell, office, role, readers=permitted.read, assigns=role in permitted.manage)
+        assigns = role in permitted.manage
+        return NoRecords(self._shell, office, role, readers=permitted.read, assigns=assigns, again=self._signed_in)
+
+    def _signed_in(self) -> None:
+        """Another may see another body."""
+        if self._body is not None:
+            self._body.remove()
+            self._body = None
+        self._open()
 
     def _failed(self, error: Exception) -> None:
-        lines = refusal_lines("Records cannot be opened", error)
-        self.query_one(Opening).say(
-            [*lines, NOTHING, ("r tries again; `lakewarden doctor` checks everything.", "muted")]
-        )
-        self.set_focus(self.query_one(Opening))
+        self._shut.show("The section Records", error)
+        self._opening.display, self._shut.display = False, True
+        self.set_focus(self._shut)
 
     # ---- keys -------------------------------------------------------------------------------------------------------
 
@@ -132,8 +136,6 @@ class RecordsScreen(Screen[None]):
         """What a key of the body wants done."""
         if self._body is not None and self._body.is_mounted:
             self._body.do(name)
-        elif name == "again" and self._body is None:
-            self._open()
 
     def on_screen_suspend(self) -> None:
         """Another section, a dialog or the help lies over it: identifiers go at once."""
@@ -162,6 +164,9 @@ class RecordsScreen(Screen[None]):
         focused = self.focused
         if focused is None:
             self.query_one(KeyHints).show([])
+            return
+        if isinstance(focused, Closed):
+            self.query_one(KeyHints).show(focused.hints)
             return
         own = [b for b in type(focused).BINDINGS if isinstance(b, Binding) and b.show]
         if isinstance(focused, Input) and not isinstance(focused, FindField):

@@ -89,7 +89,7 @@ class TooSmall(ModalScreen[None]):
 
     def __init__(self, width: int, height: int) -> None:
         super().__init__()
-        self._least = f"{width}x{height}"
+        self._width, self._height = width, height
 
     def compose(self) -> ComposeResult:
         yield Static("", id="small", markup=False)
@@ -97,10 +97,15 @@ class TooSmall(ModalScreen[None]):
     def on_mount(self) -> None:
         self.on_resize()
 
+    def on_screen_resume(self) -> None:
+        """What lay over it is gone: if the terminal was enlarged meanwhile, so is this."""
+        if self.app.size.width >= self._width and self.app.size.height >= self._height:
+            self.dismiss()
+
     def on_resize(self) -> None:
-        size = f"{self.app.size.width}x{self.app.size.height}"
+        size, least = f"{self.app.size.width}x{self.app.size.height}", f"{self._width}x{self._height}"
         self.query_one("#small", Static).update(
-            f"This terminal has {size} cells.\nLakewarden needs {self._least}.\nEnlarge it, or press q to leave."
+            f"This terminal has {size} cells.\nLakewarden needs {least}.\nEnlarge it, or press q to leave."
         )
 
 

@@ -7,7 +7,7 @@ from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from console.tui.text import fitted, plain
-from console.tui.warehouse.results.result_lines import Line
+from console.tui.widgets.line_panel import Line
 
 if TYPE_CHECKING:  # the domain is loaded after the first paint
     from console.actions.vault import Bench

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from time import monotonic
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from textual import events
@@ -13,8 +14,7 @@ from textual.containers import Vertical
 from textual.screen import Screen
 from textual.widgets import Input, Static
 
-from console.actions.permissions import FreshCodeNeeded, NotSignedIn, PermissionDenied
-from console.tui.audit.closed import Closed
+from console.actions.permissions import NotSignedIn, PermissionDenied
 from console.tui.messages import Delivered
 from console.tui.off_loop import off_loop, post
 from console.tui.screens.dialogs import Confirm, Notice
@@ -24,8 +24,9 @@ from console.tui.theme import glyphs
 from console.tui.vault.bench import bench_lines, help_lines
 from console.tui.vault.key_table import KeyTable
 from console.tui.vault.words import Told, checked_words, question, rotated_words, state_words
-from console.tui.warehouse.results.result_lines import LinePanel
 from console.tui.widgets.bars import Header, KeyHints, SectionBar
+from console.tui.widgets.closed import Closed
+from console.tui.widgets.line_panel import LinePanel
 from console.tui.widgets.line_table import HEADING
 from console.tui.widgets.section_title import SectionTitle
 
@@ -38,6 +39,7 @@ if TYPE_CHECKING:  # the domain is loaded after the first paint
 ROTATE_KEYS, KEYS_RESOURCE = "rotate_keys", "keys"
 HIGH = 34
 BAR = 30  # cells
+BAR_EVERY_S = 0.1  # between two looks of the bar of a check
 MOST_KEYS = 6  # lines before the list scrolls
 LONGEST_TEXT = 400  # characters of a text on the bench
 KEYS = ("rotate", "check", "bench")  # what needs the vault
@@ -65,7 +67,7 @@ class VaultScreen(Screen[None]):
         _bind("r", "rotate", "Rotate", "Wrap every data key under a new key, or go on with that (asks first)"),
         _bind("c", "check", "Check", "Open every sealed value of every patient, and tell which does not"),
         _bind("b,slash", "bench", "Bench", "Type a text and see what is stored of it"),
-        _bind("escape", "leave", "Stop", "Stop the rotation: it is gone on with later; or leave the field"),
+        _bind("escape", "leave", "Stop", "Stop the rotation (gone on with later) or the check; or leave the field"),
         Binding("tab", "app.focus_next", "Next panel", show=False, id="vault.next", tooltip="Keys, field, its result"),
     ]
 
@@ -74,16 +76,15 @@ class VaultScreen(Screen[None]):
         self._shell = shell
         self._office: SecurityOffice | None = None
         self._status: VaultStatus | None = None
-        self._error: Exception | None = None
-        self._stop: threading.Event | None = None  # of the rotation under way
-        self._busy = False  # rotating or checking
+        self._stop: threading.Event | None = None  # of the rotation or the check under way
+        self._done = (0, 0)  # patients checked, and in all
         self._bench: Bench | None = None
 
     def compose(self) -> ComposeResult:
         shell = self._shell
         yield Header(practice=shell.practice, tabs=shell.tabs, here="security", place=shell.place)
         yield SectionBar(shell.sections, "vault")
-        yield Closed()
+        yield Closed(shell, self._again)
         with Vertical(id="vault"):
             yield SectionTitle("Keys", id="keys-title")
             yield KeyTable()
@@ -110,7 +111,7 @@ class VaultScreen(Screen[None]):
         self.call_after_refresh(self._open)
 
     def on_unmount(self) -> None:
-        """A rotation goes no further than its transaction; it stays open."""
+        """A rotation goes no further than its transaction, and stays open; a check ends."""
         if self._stop is not None:
             self._stop.set()
 
@@ -134,12 +135,19 @@ class VaultScreen(Screen[None]):
         self._read()
 
     def _read(self) -> None:
-        off_loop(self, self.vault.status, self._show, self._fail)
+        assert self._office is not None
+        gate, vault = self._office.gate, self._office.vault
+
+        def work() -> VaultStatus:
+            gate.check(ROTATE_KEYS, KEYS_RESOURCE)  # before anything is tried: to look here is no refused access
+            return vault.status()
+
+        off_loop(self, work, self._show, self._fail)
 
     def on_screen_resume(self) -> None:
         """Another process, or the command line, may have rotated meanwhile."""
         office = self._office
-        if office is None or self._status is None or self._busy:
+        if office is None or self._status is None or self._stop is not None:
             return
 
         def work() -> VaultStatus | None:
@@ -148,7 +156,7 @@ class VaultScreen(Screen[None]):
         off_loop(self, work, lambda status: self._show(status) if status else None, self._fail)
 
     def _show(self, status: VaultStatus) -> None:
-        self._error, self._status = None, status
+        self._status = status
         if self._shut.display:
             self._shut.display = False
             self.query_one("#vault").display = True
@@ -162,23 +170,12 @@ class VaultScreen(Screen[None]):
 
     def _fail(self, error: Exception) -> None:
         """The keys cannot be shown: why, in place of them."""
-        self._error = error
-        user = self._shell.who.user if self._shell.who else None
         roles = self._office.gate.roles_for(ROTATE_KEYS) if self._office else ()
-        self._shut.show("The vault", error, roles=roles, user=user)
+        self._shut.show("The vault", error, roles=roles)
         self._shut.display = True
         self.query_one("#vault").display = False
         self._shut.focus()
         self._hint()
-
-    def action_knock(self) -> None:
-        """From the words in place of the vault: what would open it."""
-        if isinstance(self._error, FreshCodeNeeded):
-            self._shell.with_fresh_code(self._again)
-        elif isinstance(self._error, PermissionDenied):
-            self._shell.sign_in(self._again)
-        else:
-            self._again()
 
     def _again(self) -> None:
         if self._office is None:
@@ -190,14 +187,14 @@ class VaultScreen(Screen[None]):
 
     def action_rotate(self) -> None:
         """Ask, then rotate."""
-        if self._status is None or self._busy:
+        if self._status is None or self._stop is not None:
             return
         self.app.clear_notifications()
         self.app.push_screen(Confirm(*question(self._status)), lambda yes: self._rotate() if yes else None)
 
     def _rotate(self) -> None:
         vault, stop = self.vault, threading.Event()
-        self._stop, self._busy = stop, True
+        self._stop = stop
         self._tell("#work", ("Rotating: waiting for the store", "busy"))
         self._hint()
 
@@ -209,41 +206,53 @@ class VaultScreen(Screen[None]):
 
     def _progress(self, done: int, total: int) -> None:
         """In the rotating thread."""
-        post(self, Delivered(self._show_bar, (done, total)))
+        post(self, Delivered(self._show_bar, (done, total, "data keys")))
 
-    def _show_bar(self, counts: tuple[int, int]) -> None:
+    def _show_bar(self, counts: tuple[int, int, str]) -> None:
         if self._stop is not None and not self._stop.is_set():
             unicode = getattr(self.app, "unicode", True)
             self._tell("#work", (f"{bar_words(*counts, unicode=unicode)}  Esc stops", "busy"))
 
     def _rotated(self, found: Rotated) -> None:
-        self._idle()
+        self._stop = None
         self._tell("#work", rotated_words(found.rotation, found.status))
         self._show(found.status)
 
     def action_check(self) -> None:
         """Open every sealed value, and tell which does not."""
-        if self._status is None or self._busy:
+        if self._status is None or self._stop is not None:
             return
-        self._busy = True
+        vault, stop = self.vault, threading.Event()
+        self._stop, self._done = stop, (0, 0)
         self._hint()
-        self._tell("#work", ("Opening every sealed value of every patient", "busy"))
-        off_loop(self, self.vault.problems, self._checked, lambda error: self._refuse(error, self.action_check))
+        self._tell("#work", ("Opening every sealed value of every patient  Esc stops", "busy"))
+        told_at = 0.0
+
+        def progress(done: int, total: int) -> None:
+            nonlocal told_at
+            self._done, now = (done, total), monotonic()
+            if now - told_at >= BAR_EVERY_S:
+                told_at = now
+                post(self, Delivered(self._show_bar, (done, total, "patients")))
+
+        off_loop(
+            self,
+            lambda: vault.problems(progress=progress, stop=stop.is_set),
+            self._checked,
+            lambda error: self._refuse(error, self.action_check),
+        )
 
     def _checked(self, problems: list[str]) -> None:
-        self._idle()
-        self._tell("#work", checked_words(problems))
+        self._stop = None
+        self._tell("#work", checked_words(problems, *self._done))
         self._hint()
         if problems:
             text = "\n".join(plain(problem) for problem in problems)
             self.app.push_screen(Notice("What does not open", text))
 
-    def _idle(self) -> None:
-        self._stop, self._busy = None, False
-
     def _refuse(self, error: Exception, again: Callable[[], None]) -> None:
         """What was asked for was refused, or failed."""
-        self._idle()
+        self._stop = None
         self._hint()
         if isinstance(error, NotSignedIn):
             self._fail(error)
@@ -296,10 +305,10 @@ class VaultScreen(Screen[None]):
         return super().check_action(action, parameters)
 
     def action_leave(self) -> None:
-        """Stop the rotation; else leave the field."""
+        """Stop the rotation or the check; else leave the field."""
         if self._stop is not None:
             self._stop.set()
-            self._tell("#work", ("Stopping after the data keys at hand", "busy"))
+            self._tell("#work", ("Stopping", "busy"))
         elif not self._shut.display:
             self._table.focus()
 
@@ -317,7 +326,7 @@ class VaultScreen(Screen[None]):
         else:
             own = [b for b in type(self).BINDINGS if isinstance(b, Binding) and b.show]
             idle = {"leave"} if self._stop is None else set()
-            if self._busy:
+            if self._stop is not None:
                 idle |= {"rotate", "check"}
             hints.show([b for b in own if b.action not in idle])
 
@@ -332,9 +341,9 @@ class VaultScreen(Screen[None]):
         line.display = bool(told[0])
 
 
-def bar_words(done: int, total: int, *, unicode: bool) -> str:
-    """A bar, and how many data keys are wrapped anew."""
+def bar_words(done: int, total: int, what: str, *, unicode: bool) -> str:
+    """A bar, and how many of `what` are done."""
     share = min(done / total, 1.0) if total else 1.0
     signs = glyphs(unicode=unicode)
     full = int(share * BAR)
-    return f"{signs.bars[-1] * full}{signs.dot * (BAR - full)} {share:4.0%}  {done:,} of {total:,} data keys"
+    return f"{signs.bars[-1] * full}{signs.dot * (BAR - full)} {share:4.0%}  {done:,} of {total:,} {what}"

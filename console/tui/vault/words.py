@@ -70,9 +70,13 @@ def rotated_words(found: Rotation, status: VaultStatus) -> Told:
     return f"Done: {done}.", "good"
 
 
-def checked_words(problems: Sequence[str]) -> Told:
-    """The result of the check of every sealed value."""
+def checked_words(problems: Sequence[str], done: int, total: int) -> Told:
+    """The result of the check of every sealed value, of which `done` of `total` patients were looked at."""
+    found = count_words(len(problems), "patient")
+    broken = f"{found} with a sealed value that does NOT open; c shows it again, the audit log has each."
+    if done < total:
+        said = broken if problems else "All of theirs opens."
+        return f"Stopped after {done:,} of {total:,} patients. {said}", "bad" if problems else "wait"
     if not problems:
         return "Every sealed value of every patient opens in its place, under its key.", "good"
-    found = count_words(len(problems), "patient")
-    return f"{found} with a sealed value that does NOT open; c shows it again, the audit log has each.", "bad"
+    return broken, "bad"

@@ -9,8 +9,10 @@ from datetime import date, datetime
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from console.actions.permissions import FreshCodeNeeded, NotSignedIn, PermissionDenied
 from console.query_history import Entry, Outcome, QueryHistory
 from console.tui.off_loop import off_loop
+from console.tui.sign_in.words import refusal_words
 from console.tui.warehouse.results.result_view import ResultView
 from warehouse.browse import CANCELLED
 from warehouse.errors import QueryRefused, QueryStopped
@@ -27,7 +29,10 @@ Open = Callable[["WarehouseQueries", threading.Event], Opened]
 
 
 class QueryDesk:
-    """`answered` is called on the loop of `screen` when a query has ended, with its error if it has one."""
+    """`answered` is called on the loop of `screen` when a query has ended, with its error if it has one.
+
+    `explain` is called where a query was not permitted, with what asks it again.
+    """
 
     def __init__(
         self,
@@ -38,13 +43,15 @@ class QueryDesk:
         history: QueryHistory,
         now: Callable[[], datetime],
         answered: Callable[[Exception | None], None],
+        explain: Callable[[Exception, Callable[[], None]], None],
     ) -> None:
         self._screen = screen
         self._view = view
         self._queries = queries
-        self._history = history
+        self.history = history
         self._now = now
         self._answered = answered
+        self._explain = explain
         self._stop: threading.Event | None = None
 
     @property
@@ -66,6 +73,23 @@ class QueryDesk:
             f"the question {name}",
             "warehouse",
             lambda queries, stop: queries.open_question(name, as_of=as_of, values=values, limits=limits, stop=stop),
+            keep=False,
+        )
+
+    def ask_again(self, shown: Opened, *, unmask: bool) -> None:
+        """Show the result of the same query with its customers in clear, or masked."""
+        self._begin(
+            shown.text,
+            shown.database,
+            lambda queries, stop: queries.open(
+                shown.text,
+                database=shown.database,
+                shape=shown.shape,
+                parameters=shown.parameters,
+                limits=shown.limits,
+                unmask=unmask,
+                stop=stop,
+            ),
             keep=False,
         )
 
@@ -101,7 +125,13 @@ class QueryDesk:
             remember(Outcome.DONE, opened.result.row_count(), "")
             return opened
 
-        off_loop(self._screen, work, lambda opened: self._show(stop, opened), lambda error: self._fail(stop, error))
+        def again() -> None:
+            self._begin(text, database, open_result, keep)
+
+        def failed(error: Exception) -> None:
+            self._fail(stop, error, again)
+
+        off_loop(self._screen, work, lambda opened: self._show(stop, opened), failed)
 
     def _show(self, stop: threading.Event, opened: Opened) -> None:
         if stop is not self._stop:  # another query was begun meanwhile
@@ -111,10 +141,16 @@ class QueryDesk:
         self._view.show(opened)
         self._answered(None)
 
-    def _fail(self, stop: threading.Event, error: Exception) -> None:
+    def _fail(self, stop: threading.Event, error: Exception, again: Callable[[], None]) -> None:
         if stop is not self._stop:
             return
         self._stop = None
+        if isinstance(error, PermissionDenied):
+            self._view.show_problem(refusal_words(error), heading="Not permitted")
+            self._answered(error)
+            if isinstance(error, NotSignedIn | FreshCodeNeeded):
+                self._explain(error, again)
+            return
         position = error.position if isinstance(error, QueryRefused) else None
         self._view.show_problem(str(error) or type(error).__name__, position)
         self._answered(error)
@@ -122,7 +158,7 @@ class QueryDesk:
     def _keep(self, entry: Entry) -> None:
         """A history that cannot be written is no reason to withhold an answer."""
         try:
-            self._history.add(entry)
+            self.history.add(entry)
         except OSError as error:
             log.warning("the query history cannot be written: %s", error)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
@@ -10,20 +11,24 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
+from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
-from console.query_history import QueryHistory
+from console.actions.permissions import PermissionDenied
+from console.query_history import QueryHistory, kept_for
 from console.tui.messages import Delivered
 from console.tui.off_loop import off_loop, post
 from console.tui.shell import Shell, WarehouseParts
+from console.tui.sign_in.words import refusal_words
 from console.tui.text import plain
 from console.tui.warehouse.catalogue.lines import quoted
 from console.tui.warehouse.catalogue.table import CatalogueLines
 from console.tui.warehouse.catalogue.tree import CatalogueTree
-from console.tui.warehouse.editor.editor import SqlEditor
+from console.tui.warehouse.editor.editor import FILE, SqlEditor
 from console.tui.warehouse.editor.sql_area import SqlArea
 from console.tui.warehouse.query_desk import QueryDesk
+from console.tui.warehouse.results.cell_detail import CellDetail
 from console.tui.warehouse.results.filter_field import FilterField
 from console.tui.warehouse.results.result_message import ResultMessage
 from console.tui.warehouse.results.result_table import ResultTable
@@ -38,6 +43,7 @@ if TYPE_CHECKING:
 
 HISTORY = "query_history.jsonl"
 WIDE, HIGH = 110, 34
+IN_CLEAR_S = 30.0
 
 
 def _bind(keys: str, action: str, what: str, tooltip: str, *, show: bool = False) -> Binding:
@@ -56,6 +62,7 @@ class WarehouseScreen(Screen[None]):
         _bind("f2,ctrl+o", "questions", "Questions", "Ask a saved question", show=True),
         _bind("ctrl+r", "history", "History", "Search the statements that were run"),
         _bind("f6", "next_panel", "Next panel", "Catalogue, editor, results", show=True),
+        _bind("U", "unmask", "Unmask", "Customers in clear for 30 s, for an operator with a fresh code; again: masked"),
         _bind("z,f9", "zoom", "Zoom", "The results over the whole screen, or all panels again"),
         Binding(
             "tab",
@@ -73,7 +80,8 @@ class WarehouseScreen(Screen[None]):
         self.practice = shell.practice
         self._parts: WarehouseParts | None = None
         self._opened: WarehouseDialogs | None = None
-        self._history = QueryHistory(shell.settings.home / HISTORY)
+        self._masking: Timer | None = None
+        self._history = QueryHistory(self._kept(HISTORY))
 
     def compose(self) -> ComposeResult:
         shell = self._shell
@@ -82,7 +90,7 @@ class WarehouseScreen(Screen[None]):
         with Horizontal(id="panels"):
             yield CatalogueTree()
             with Vertical(id="right"):
-                yield SqlEditor(shell.settings.home)
+                yield SqlEditor(self._kept(FILE))
                 yield ResultView(lambda: self.queries)
         yield KeyHints()
 
@@ -97,11 +105,25 @@ class WarehouseScreen(Screen[None]):
             history=self._history,
             now=self._shell.now,
             answered=self._answered,
+            explain=self._shell.explain,
         )
         self.call_after_refresh(self._open)
 
     def on_unmount(self) -> None:
         self._desk.cancel()
+
+    def _kept(self, name: str) -> Path:
+        """The file of that name of whoever is here: nobody reads what another one typed."""
+        who = self._shell.who
+        return kept_for(self._shell.settings.home / name, who.user if who is not None else None)
+
+    def signed_in(self) -> None:
+        """What the visitor typed stays, beside what the user had; it is kept in the user's files from now on."""
+        self._history = self._desk.history = QueryHistory(self._kept(HISTORY))
+        self._opened = None
+        self.editor.adopt(self._kept(FILE))
+        if self._parts is not None:
+            self._read(self._parts)
 
     # ---- the actions of the warehouse -------------------------------------------------------------------------------
 
@@ -117,9 +139,19 @@ class WarehouseScreen(Screen[None]):
 
     def _take(self, parts: WarehouseParts) -> None:
         self._parts = parts
-        self.catalogue.read(parts.queries)
+        self._read(parts)
         if parts.practice is not None:
             self._follow(parts.practice)
+
+    def _read(self, parts: WarehouseParts) -> None:
+        self.catalogue.read(parts.queries)
+        off_loop(self, parts.queries.questions, lambda _any: None, self._not_permitted)
+
+    def _not_permitted(self, error: Exception) -> None:
+        """Whose warehouse it is not is told so, in place of results; the readings of the weather remain."""
+        if isinstance(error, PermissionDenied) and self.view.opened is None:
+            advice = "The weather's readings are below the warehouse in the catalogue. u: another account."
+            self.view.show_problem(f"{refusal_words(error)}\n{advice}", heading="The warehouse is not open to you")
 
     def _follow(self, practice: PracticeWarehouse) -> None:
         """Tell how far the practice warehouse is, until it is there."""
@@ -156,8 +188,15 @@ class WarehouseScreen(Screen[None]):
         if not self._desk.cancel():
             self.view.focus_content()
 
-    def on_result_view_changed(self) -> None:
+    def on_result_view_changed(self, event: ResultView.Changed) -> None:
+        if not event.opened.unmasked:
+            self._stop_masking()
+        elif self._masking is None:
+            self._masking = self.set_timer(IN_CLEAR_S, self._mask)
         self._hint()
+
+    def on_result_view_closed(self) -> None:
+        self._stop_masking()
 
     def on_result_view_cancelled(self) -> None:
         self._desk.cancel()
@@ -251,6 +290,36 @@ class WarehouseScreen(Screen[None]):
         here = next((n for n, (panel, _) in enumerate(shown) if focused and panel in focused.ancestors_with_self), -1)
         self.set_focus(shown[(here + 1) % len(shown)][1])
 
+    def action_unmask(self) -> None:
+        """The customers of the result in clear; masked again if they are."""
+        opened = self.view.opened
+        if self._masking is not None:
+            self._mask()
+        elif opened is None or opened.database != "warehouse":
+            self.notify("There is no result of the warehouse to unmask.", severity="warning", markup=False)
+        else:
+            self._desk.ask_again(opened, unmask=True)
+
+    def _mask(self) -> None:
+        """Take away what is in clear, and ask the same again."""
+        self._stop_masking()
+        opened = self.view.opened
+        while isinstance(self.app.screen, CellDetail) and self.app.screen.in_clear:
+            self.app.pop_screen()
+        self.view.close_result()
+        if opened is not None:
+            self._desk.ask_again(opened, unmask=False)
+
+    def _stop_masking(self) -> None:
+        if self._masking is not None:
+            self._masking.stop()
+            self._masking = None
+
+    def on_screen_suspend(self) -> None:
+        """Another tab is shown; a dialog over this one is part of it."""
+        if self._masking is not None and self not in self.app.screen_stack:
+            self._mask()
+
     def action_zoom(self) -> None:
         """The results alone, or everything."""
         self.toggle_class("-zoomed")
@@ -291,4 +360,5 @@ class WarehouseScreen(Screen[None]):
         of_panel = focused.hints if isinstance(focused, ResultTable | ResultMessage) else shown
         known = {binding.description for binding in of_panel}
         own = [b for b in type(self).BINDINGS if isinstance(b, Binding) and b.show and b.description not in known]
-        self.query_one(KeyHints).show([*of_panel, *own])
+        mask = [Binding("U", "unmask", "Mask")] if self._masking is not None else []
+        self.query_one(KeyHints).show([*mask, *of_panel, *own])

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
+from rich.cells import cell_len
 from rich.segment import Segment
 from textual import events
 from textual.binding import Binding
@@ -64,8 +66,25 @@ class BarLine(Widget):
                 return
 
 
-class Header(BarLine):
-    """Product, mode of the workspace, tabs, and where the workspace lies."""
+@runtime_checkable
+class Attended(Protocol):
+    """An application that knows who sits at it."""
+
+    def who_words(self, room: int) -> str:
+        """Who is signed in and for how long, in at most `room` cells."""
+        ...
+
+
+class AttendedLine(BarLine):
+    """A line that tells who is signed in; the application has it repainted when that changes."""
+
+    def who_words(self, room: int) -> str:
+        """Who that is, in at most `room` cells; nothing where the application does not know."""
+        return self.app.who_words(max(room, 0)) if isinstance(self.app, Attended) else ""
+
+
+class Header(AttendedLine):
+    """Product, mode of the workspace, tabs, who is signed in, and where the workspace lies."""
 
     def __init__(self, *, practice: bool, tabs: Sequence[tuple[str, str]], here: str, place: str) -> None:
         super().__init__(id="header")
@@ -81,13 +100,30 @@ class Header(BarLine):
         for number, (name, title) in enumerate(self._tabs, 1):
             tone = "tab" if name == self._here else "heading"
             left.append((f" {number} {title} ", tone, f"app.show_tab('{name}')"))
-        used = sum(len(text) for text, _tone, _action in left)
-        space = self.size.width - used
+        space = self.size.width - sum(len(text) for text, _tone, _action in left)
+        right = f"{self.who_words(space - 1)} "
+        space -= cell_len(right)
         place = plain(self._place)
-        if space > 12:
-            shown = place if len(place) <= space - 2 else ""
-            left.append((fitted(shown + " ", space, "right"), "heading", ""))
+        shown = f"{place}   " if cell_len(place) + 5 <= space else ""
+        left.append((fitted(shown, max(space, 0), "right"), "heading", ""))
+        left.append((right, "title", "app.account"))
         return left
+
+
+class SectionBar(BarLine):
+    """The sections of a tab: name, key and title of each, in a line below the header."""
+
+    def __init__(self, sections: Sequence[tuple[str, str, str]], here: str) -> None:
+        super().__init__(id="sections")
+        self._sections = sections
+        self._here = here
+
+    def parts(self) -> Sequence[tuple[str, str, str]]:
+        found: list[tuple[str, str, str]] = [(" ", "heading", "")]
+        for name, key, title in self._sections:
+            tone = "tab" if name == self._here else "heading"
+            found.append((f" {key} {title} ", tone, f"app.show_tab('{name}')"))
+        return found
 
 
 class KeyHints(BarLine):
@@ -96,16 +132,21 @@ class KeyHints(BarLine):
     def __init__(self) -> None:
         super().__init__(id="hints")
         self._hints: tuple[tuple[str, str, str], ...] = ()
+        self._typing = False
 
-    def show(self, bindings: Sequence[Binding]) -> None:
-        """Hint at these, the most important first."""
+    def show(self, bindings: Sequence[Binding], *, typing: bool = False) -> None:
+        """Hint at these, the most important first; while something is typed, letters are no commands."""
+        if typing != self._typing:
+            self._typing = typing
+            self.refresh()
         hints = tuple((key_name(binding), binding.description, binding.action) for binding in bindings)
         if hints != self._hints:
             self._hints = hints
             self.refresh()
 
     def parts(self) -> Sequence[tuple[str, str, str]]:
-        always = (("?", "Help", "app.help"), ("q", "Quit", "app.quit"))
+        help_key, quit_key = ("F1", "Ctrl+Q") if self._typing else ("?", "q")
+        always = ((help_key, "Help", "app.help"), (quit_key, "Quit", "app.quit"))
         room = self.size.width - sum(len(key) + len(what) + 3 for key, what, _action in always)
         found: list[tuple[str, str, str]] = []
         for key, what, action in self._hints:

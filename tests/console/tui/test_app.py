@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
+import sqlite3
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -34,6 +37,15 @@ def consoles() -> Iterator[list[Opened]]:
 def terminal(environ: dict[str, str], *, columns: int = 80, rows: int = 24) -> Terminal:
     surroundings = environ | {"PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore"}
     return Terminal([sys.executable, "-c", CONSOLE], environ=surroundings, columns=columns, rows=rows)
+
+
+def as_operator(one: Terminal) -> None:
+    """In the sign-in that is shown, sign in by the practice authenticator, whose lines are in alphabetical order."""
+    one.wait_for("partner")
+    one.press("down", "down")
+    one.wait_for("Sign in as this")
+    one.press(*["down"] * 7, "enter")
+    one.wait_for("operator · 15 min")
 
 
 async def told(made: Opened, *texts: str) -> None:
@@ -114,6 +126,50 @@ def test_an_idle_console_writes_nothing_and_leaves_at_once(tmp_path: Path) -> No
         assert "unfinished" not in one.text()
 
 
+def test_a_console_with_somebody_signed_in_writes_nothing_between_two_minutes(tmp_path: Path) -> None:
+    settings, environ = workspace(tmp_path / "home")
+    run_hours(settings, environ, 2)
+    with terminal(environ) as one:
+        one.wait_for("1/1")
+        one.press("u")
+        as_operator(one)
+        one.wait_for("Signed in as")
+        one.wait_until(lambda: "Signed in as" not in one.text(), "the end of the message")
+        count = one.wait_until_quiet(1.0)
+        assert one.wait_until_quiet(2.5) == count
+        one.press("q")
+        assert one.wait_exit() == 0
+
+
+def test_leaving_while_signed_in_ends_the_session_and_leaves_nothing_on_the_terminal(tmp_path: Path) -> None:
+    settings, environ = workspace(tmp_path / "home")
+    with terminal(environ) as one:
+        one.wait_for("No run yet")
+        one.press("u")
+        one.wait_for("partner")
+        passwords = re.findall(r"\b\w{4}-\w{4}-\w{4}-\w{4}\b", one.text())
+        assert len(passwords) == 9
+        as_operator(one)
+        one.press("q")
+        assert one.wait_exit() == 0
+        before, _, within = one.received().partition(b"\x1b[?1049h")  # the alternate screen, which has no scrollback
+        within, _, after = within.rpartition(b"\x1b[?1049l")
+        assert b"operator" in within
+        assert not [text for text in (b"operator", *map(str.encode, passwords)) if text in before + after]
+    with sqlite3.connect(settings.identity_db) as database:
+        assert database.execute("SELECT COUNT(*) FROM session").fetchone() == (0,)
+
+
+def test_the_first_paint_does_without_the_security_core() -> None:
+    code = (
+        "import sys, console.tui.app\n"
+        "heavy = ('security', 'cedarpy', 'warehouse', 'console.actions', 'console.wiring', 'segno', 'cryptography')\n"
+        "print([name for name in heavy if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
 def test_leaving_with_a_run_in_flight_asks_nothing_and_tells_afterwards(tmp_path: Path) -> None:
     with WeatherApiSimulator() as api:
         api.script_default([stall(60)])
@@ -125,6 +181,7 @@ def test_leaving_with_a_run_in_flight_asks_nothing_and_tells_afterwards(tmp_path
         with terminal(environ) as one:
             one.wait_for("No run yet")
             one.press("t")
+            as_operator(one)
             one.wait_for("running")
             one.wait_until(lambda: bool(api.requests), "the call of the API")
             started = time.monotonic()

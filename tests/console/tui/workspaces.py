@@ -10,19 +10,23 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from console.actions.permissions import Permissions
 from console.config_file import create_workspace
 from console.settings import Settings, load_settings
 from console.tui.app import LakewardenApp
 from console.tui.feed import Workspace
 from console.tui.workshop import Workshop
+from console.wiring.permissions import HostAccount
 from console.wiring.pipelines import pipelines
 from etl.history import requests
 from etl.history.database import Database
 from etl.models import Trigger, hour_of
+from etl.ports import Clock
 from etl.run import RunRequest
 
 NOWHERE = "Nowhere X"  # the practice source knows no such place
 PATIENCE_S = 30.0
+_EVERYTHING = HostAccount()
 
 
 class SetClock:
@@ -81,22 +85,36 @@ def miss_hours(settings: Settings, hours: Sequence[datetime], source: str = "pra
 class Opened:
     """The application on a workspace, as `run_console` builds it; `opened` holds what its feed opened."""
 
-    def __init__(self, settings: Settings, environ: Mapping[str, str], *, build_practice: bool = False) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        environ: Mapping[str, str],
+        *,
+        build_practice: bool = False,
+        permissions: Permissions | None = _EVERYTHING,
+        clock: Clock | None = None,
+    ) -> None:
+        """Everything is permitted unless `permissions` is None: then the workspace's policies decide."""
         self.opened: list[Workspace] = []
-        self._workshop = Workshop(settings, environ, build_practice=build_practice)
+        self.workshop = Workshop(settings, environ, build_practice=build_practice, permissions=permissions, clock=clock)
 
         def open_workspace(on_problem: Callable[[str], None]) -> Workspace:
-            found = self._workshop.open_workspace(on_problem)
+            found = self.workshop.open_workspace(on_problem)
             self.opened.append(found)
             return found
 
         self.app = LakewardenApp(
-            settings, environ, open_workspace=open_workspace, open_warehouse=self._workshop.open_warehouse
+            settings,
+            environ,
+            open_workspace=open_workspace,
+            open_warehouse=self.workshop.open_warehouse,
+            open_office=self.workshop.open_office,
+            now=clock.now if clock is not None else None,
         )
 
     def close(self) -> None:
         self.app.feed.stop()
-        self._workshop.close()
+        self.workshop.close()
 
 
 async def until(

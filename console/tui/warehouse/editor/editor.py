@@ -76,9 +76,9 @@ class SqlEditor(Vertical):
     class Cancel(Message):
         """What runs is to stop; nothing may be running."""
 
-    def __init__(self, home: Path, *, id: str = "editor") -> None:  # noqa: A002 – Textual's name for it
+    def __init__(self, path: Path, *, id: str = "editor") -> None:  # noqa: A002 – Textual's name for it
         super().__init__(id=id)
-        self._file = TabsFile(home / FILE)
+        self._file = TabsFile(path)
         self._tabs = EditorTabs()
         self._databases: Sequence[DatabaseInfo] = ()
         self._asked: tuple[EditorTab, int, int] | None = None  # the tab, its text's revision, the statement's begin
@@ -125,6 +125,15 @@ class SqlEditor(Vertical):
         """Focus the text."""
         self._area.focus(scroll_visible)
         return self
+
+    def adopt(self, path: Path) -> None:
+        """The tabs kept in `path` come before those that are shown; all are kept there from now on."""
+        if self._timer is not None:
+            self._timer.stop()
+            self._save()
+        self._loaded = False
+        self._file, self._saves = TabsFile(path), 0
+        off_loop(self, self._file.load, self._take_tabs, lambda _error: self._take_tabs(EditorTabs()))
 
     def show_catalogue(self, databases: Sequence[DatabaseInfo]) -> None:
         """Complete and colour names of these databases from now on."""
@@ -315,7 +324,8 @@ class SqlEditor(Vertical):
     def _take_tabs(self, loaded: EditorTabs) -> None:
         """Show what was saved, and behind it what was put in before it was read."""
         self._leave()
-        early = [tab for tab in self._tabs.tabs if tab.text.strip()]
+        known = {(tab.text, tab.database) for tab in loaded.tabs}
+        early = [tab for tab in self._tabs.tabs if tab.text.strip() and (tab.text, tab.database) not in known]
         self._loaded = True
         self._tabs = loaded
         for tab in early:
@@ -371,8 +381,8 @@ class SqlEditor(Vertical):
 
     def _save(self) -> None:
         self._timer = None
-        document, number = self._document(), self._saves
-        off_loop(self, lambda: self._file.save(document, number), lambda _done: None, self._cannot_save)
+        file, document, number = self._file, self._document(), self._saves
+        off_loop(self, lambda: file.save(document, number), lambda _done: None, self._cannot_save)
 
     def _document(self) -> dict[str, object]:
         self._area.keep(self._tabs.current.sheet)

@@ -16,7 +16,7 @@ from console.tui.clipboard import TooLongToCopy, copy
 from console.tui.screens.dialogs import Dialog
 from console.tui.text import fitted, plain
 from console.tui.warehouse.results.result_cells import Look, exact, shown
-from console.tui.warehouse.results.result_lines import Line, LinePanel
+from console.tui.widgets.line_panel import Line, LinePanel
 from console.tui.widgets.log_text import shown_lines, wrapped
 from warehouse.models import MASK, Cell
 
@@ -38,11 +38,20 @@ class CellDetail(Dialog):
     ]
 
     def __init__(
-        self, columns: Sequence[str], looks: Sequence[Look], row: Sequence[Cell], column: int, number: int | None
+        self,
+        columns: Sequence[str],
+        looks: Sequence[Look],
+        row: Sequence[Cell],
+        column: int,
+        number: int | None,
+        *,
+        in_clear: bool = False,
     ) -> None:
+        """`in_clear`: the row shows what is sealed, so that nothing of it is copied."""
         super().__init__()
         self._columns, self._looks, self._row = columns, looks, row
         self._number = number
+        self.in_clear = in_clear
         self._raw = False
         self._height = 3
         self.column = column
@@ -69,6 +78,9 @@ class CellDetail(Dialog):
         self._show()
 
     def action_copy(self) -> None:
+        if self.in_clear:
+            self.query_one("#cell-hint", Static).update("A row in clear cannot be copied.")
+            return
         try:
             copy(self.app, exact(self._row[self.column]))
         except TooLongToCopy as error:
@@ -89,7 +101,12 @@ class CellDetail(Dialog):
         self._height = min(max(self._height, len(lines)), max(self.app.size.height - 9, 3))
         panel.styles.height = self._height
         panel.show(lines)
-        hints = ["Left and right: other columns", "y copies", *(["r: as stored"] if pretty else []), "Esc closes"]
+        hints = [
+            "Left and right: other columns",
+            *([] if self.in_clear else ["y copies"]),
+            *(["r: as stored"] if pretty else []),
+            "Esc closes",
+        ]
         self.query_one("#cell-hint", Static).update(", ".join(hints))
 
     def _list(self, width: int) -> list[Line]:

@@ -18,8 +18,8 @@ from console.tui.screens.dialogs import Dialog
 from console.tui.text import fitted, plain
 from console.tui.theme import glyphs
 from console.tui.warehouse.results.result_cells import Look, number, shown
-from console.tui.warehouse.results.result_lines import Line, LinePanel
 from console.tui.warehouse.results.result_words import rows_words
+from console.tui.widgets.line_panel import Line, LinePanel
 from warehouse.facets import ColumnSummary
 from warehouse.models import Cell
 from warehouse.opened import Kind

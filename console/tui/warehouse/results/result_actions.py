@@ -25,6 +25,8 @@ if TYPE_CHECKING:  # the pane has these actions
     from console.tui.warehouse.results.result_view import ResultView
 
 SHOWN = 60  # characters of what was copied
+WITH_ANY_RESULT = ("limits", "cell")
+NOT_IN_CLEAR = "Customers are in clear: nothing of this result is copied, exported or summed up. U masks them again."
 
 
 class ResultActions:
@@ -38,6 +40,8 @@ class ResultActions:
         """Do what a key asks for."""
         if what == "limits":
             self.limits()
+        elif self._view.opened is not None and self._view.opened.unmasked and what not in WITH_ANY_RESULT:
+            self._view.notify(NOT_IN_CLEAR, severity="warning", markup=False)
         elif self._view.opened is not None:
             getattr(self, what)()
 
@@ -57,7 +61,8 @@ class ResultActions:
         if opened is None or row is None:
             return
         table = view.table
-        view.app.push_screen(CellDetail(opened.columns, table.looks, row, table.column, table.row_number))
+        detail = CellDetail(opened.columns, table.looks, row, table.column, table.row_number, in_clear=opened.unmasked)
+        view.app.push_screen(detail)
 
     def facets(self) -> None:
         """The column's values; the one chosen becomes the filter."""

@@ -17,9 +17,9 @@ from console.tui.text import plain
 from console.tui.theme import glyphs
 from console.tui.warehouse.results.result_cells import Look
 from console.tui.warehouse.results.result_drawing import MOST_BARS, bars, lines, sparklines
-from console.tui.warehouse.results.result_lines import Line, LinePanel
 from console.tui.warehouse.results.result_pages import Row
 from console.tui.widgets.bars import KeyHints
+from console.tui.widgets.line_panel import Line, LinePanel
 from console.tui.widgets.section_title import SectionTitle
 from warehouse.chart_choice import ChartChoice, ChartData, ChartKind, choose, pivot
 from warehouse.opened import Kind, Opened

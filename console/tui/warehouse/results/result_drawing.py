@@ -14,9 +14,9 @@ from rich.cells import cell_len
 
 from console.tui.text import fitted, plain
 from console.tui.warehouse.results.result_cells import Look, number
-from console.tui.warehouse.results.result_lines import Line
 from console.tui.widgets.chart_canvas import Canvas
 from console.tui.widgets.chart_scale import value_labels, value_ticks
+from console.tui.widgets.line_panel import Line
 from console.tui.widgets.sparkline import sparkline
 from warehouse.chart_choice import ChartData
 

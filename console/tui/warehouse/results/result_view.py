@@ -37,6 +37,7 @@ from warehouse.opened import BROWSING, Opened
 from warehouse.shaping import PLAIN, Condition, Order, Shape
 
 MOST_TEXT = 4_000  # characters of a running query that are shown
+IN_CLEAR = "IN CLEAR, for 30 s"
 NOTHING: tuple[Line, ...] = (
     ("No result yet", "text"),
     ("F5 runs the statement in the editor; Enter on a table of the catalogue shows its rows.", "muted"),
@@ -127,10 +128,12 @@ class ResultView(Vertical):
         self._say(lines, possible=("leave",))
         self._title.say((f"running since {started:%H:%M:%S}", "busy"), ("Esc stops it", "muted"))
 
-    def show_problem(self, message: str, position: int | None = None) -> None:
+    def show_problem(
+        self, message: str, position: int | None = None, *, heading: str = "The query was not answered"
+    ) -> None:
         """A query was not answered: why, where its result would be. The result before stays within reach."""
         self._running, self._position = False, position
-        lines: list[Line] = [("The query was not answered", "bad"), ("", "text")]
+        lines: list[Line] = [(heading, "bad"), ("", "text")]
         lines += [(line, "text") for line in shown_lines(message[:1].upper() + message[1:])]
         hints = []
         if position is not None:
@@ -207,6 +210,8 @@ class ResultView(Vertical):
         parts: list[Part] = [self._rows_part(opened)]
         if self._shaping is not None:
             parts.insert(0, ("at work, Esc stops", "busy"))
+        if opened.unmasked:
+            parts.insert(0, (IN_CLEAR, "bad-strong"))
         if self.table.outdated:
             parts.append(("the data has changed since", "wait"))
         parts += [(note, "muted") for note in opened.notes]

@@ -13,7 +13,6 @@ from console.actions.decisions import Decisions, Known
 from console.tui.access.account_dialogs import EnrolmentCode, NewAccountForm, account_of
 from console.tui.access.account_table import AccountTable
 from console.tui.access.choice_form import ChoiceForm
-from console.tui.access.denied import Denied
 from console.tui.access.explorer import Explorer
 from console.tui.office import SecurityOffice
 from console.tui.screens.dialogs import Confirm, Notice

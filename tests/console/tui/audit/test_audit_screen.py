@@ -19,7 +19,6 @@ from textual.widgets import Input
 
 from console.actions.seat import InMemory
 from console.tui.audit.alarm import Alarm, Fails
-from console.tui.audit.closed import Closed
 from console.tui.audit.event_detail import EventDetail
 from console.tui.audit.filter_form import FilterForm
 from console.tui.audit.log_lines import PAGE
@@ -28,6 +27,7 @@ from console.tui.audit.proof_view import ProofView, sides
 from console.tui.audit.screen import AuditScreen
 from console.tui.audit.verify_dialog import VerifyDialog
 from console.tui.screens.help import bindings_of
+from console.tui.widgets.closed import Closed
 from console.wiring.security import Security
 from security.audit.event import Decision, Kind, Outcome
 from security.errors import AuditUnavailable

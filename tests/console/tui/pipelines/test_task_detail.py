@@ -55,7 +55,7 @@ def simulated(home: Path, api: WeatherApiSimulator, *cities: str, **overrides: s
 
 async def show(made: Opened, run_id: str = "latest", slug: str | None = None) -> TaskDetail:
     await until(lambda: made.app.feed.workspace, "the workspace")
-    screen = TaskDetail(made.opened[0].pipelines, run_id, slug)
+    screen = TaskDetail(made.app, made.opened[0], run_id, slug)
     await made.app.push_screen(screen)
     await until(lambda: "UTC" in screen_text(made.app), "the run")
     return screen
@@ -131,7 +131,7 @@ async def test_a_run_that_does_not_exist_is_told(tmp_path: Path) -> None:
     with practice(tmp_path / "home", "Portland") as made:
         async with made.app.run_test(size=(80, 24)):
             await until(lambda: made.app.feed.workspace, "the workspace")
-            await made.app.push_screen(TaskDetail(made.opened[0].pipelines, "practice-19990101T000000", None))
+            await made.app.push_screen(TaskDetail(made.app, made.opened[0], "practice-19990101T000000", None))
             await until(lambda: "there is no run practice-19990101T000000" in screen_text(made.app), "the message")
 
 
@@ -245,9 +245,9 @@ async def test_what_cannot_be_done_is_told(tmp_path: Path) -> None:
             await show(made)
             await pilot.press("h")
             await until(lambda: isinstance(made.app.screen, Notice), "the message")
-            await shows(made, "no retry of portland waits")
+            await shows(made, "No retry of portland waits")
             await pilot.press("escape", "r")
-            await until(lambda: "nothing failed in" in screen_text(made.app), "the message")
+            await until(lambda: "Nothing failed in" in screen_text(made.app), "the message")
 
 
 # ---- searching and copying --------------------------------------------------------------------------------------

@@ -17,13 +17,13 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from console.actions.seat import InMemory
-from console.tui.audit.closed import Closed
 from console.tui.screens.dialogs import Confirm, Notice
 from console.tui.screens.help import bindings_of
 from console.tui.vault.bench import bench_lines
 from console.tui.vault.key_table import KeyTable
 from console.tui.vault.screen import VaultScreen
 from console.tui.vault.words import age_of, question, state_words
+from console.tui.widgets.closed import Closed
 from console.wiring.security import Security
 from security.audit.event import Outcome
 from security.audit.search import Filter

@@ -11,7 +11,7 @@ from textual.screen import Screen
 from textual.widgets import Button
 
 from console.tui.theme import DARK, themes, variables
-from console.tui.warehouse.editor.editor import SqlEditor
+from console.tui.warehouse.editor.editor import FILE, SqlEditor
 from console.tui.warehouse.editor.sql_area import SqlArea
 from tests.warehouse.shop import Shop
 from warehouse.catalogue import DatabaseInfo, catalogue
@@ -47,7 +47,7 @@ class EditorApp(App[None]):
         return variables(DARK)
 
     def compose(self) -> ComposeResult:
-        yield SqlEditor(self._home)
+        yield SqlEditor(self._home / FILE)
         yield Button("below", id="below")
 
     def on_mount(self) -> None:

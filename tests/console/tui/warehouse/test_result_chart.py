@@ -17,7 +17,7 @@ from console.settings import Settings
 from console.tui.warehouse.results.result_cells import Look
 from console.tui.warehouse.results.result_chart import ResultChart
 from console.tui.warehouse.results.result_drawing import MOST_BARS, bars, lines, positions, sparklines, tick_words
-from console.tui.warehouse.results.result_lines import Line, LinePanel
+from console.tui.widgets.line_panel import Line, LinePanel
 from tests.console.tui.warehouse.result_app import FACTS, PaneApp, shop_workspace
 from tests.console.tui.workspaces import until
 from warehouse.chart_choice import ChartData, ChartKind, choose, pivot

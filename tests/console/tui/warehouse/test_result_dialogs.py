@@ -15,7 +15,7 @@ from console.tui.warehouse.results.cell_detail import CellDetail, json_lines, va
 from console.tui.warehouse.results.column_summary import SummaryDialog, histogram_lines
 from console.tui.warehouse.results.facet_list import FacetList
 from console.tui.warehouse.results.limits_dialog import LimitsDialog, LimitsRefused, limits_of
-from console.tui.warehouse.results.result_lines import LinePanel
+from console.tui.widgets.line_panel import LinePanel
 from tests.console.tui.warehouse.result_app import FACTS, PaneApp, shop_workspace
 from tests.console.tui.workspaces import until
 from warehouse.limits import QueryLimits

@@ -1,0 +1,188 @@
+"""Sets up an authenticator: the QR code drawn in the terminal, the secret in text, the first code, recovery codes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container, Vertical, VerticalScroll
+from textual.screen import Screen
+from textual.widgets import Button, Input, Static
+
+from console.tui.messages import Delivered
+from console.tui.off_loop import off_loop
+from console.tui.screens.dialogs import Dialog
+from console.tui.shell import Shell
+from console.tui.sign_in.fields import MOST_CODE, MOST_PASSWORD, FieldLine, field
+from console.tui.sign_in.new_password import DIFFER
+from console.tui.sign_in.refusal import Refusal
+from console.tui.text import plain
+from console.tui.widgets.bars import Header, KeyHints
+from console.tui.widgets.section_title import SectionTitle
+
+if TYPE_CHECKING:  # the domain is loaded after the first paint
+    from console.actions.sign_in import SignInActions, Who
+    from security.identity.challenges import Challenge
+    from security.identity.enrolment import Proposal
+
+BESIDE = 36  # cells that the form needs beside the picture
+TYPE_IT = "Type this secret into an authenticator app:"
+AS_MANY_AS_IT_TAKES = 200  # rows of a picture that can be scrolled
+
+
+class EnrolmentScreen(Screen["Who | None"]):
+    """The result is who is signed in, None if it was left before the end."""
+
+    CSS_PATH = "enrolment.tcss"
+    AUTO_FOCUS = ""
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "go_on", "Go on", id="enrolment.go-on", tooltip="The next field; from the last, finish"),
+        Binding("pagedown,pageup", "scroll_picture", "Scroll the QR code", id="enrolment.scroll",
+                tooltip="Move the QR code, where it is higher than the screen"),
+        Binding("escape", "leave", "Leave", id="enrolment.leave", tooltip="Leave; nothing is changed"),
+        Binding("down", "app.focus_next", "Next field", show=False, id="enrolment.next"),
+        Binding("up", "app.focus_previous", "Previous field", show=False, id="enrolment.previous"),
+    ]  # fmt: skip
+
+    def __init__(self, shell: Shell, challenge: Challenge, proposal: Proposal) -> None:
+        super().__init__()
+        self._shell = shell
+        self._challenge = challenge
+        self._proposal = proposal
+        self._asked = False
+
+    def compose(self) -> ComposeResult:
+        shell, proposal = self._shell, self._proposal
+        yield Header(practice=shell.practice, tabs=(), here="", place=shell.place)
+        yield SectionTitle(f"The authenticator of {plain(proposal.user)}", id="enrolment-title")
+        with Container(id="enrolment"):
+            with VerticalScroll(id="picture-room", can_focus=False):
+                yield Static("", id="picture", markup=False)
+            with Vertical(id="enrolment-form"):
+                yield Static("", id="secret", markup=False)
+                if proposal.needs_password:
+                    hint = "8 characters or more"
+                    yield FieldLine("New password", field("password", hint, most=MOST_PASSWORD, secret=True))
+                    yield FieldLine("New password again", field("repeated", most=MOST_PASSWORD, secret=True))
+                yield FieldLine("Code", field("code", "6 digits the app shows", most=MOST_CODE))
+                yield Refusal()
+        yield KeyHints()
+
+    def on_mount(self) -> None:
+        hints = [b for b in type(self).BINDINGS if isinstance(b, Binding) and b.show]
+        self.query_one(KeyHints).show(hints, typing=True)
+        self.query_one(SectionTitle).activate(True)
+        self.query_one(Input).focus()
+
+    def on_resize(self) -> None:
+        """The picture for the width there is; what does not fit in height is scrolled."""
+        from security.identity.qr import qr_lines
+
+        unicode = bool(getattr(self.app, "unicode", True))
+        lines = qr_lines(self._proposal.uri, columns=self.size.width - 2, rows=AS_MANY_AS_IT_TAKES, unicode=unicode)
+        picture = Text("\n".join(lines) if lines else "This terminal is too narrow for the QR code.")
+        picture.highlight_regex("#+", "white on white")  # without block characters, the ground is what is light
+        self.query_one("#picture", Static).update(picture)
+        self.set_class(lines is not None, "-drawn")
+        self.set_class(lines is not None and self.size.width - len(lines[0]) >= BESIDE, "-beside")
+        self.query_one("#secret", Static).update(secret_words(self._proposal.secret, drawn=lines is not None))
+
+    def on_delivered(self, event: Delivered) -> None:
+        event.receive(event.result)
+
+    def on_input_submitted(self) -> None:
+        self.action_go_on()
+
+    def action_go_on(self) -> None:
+        """To the first empty field; once all are filled, finish."""
+        fields = {made.id: made for made in self.query(Input)}
+        empty = [made for made in fields.values() if not made.value.strip()]
+        if self._asked:
+            return
+        if empty:
+            empty[0].focus()
+            return
+        password = fields["password"].value if "password" in fields else None
+        if password is not None and password != fields["repeated"].value:
+            self.query_one(Refusal).say(DIFFER, bad=True)
+            return
+        self._finish(fields["code"].value, password)
+
+    def _finish(self, code: str, password: str | None) -> None:
+        self._asked = True
+        self.query_one(Refusal).say("Checking the code")
+
+        def finish() -> tuple[Who, list[str]]:
+            actions: SignInActions = self._shell.open_office().sign_in
+            return actions.finish(self._challenge, code, password)
+
+        off_loop(self, finish, self._finished, self._refused)
+
+    def _finished(self, done: tuple[Who, list[str]]) -> None:
+        who, codes = done
+
+        def written_down(_none: None) -> None:
+            self.dismiss(who)
+
+        self.app.push_screen(RecoveryCodes(codes, who.user), written_down)
+
+    def _refused(self, error: Exception) -> None:
+        self._asked = False
+        self.query_one(Refusal).show(error)
+        code = self.query_one("#code", Input)
+        code.value = ""
+        code.focus()
+
+    def action_scroll_picture(self) -> None:
+        """Down by what is seen; from the end, to the beginning."""
+        room = self.query_one("#picture-room")
+        if room.scroll_offset.y >= room.max_scroll_y:
+            room.scroll_home(animate=False)
+        else:
+            room.scroll_page_down(animate=False)
+
+    def action_leave(self) -> None:
+        if not self._asked:
+            self.dismiss(None)
+
+
+class RecoveryCodes(Dialog):
+    """Ten codes that are shown this once; only the button closes it."""
+
+    CSS_PATH: ClassVar[list[str]] = ["../screens/dialogs.tcss", "enrolment.tcss"]  # type: ignore[assignment] # a list too
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "remind", "Close", show=False, id="recovery-codes.remind"),
+    ]
+
+    def __init__(self, codes: list[str], user: str) -> None:
+        super().__init__()
+        self._codes = codes
+        self._user = user
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog", id="recovery-codes"):
+            yield Static(f"Recovery codes of {plain(self._user)}", classes="dialog-title", markup=False)
+            text = "Each signs you in once without the authenticator. Write them down now: they are never shown again."
+            yield Static(text, classes="dialog-text", markup=False)
+            with VerticalScroll(classes="dialog-body"):
+                yield Static("\n".join(self._codes), id="codes", markup=False)
+            yield Refusal()
+            yield Button("I have written them down", id="written", classes="primary")
+
+    def on_mount(self) -> None:
+        self.query_one("#written").focus()
+
+    def on_button_pressed(self) -> None:
+        self.dismiss(None)
+
+    def action_remind(self) -> None:
+        self.query_one(Refusal).say("Write them down first; then Enter closes this.", bad=True)
+
+
+def secret_words(secret: str, *, drawn: bool) -> str:
+    """The secret in groups of four, to be typed into an authenticator."""
+    groups = " ".join(secret[at : at + 4] for at in range(0, len(secret), 4))
+    how = "Scan the QR code with an authenticator app, or type this secret into it:" if drawn else TYPE_IT
+    return f"{how}\n{groups}"

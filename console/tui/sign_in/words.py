@@ -1,0 +1,57 @@
+"""What is said about sessions: who is signed in and for how long, why a session ended, why something was refused."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from math import ceil
+from typing import TYPE_CHECKING
+
+from console.tui.text import plain
+
+if TYPE_CHECKING:  # the domain is loaded after the first paint
+    from console.actions.sign_in import Who
+
+
+def minutes_left(who: Who, now: datetime) -> int:
+    """Whole minutes until the session ends if it is not used, begun ones included."""
+    return max(ceil((who.expires - now).total_seconds() / 60), 0)
+
+
+def who_words(who: Who | None, now: datetime, room: int, *, key: str = "") -> str:
+    """Who is signed in and for how long, in at most `room` cells; `key` is what signs in where nobody is."""
+    if who is None:
+        nobody = "not signed in"
+        hint = f"{nobody} [{key}]" if key else nobody
+        return hint if len(hint) <= room else nobody[:room]
+    left = minutes_left(who, now)
+    role = who.role.replace("_", " ")
+    named = f"{who.user} ({role})" if role != who.user.replace("-", " ") else who.user
+    for words in (f"{named} · {left} min", f"{who.user} · {left} min", f"{who.user} {left}m"):
+        if len(words) <= room:
+            return words
+    time = f" {left}m"
+    return f"{who.user[: max(room - len(time) - 1, 0)]}…{time}"[:room]
+
+
+def ended_words(who: Who, now: datetime, *, idle_s: float, absolute_s: float) -> str:
+    """Why a session ended, for the line that says so."""
+    if now < who.expires:
+        return f"{who.user} was signed out elsewhere, or the account was reset or disabled."
+    if (now - who.signed_in_at).total_seconds() >= absolute_s:
+        return f"{who.user} was signed out: a session lasts {_time_words(absolute_s)} at most."
+    return f"{who.user} was signed out after {_time_words(idle_s)} without a key."
+
+
+def _time_words(seconds: float) -> str:
+    for unit, name in ((3600, "hour"), (60, "minute"), (1, "second")):
+        if seconds >= unit:
+            count = round(seconds / unit)
+            return f"{count} {name}{'' if count == 1 else 's'}"
+    return "a moment"
+
+
+def refusal_words(error: Exception) -> str:
+    """A refusal in words for the console: without the command line's advice, each line safe for a terminal."""
+    text = (str(error) or type(error).__name__).partition("; `lakewarden sign-in")[0]
+    text = text[:1].upper() + text[1:]
+    return "\n".join(plain(line) for line in text.splitlines())

@@ -1,0 +1,196 @@
+"""Signing in at the console: the forms, what is told of a refusal, and the practice authenticator."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from textual.widgets import Input
+
+from console.tui.pipelines.screen import PipelinesScreen
+from console.tui.sign_in.forms import CodeForm, PasswordForm, RecoveryForm
+from console.tui.sign_in.practice_codes import PracticeCodes, spaced
+from console.tui.sign_in.screen import SignInScreen
+from tests.console.tui.sign_in.conftest import Open
+from tests.console.tui.sign_in.people import (
+    choose,
+    form_of,
+    gone,
+    shown,
+    shown_account,
+    sign_in,
+    signed_in,
+    typed,
+)
+from tests.console.tui.workspaces import SetClock, screen_text, until
+
+
+async def test_a_visitor_sees_who_is_not_signed_in_and_how_to(console: Open) -> None:
+    made = console()
+    async with made.app.run_test(size=(80, 24)) as pilot:
+        await shown(made, "not signed in [u]", "3 Security", "No run yet")
+        await pilot.press("u")
+        await form_of(made, PasswordForm)
+        await pilot.press("escape")
+        await until(lambda: isinstance(made.app.screen, PipelinesScreen), "the way back")
+
+
+async def test_password_and_code_typed_by_hand_sign_in(console: Open) -> None:
+    made = console()
+    async with made.app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("f8")
+        await form_of(made, PasswordForm)
+        account = shown_account(made, "auditor")
+        await typed(made, pilot, "auditor")
+        await pilot.press("enter")
+        await typed(made, pilot, account.password or "")
+        assert account.password
+        assert account.password not in screen_text(made.app).partition("PRACTICE AUTHENTICATOR")[0]
+        await pilot.press("enter")
+        await form_of(made, CodeForm)
+        await typed(made, pilot, spaced(account.code or ""))
+        await pilot.press("enter")
+        await signed_in(made, "auditor")
+        await shown(made, "auditor · 15 min")
+
+
+async def test_a_wrong_password_and_an_unknown_user_are_told_alike(console: Open) -> None:
+    made = console()
+    told = []
+    async with made.app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("f8")
+        for user in ("operator", "nobody-here"):
+            await form_of(made, PasswordForm)
+            made.app.screen.query_one("#user", Input).value = ""
+            made.app.screen.query_one("#user", Input).focus()
+            await typed(made, pilot, user)
+            await pilot.press("enter")
+            await typed(made, pilot, "not the password")
+            await pilot.press("enter")
+            await shown(made, "is not right")
+            told.append([line for line in screen_text(made.app).splitlines() if "is not right" in line])
+            assert made.app.screen.query_one("#password", Input).value == ""
+            made.app.screen.query_one(PasswordForm).say("")
+    assert told[0] == told[1]
+
+
+async def test_the_practice_authenticator_signs_in_and_is_unmistakable(console: Open) -> None:
+    made = console()
+    async with made.app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("f8")
+        await shown(made, "PRACTICE AUTHENTICATOR: these accounts exist only here", "data-scientist-cardiology")
+        account = shown_account(made, "operator")
+        await shown(made, account.password or "", spaced(account.code or ""))
+        await choose(made, pilot, "operator")
+        await signed_in(made, "operator")
+        await shown(made, "operator · 15 min")
+        await gone(made, account.password or "")
+
+
+async def test_a_code_that_was_used_is_not_offered_again(console: Open) -> None:
+    clock = SetClock(datetime.now(UTC))
+    made = console(clock=clock)
+    async with made.app.run_test(size=(80, 24)) as pilot:
+        for _twice in range(2):
+            await sign_in(made, pilot, "operator")
+            await pilot.press("f8", "o")
+            await until(lambda: made.app.who is None and isinstance(made.app.screen, PipelinesScreen), "the sign-out")
+        await pilot.press("f8")
+        await shown(made, "next in")
+        codes = made.app.screen.query_one(PracticeCodes)
+        await choose(made, pilot, "operator")
+        await form_of(made, CodeForm)
+        clock.at += timedelta(seconds=60)
+        await until(lambda: codes.account is not None and codes.account.code, "the next code")
+
+
+async def test_too_many_failures_are_told_with_the_seconds_to_wait_which_count_down(console: Open) -> None:
+    made = console()
+    async with made.app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("f8")
+        await form_of(made, PasswordForm)
+        await typed(made, pilot, "operator")
+        await pilot.press("enter")
+        for _try in range(8):
+            form = made.app.screen.query_one(PasswordForm)
+            await until(lambda: not made.app.screen._asked, "the answer")  # type: ignore[attr-defined]
+            await typed(made, pilot, "not the password")
+            await pilot.press("enter")
+            await until(
+                lambda: not made.app.screen._asked and "Checking" not in screen_text(made.app),  # type: ignore[attr-defined]
+                "the answer",
+            )
+            if "Too many failures" in screen_text(made.app):
+                break
+            form.say("")
+        await shown(made, "Too many failures. Another try is possible in", "Ctrl+R")
+        await shown(made, "The wait is over: try again.")
+
+
+async def test_a_recovery_code_signs_in_at_once_and_is_used_up(console: Open) -> None:
+    made = console()
+    async with made.app.run_test(size=(80, 24)) as pilot:
+        await sign_in(made, pilot, "operator")
+        await pilot.press("f8", "r")
+        await shown(made, "Ten new ones are shown once")
+        await pilot.press("y")
+        await shown(made, "Recovery codes of operator", "never shown again")
+        code = str(made.app.screen.query_one("#codes").render()).split()[0]
+        await pilot.press("escape")
+        await shown(made, "Write them down first")
+        await pilot.press("enter")
+        await shown(made, "Signed in as operator")
+        await pilot.press("o")
+        await until(lambda: made.app.who is None and isinstance(made.app.screen, PipelinesScreen), "the sign-out")
+        password = shown_account(made, "operator").password or ""
+        for told in ("operator · 15 min", "is not right"):
+            await pilot.press("f8")
+            await form_of(made, PasswordForm)
+            await pilot.press("ctrl+r")
+            await form_of(made, RecoveryForm)
+            for text in ("operator", password, code):
+                await typed(made, pilot, text)
+                await pilot.press("enter")
+            await shown(made, told)
+            if made.app.who is not None:
+                await pilot.press("f8", "o")
+                await until(lambda: made.app.who is None and isinstance(made.app.screen, PipelinesScreen), "out")
+
+
+async def test_another_password_is_set_and_told_where_it_is_too_weak(console: Open) -> None:
+    made = console()
+    async with made.app.run_test(size=(80, 24)) as pilot:
+        await sign_in(made, pilot, "auditor")
+        old = shown_account(made, "auditor").password or ""
+        await pilot.press("f8", "p")
+        await shown(made, "Set another password")
+        for text in (old, "password", "password"):
+            await typed(made, pilot, text)
+            await pilot.press("enter")
+        await until(lambda: made.app.screen.query_one("#refusal").has_class("-bad"), "the refusal")
+        for name, text in (("new", "a ladder against 7 clouds"), ("repeated", "a ladder against 8 clouds")):
+            made.app.screen.query_one(f"#{name}", Input).value = text
+        await pilot.press("enter")
+        await shown(made, "differ")
+        made.app.screen.query_one("#repeated", Input).value = "a ladder against 7 clouds"
+        await pilot.press("enter")
+        await until(lambda: shown_account(made, "auditor").password is None, "the change")
+
+
+@pytest.mark.parametrize(
+    "user", ["operator", "officer", "auditor", "doctor-nights", "data-scientist-cardiology", "partner", "guest"]
+)
+async def test_who_is_signed_in_fits_beside_the_tabs_at_80_columns(console: Open, user: str) -> None:
+    made = console()
+    async with made.app.run_test(size=(80, 24)) as pilot:
+        await sign_in(made, pilot, user)
+        await until(lambda: "15m" in _first(made) or "15 min" in _first(made), lambda: screen_text(made.app))
+        first = _first(made)
+        assert "1 Pipelines" in first
+        assert "3 Security" in first
+        assert user[:6] in first.partition("3 Security")[2]
+        assert not isinstance(made.app.screen, SignInScreen)
+
+
+def _first(made: object) -> str:
+    return screen_text(made.app).splitlines()[0]  # type: ignore[attr-defined]

@@ -1,0 +1,72 @@
+"""What is said about sessions, in the room there is."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from console.actions.permissions import NotSignedIn
+from console.actions.sign_in import Who
+from console.query_history import kept_for
+from console.tui.sign_in.words import ended_words, minutes_left, refusal_words, who_words
+
+NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
+
+
+def who(user: str = "operator", role: str = "operator", *, left_s: float = 840.0) -> Who:
+    return Who(user, role, "totp", 0, NOW, NOW + timedelta(seconds=left_s))
+
+
+@pytest.mark.parametrize(
+    ("sitting", "room", "words"),
+    [
+        (who(), 60, "operator · 14 min"),
+        (who(), 17, "operator · 14 min"),
+        (who(), 16, "operator 14m"),
+        (who("anna", "data_scientist"), 60, "anna (data scientist) · 14 min"),
+        (who("anna", "data_scientist"), 18, "anna · 14 min"),
+        (who("data-scientist", "data_scientist"), 60, "data-scientist · 14 min"),
+        (who("data-scientist-cardiology", "data_scientist"), 18, "data-scientis… 14m"),
+        (None, 60, "not signed in [u]"),
+        (None, 16, "not signed in"),
+    ],
+)
+def test_who_is_told_in_the_room_there_is(sitting: Who | None, room: int, words: str) -> None:
+    assert who_words(sitting, NOW, room, key="u") == words
+    assert len(words) <= room
+
+
+def test_where_no_key_signs_in_none_is_told() -> None:
+    assert who_words(None, NOW, 60) == "not signed in"
+
+
+@pytest.mark.parametrize(("left_s", "minutes"), [(900, 15), (841, 15), (840, 14), (60, 1), (1, 1), (0, 0), (-5, 0)])
+def test_begun_minutes_count(left_s: float, minutes: int) -> None:
+    assert minutes_left(who(left_s=left_s), NOW) == minutes
+
+
+def test_why_a_session_ended() -> None:
+    limits = {"idle_s": 900.0, "absolute_s": 43_200.0}
+    sitting = who(left_s=900)
+    later = NOW + timedelta(seconds=900)
+    assert ended_words(sitting, later, **limits) == "operator was signed out after 15 minutes without a key."
+    assert "elsewhere" in ended_words(sitting, later - timedelta(seconds=5), **limits)
+    at_last = Who("operator", "operator", "totp", 0, NOW, NOW + timedelta(hours=12))
+    words = ended_words(at_last, NOW + timedelta(hours=12), **limits)
+    assert words == "operator was signed out: a session lasts 12 hours at most."
+
+
+def test_a_refusal_is_told_without_the_advice_for_the_command_line_and_without_controls() -> None:
+    told = refusal_words(NotSignedIn("not signed in: x is for y\x1b[2J; `lakewarden sign-in USER` signs in"))
+    assert told == "Not signed in: x is for y\N{REPLACEMENT CHARACTER}[2J"
+
+
+def test_each_user_of_a_workspace_has_files_of_their_own_that_name_nobody(tmp_path: Path) -> None:
+    path = tmp_path / "query_history.jsonl"
+    kept = {kept_for(path, user) for user in (None, "anna", "bert")}
+    assert len(kept) == 3
+    assert kept_for(path, None) == path
+    assert kept_for(path, "anna") == kept_for(path, "anna") != kept_for(tmp_path / "other" / path.name, "anna")
+    assert not any("anna" in one.name or one.suffix != ".jsonl" or one.parent != tmp_path for one in kept)
