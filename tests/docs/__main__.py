@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from console.settings import load_settings
 from console.wiring.warehouse import warehouse_actions
+from security.identity.practice import practice_accounts
 from tests.docs.picture import draw
 from tests.docs.seed import fill, make, now
 from tests.e2e.terminal import Terminal
@@ -34,6 +37,8 @@ def main() -> None:
         for columns, rows in ((80, 24), (120, 40)):
             take(home, columns, rows)
             take_warehouse(home, columns, rows)
+            take_records(home, columns, rows)
+            take_log(home, columns, rows)
 
 
 def take(home: Path, columns: int, rows: int) -> None:
@@ -81,6 +86,57 @@ def take_warehouse(home: Path, columns: int, rows: int) -> None:
             terminal.wait_until_quiet(1.5)
             keep(terminal, f"{name}-{columns}x{rows}")
         terminal.press("escape", "q")
+
+
+def take_records(home: Path, columns: int, rows: int) -> None:
+    """The sign-in, and what a doctor who is on shift sees: a decision and a record."""
+    on_shift = "doctor" if 8 <= now().hour < 20 else "doctor-nights"
+    with signed_in(home, columns, rows, on_shift, picture=f"sign-in-{columns}x{rows}") as terminal:
+        terminal.press("3")
+        terminal.wait_for("ALLOW")
+        terminal.wait_until_quiet(1.0)
+        keep(terminal, f"access-{columns}x{rows}")
+        terminal.press("4")
+        terminal.wait_for("P0001")
+        terminal.wait_until_quiet(1.0)
+        terminal.press("enter")
+        terminal.wait_for("SSN")
+        terminal.wait_until_quiet(1.0)
+        keep(terminal, f"records-{columns}x{rows}")
+        terminal.press("q")
+
+
+def take_log(home: Path, columns: int, rows: int) -> None:
+    """What an officer sees: the keys, and the log of what was done before."""
+    with signed_in(home, columns, rows, "officer") as terminal:
+        terminal.press("5")
+        terminal.wait_for("AES-256-GCM")
+        terminal.wait_until_quiet(1.0)
+        keep(terminal, f"vault-{columns}x{rows}")
+        terminal.press("6")
+        terminal.wait_for("view_record")
+        terminal.wait_until_quiet(1.0)
+        keep(terminal, f"audit-{columns}x{rows}")
+        terminal.press("q")
+
+
+@contextmanager
+def signed_in(home: Path, columns: int, rows: int, user: str, *, picture: str = "") -> Iterator[Terminal]:
+    """The console with a practice account signed in, as the list of the practice authenticator offers it."""
+    environ = {"LAKEWARDEN_HOME": str(home), "TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8"}
+    users = sorted(account.user for account in practice_accounts("UTC"))
+    with Terminal([sys.executable, "-m", "console"], columns=columns, rows=rows, environ=environ) as terminal:
+        terminal.wait_for("not signed in")
+        terminal.wait_until_quiet(2.0)
+        terminal.press("1", "u")
+        terminal.wait_for("officer")
+        terminal.wait_until_quiet(0.5)
+        if picture:
+            keep(terminal, picture)
+        terminal.press("down", "down", *["down"] * users.index(user), "enter")  # past the fields, into the list
+        terminal.wait_for(f"{user} ")
+        terminal.wait_until_quiet(1.0)
+        yield terminal
 
 
 def keep(terminal: Terminal, name: str) -> None:
