@@ -18,6 +18,12 @@ README = (ROOT / "README.md").read_text()
 PLACEHOLDERS = {
     "--limit N": "--limit 5", "--rows N": "--rows 5", "--seed S": "--seed 1", "--timeout S": "--timeout 1",
     "DATE": "2026-06-30", "--engine E": "--engine sqlite", "--database D": "--database weather", "[QUESTION]": "name",
+    "--role R": "--role doctor", "HH:MM-HH:MM": "08:00-20:00", "--format F": "--format cef", "--kind K": "--kind edit",
+    "--decision D": "--decision deny", "--mfa FACTOR": "--mfa totp", "SECONDS": "60", "[NAME]": "name",
+    "[FILE]": "file",
+    "--since TIME": "--since 2026-03-01", "--until TIME": "--until 2026-03-02", "COLUMN[,…]": "sex",
+    "--entry N": "--entry 2", "--if-version N": "--if-version 3", "--after N": "--after 3", "SEQ": "3",
+    "COLUMN=VALUE": "sex=female", "[--stdin]": "--stdin",
 }  # fmt: skip
 
 
