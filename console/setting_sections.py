@@ -153,7 +153,8 @@ class Audit:
     checkpoint_file: str = _setting(
         "",
         rules.text(),
-        "a file on another disk or a mounted share: signed checkpoints are copied there, so that a rollback shows",
+        "a file on another disk or a mounted share (relative: to the workspace): signed checkpoints are copied there, "
+        "so that a rollback shows",
     )
 
 

@@ -9,7 +9,7 @@ Order of a use, which nothing goes round:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -24,6 +24,7 @@ from security.policy.model import Action, Decision, Factor, Request, Visibility
 from security.ports import Facts, GlassStore
 
 MOST_PATIENTS = 10_000  # of one request
+SEARCH = "search"  # the code of what was searched through
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +54,18 @@ class Access:
         *,
         reason: str | None = None,
         only: Collection[str] | None = None,
+        code: str | None = None,
     ) -> Iterator[Grant]:
         """Within it, `caller` may do `action` to `resource`, as the grant says.
 
-        Of the columns `only` those named are wanted: the others are neither granted nor recorded as disclosed.
+        Of the columns `only` those named are wanted: the others are neither granted nor recorded as disclosed. `code`
+        tells the events what the action is used for, such as `look`, where a use need not be the deed it names.
         Raises AccessDenied; AuditUnavailable, before or after, in which case nothing may be shown; AuditEventRefused
         for a reason that is too long; and what the facts raise.
         """
         request = request_of(caller, action, resource, at=self.now(), reason=reason)
         decision = _narrowed(self.engine.decide(request, self.facts), only)
-        record = self.recorder.begin(caller, request, [(resource, decision)], role=self._role(caller))
+        record = self.recorder.begin(caller, request, [(resource, decision)], role=self._role(caller), code=code)
         self._refuse_unless(decision.allowed, record, decision)
         patient = resource.removeprefix("patient:") if resource.startswith("patient:") else None
         columns = {} if patient is None else {patient: decision.columns}
@@ -92,6 +95,35 @@ class Access:
         obligations = frozenset[str]().union(*(decision.obligations for _, decision in allowed))
         with self._recorded(record):
             yield Grant(action, request.at, {}, columns, obligations, record)
+
+    def search_patients(
+        self,
+        caller: Caller,
+        action: Action,
+        patients: Sequence[str],
+        find: Callable[[Mapping[str, Mapping[str, Visibility]]], Sequence[str]],
+    ) -> Sequence[str]:
+        """What `find` gives of those of `patients` that are permitted: ids, each of them with its columns.
+
+        `find` must show nothing of anybody else and open nothing: that there was a search is one event, and a patient
+        is recorded when a use of the hits follows. Raises what `use_patients` raises, and what `find` raises.
+        """
+        if not 0 < len(patients) <= MOST_PATIENTS:
+            raise RequestRefused(f"expected 1 to {MOST_PATIENTS} patients, found {len(patients)}")
+        request = request_of(caller, action, "patient:", at=self.now())
+        decided = decide_each(self.engine, request, patients, self.facts)
+        allowed = {name: decision for name, decision in decided.items() if decision.allowed}
+        told = [(f"patient:{name}", decision) for name, decision in (allowed or decided).items()]
+        record = self.recorder.begin(caller, request, told, role=self._role(caller), code=SEARCH)
+        if not allowed:
+            self._refuse_unless(False, record, told[0][1])
+        try:
+            hits = find({name: decision.columns for name, decision in allowed.items()})
+        except BaseException:
+            record.append_search(Outcome.FAILED)
+            raise
+        record.append_search(Outcome.DONE, len(hits))
+        return hits
 
     def break_glass(self, caller: Caller, patient: str, reason: str) -> datetime:
         """Open the record of a patient who is not assigned, in an emergency; until when it stays open.

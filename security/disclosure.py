@@ -73,15 +73,24 @@ class Recorder:
     now: Callable[[], datetime]
 
     def begin(
-        self, caller: Caller, request: Request, decisions: Sequence[tuple[str, Decision]], *, role: str
+        self,
+        caller: Caller,
+        request: Request,
+        decisions: Sequence[tuple[str, Decision]],
+        *,
+        role: str,
+        code: str | None = None,
     ) -> Record:
-        """What is recorded of a use of the resources of `decisions`. Raises AuditEventRefused, VaultError."""
+        """What is recorded of a use of the resources of `decisions`: `code` unless the decision has one of its own.
+
+        Raises AuditEventRefused, VaultError.
+        """
         correlation = self.random_bytes(CORRELATION_BYTES).hex()
         sealed = None
         if request.reason and all(decision.allowed for _, decision in decisions):
             patient = request.resource.removeprefix("patient:") if request.resource.startswith("patient:") else None
             sealed = seal_reason(request.reason, self.seal_of(patient), correlation=correlation)
-        return Record(self, caller, request, tuple(decisions), role, correlation, sealed)
+        return Record(self, caller, request, tuple(decisions), role, correlation, sealed, code)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +104,7 @@ class Record:
     role: str
     correlation: str
     sealed: str | None = field(repr=False)
+    code: str | None = None  # what the action was used for
     counted: list[int] = field(default_factory=list, repr=False)  # what the use counted
 
     def append(self, outcome: Outcome) -> None:
@@ -113,6 +123,12 @@ class Record:
                 about, subject = _about(resource, decision, self.recorder.subject)
                 events.append(replace(first, resource=about, subject=subject))
         self.recorder.sink.append(events)
+
+    def append_search(self, outcome: Outcome, hits: int | None = None) -> None:
+        """Return when it is on the disk that patients were searched through, as one event. Raises AuditError."""
+        event = self._event(outcome, *self.decisions[0])
+        search = replace(event, kind=Kind.QUERY, subject=None, columns=(), count=hits, code=self.code)
+        self.recorder.sink.append([search])
 
     def _event(self, outcome: Outcome, resource: str, decision: Decision) -> Event:
         action = Action(self.request.action)
@@ -134,7 +150,7 @@ class Record:
             address=_address(self.caller.address),
             columns=tuple(name for name, shown in decision.columns.items() if shown is Visibility.CLEAR),
             count=self._count(outcome),
-            code=_code(decision),
+            code=_code(decision) or self.code,
             correlation=self.correlation,
             sealed=self.sealed if outcome is Outcome.INTENT else None,
         )

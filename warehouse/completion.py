@@ -18,6 +18,7 @@ from warehouse.completion_place import Expected, Place, place_of
 from warehouse.function_words import FUNCTION_WORDS
 from warehouse.keywords import KEYWORDS
 from warehouse.query_scopes import MOST_DEPTH, Block, Origin
+from warehouse.words import rows_words
 
 CompletionKind = Literal["table", "column", "function", "keyword", "alias", "join"]
 MOST_ITEMS = 100
@@ -109,18 +110,20 @@ class _Offers:
         for with_ in self._block.withs.values() if self._block else ():
             yield Completion(_written(with_.name), "table", "of WITH")
         for table in self._info.tables:
-            rows = "" if table.rows is None else f", {table.rows:,} rows"
+            rows = "" if table.rows is None else f", {rows_words(table.rows)}"
             yield Completion(_written(table.name), "table", table.kind + rows)
 
     def _joins(self, lead: str) -> Iterator[Completion]:
-        """Tables to which those that are read already lead, with the condition."""
+        """Tables to which those that are read already lead, then those that lead to them, with the condition."""
         origins = self._block.origins if self._block else []
         read = {origin.table.lower() for origin in origins}
-        for origin in origins:
-            for join in self._info.joins:
-                if join.many.lower() == origin.table.lower() and join.one.lower() not in read:
-                    condition = f"{join.one}.{join.key} = {_written(origin.name)}.{join.key}"
-                    yield Completion(f"{lead}{join.one} ON {condition}", "join", f"by {join.key}")
+        ways = [(join.many, join.one, join.key) for join in self._info.joins]
+        ways += [(join.one, join.many, join.key) for join in self._info.joins]
+        for here, there, key in ways:
+            for origin in origins:
+                if here.lower() == origin.table.lower() and there.lower() not in read:
+                    condition = f"{there}.{key} = {_written(origin.name)}.{key}"
+                    yield Completion(f"{lead}{there} ON {condition}", "join", f"by {key}")
 
     def _conditions(self, lead: str) -> Iterator[Completion]:
         """How the table joined last goes with those before it."""

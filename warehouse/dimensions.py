@@ -10,6 +10,7 @@ import json
 import sqlite3
 from collections.abc import Callable, Sequence
 from datetime import date
+from functools import partial
 from typing import Any
 
 from warehouse import aggregates, practice_dimensions
@@ -18,9 +19,15 @@ from warehouse.models import SENSITIVE
 from warehouse.ports import CellCipher
 from warehouse.readers import Chunk, Rejected
 from warehouse.rejects import RejectsFile
-from warehouse.values import Unfit, cents, integer, shown, text
+from warehouse.values import Unfit, all_of, cents, integer, shown, text
 
 LEVELS = ("bronze", "silver", "gold")
+ACCEPTED = {
+    "month": "January to December",
+    "quarter": "Q1 to Q4",
+    "weekday": "Monday to Sunday",
+    "is_weekend": "Yes or No",
+}
 FIRST_YEAR, LAST_YEAR = 1900, 2199
 
 SPECIFIED: dict[str, tuple[str, ...]] = {
@@ -154,18 +161,17 @@ class DimensionLoad:
 
     def _plain(self, row: dict[str, Any]) -> Row:
         key, *rest = self._columns
-        return (integer(key, row[key]), *(text(name, row[name]) for name in rest))
+        return all_of(lambda: integer(key, row[key]), *(partial(text, name, row[name]) for name in rest))
 
     def _product(self, row: dict[str, Any]) -> Row:
         money = "unit_price" if "unit_price" in row else "unit_price_cents"
-        supplier_id, supplier = self._supplier(row)
-        return (
-            integer("product_id", row["product_id"]),
-            *(text(name, row[name]) for name in ("product_name", "category", "brand")),
-            cents(money, row[money], low=0, is_cents=money == "unit_price_cents"),
-            supplier_id,
-            supplier,
+        *cells, supplier = all_of(
+            lambda: integer("product_id", row["product_id"]),
+            *(partial(text, name, row[name]) for name in ("product_name", "category", "brand")),
+            lambda: cents(money, row[money], low=0, is_cents=money == "unit_price_cents"),
+            lambda: self._supplier(row),
         )
+        return (*cells, *supplier)
 
     def _supplier(self, row: dict[str, Any]) -> tuple[int, str]:
         """The supplier by id, by name, or by both if they agree."""
@@ -200,15 +206,19 @@ class DimensionLoad:
 
 
 def _customer(row: dict[str, Any]) -> Row:
-    level = text("membership_level", row["membership_level"]).lower()
+    return all_of(
+        lambda: integer("customer_id", row["customer_id"]),
+        lambda: text("customer_name", row["customer_name"], secret=True),
+        lambda: text("address", row["address"], secret=True),
+        lambda: _level(row["membership_level"]),
+    )
+
+
+def _level(cell: Any) -> str:
+    level = text("membership_level", cell).lower()
     if level not in LEVELS:
         raise Unfit(f"membership_level: expected bronze, silver or gold, found {shown(level)}")
-    return (
-        integer("customer_id", row["customer_id"]),
-        text("customer_name", row["customer_name"], secret=True),
-        text("address", row["address"], secret=True),
-        level,
-    )
+    return level
 
 
 def _day(row: dict[str, Any]) -> Row:
@@ -221,10 +231,19 @@ def _day(row: dict[str, Any]) -> Row:
     if day is None or not FIRST_YEAR <= day.year <= LAST_YEAR:
         raise Unfit(f"date: expected YYYY-MM-DD in the years {FIRST_YEAR} to {LAST_YEAR}, found {shown(words)}")
     expected = practice_dimensions.calendar_row(day)
-    for name, value in zip(STORED["Time_Table"], expected, strict=True):
-        if name in row and not _says(row[name], value):
-            raise Unfit(f"{name}: expected {value} for {words}, found {shown(row[name])}")
+    faults = [
+        f"{name}: expected {value} for {words}{_among(name)}, found {shown(row[name])}"
+        for name, value in zip(STORED["Time_Table"], expected, strict=True)
+        if name in row and not _says(row[name], value)
+    ]
+    if faults:
+        raise Unfit("; ".join(faults))
     return expected
+
+
+def _among(name: str) -> str:
+    """The values that a column of the calendar takes, in words."""
+    return f" ({name} is {ACCEPTED[name]})" if name in ACCEPTED else ""
 
 
 def _says(cell: Any, value: object) -> bool:

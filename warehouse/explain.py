@@ -15,6 +15,7 @@ from warehouse.engines.sqlite import SqliteEngine
 from warehouse.governed import Parameters
 from warehouse.query_scopes import blocks
 from warehouse.sql_text import readable_tokens
+from warehouse.words import rows_words
 
 Cost = Literal["cheap", "scan", "sort", "group", "part"]
 Steps = Sequence[tuple[int, int, str]]  # (step, the step it belongs to, what it does), as `Session.plan` gives them
@@ -163,7 +164,7 @@ def _node(said: str, tables: Mapping[str, str], rows: Mapping[str, int], childre
 
 def _access(access: re.Match[str], label: str, known: int | None, *, is_table: bool) -> tuple[str, Cost, int | None]:
     index, terms = access["index"] or "", _columns(access["terms"] or "")
-    rows = f": {known:,} rows" if known is not None else ""
+    rows = f": {rows_words(known)}" if known is not None else ""
     walk: Cost = "cheap" if known is not None and known <= MANY_ROWS else "scan"
     if index.startswith("AUTOMATIC"):
         return f"builds an index of {label} by {terms} for this query{rows}, and looks up in it", walk, known

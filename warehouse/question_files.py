@@ -3,6 +3,7 @@
     -- title: Sales of one region
     -- parameter: region text = North | the region to look at
     -- parameter: least_pieces integer = 0
+    -- parameter: level choice(gold, silver, bronze) = gold | whose sales
     SELECT …  WHERE region = :region …
 
 `:as_of`, `:as_of_year`, `:as_of_month`, `:last_month_year` and `:last_month` come from the as-of date.
@@ -12,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from importlib import resources
 from pathlib import Path
@@ -23,21 +24,27 @@ from warehouse.sql_text import one_select
 
 MAX_BYTES = 200_000
 FROM_AS_OF = ("as_of", "as_of_year", "as_of_month", "last_month_year", "last_month")
-KINDS = ("text", "integer", "number", "date")
+KINDS = ("text", "integer", "number", "date", "choice")
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,79}")
 _HEADER = re.compile(r"--\s*(title|parameter)\s*:\s*(.*)")
-_PARAMETER = re.compile(r"([A-Za-z_]\w*)\s+(\w+)(?:\s*=\s*([^|]*?))?\s*(?:\|\s*(.*))?")
+_PARAMETER = re.compile(r"([A-Za-z_]\w*)\s+(\w+)(?:\s*\(([^()]*)\))?(?:\s*=\s*([^|]*?))?\s*(?:\|\s*(.*))?")
 
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One parameter; without a default it has to be given."""
+    """One parameter; without a default it has to be given. A choice takes one of its `choices` and nothing else."""
 
     name: str
     kind: str
     default: Cell
     about: str
+    choices: tuple[str, ...] = ()
+
+    @property
+    def expected(self) -> str:
+        """Its type in a few words: `integer`, `one of gold, silver`."""
+        return f"one of {', '.join(self.choices)}" if self.choices else self.kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +109,9 @@ def values_of(question: Question, as_of: date, given: Mapping[str, str]) -> dict
     values: dict[str, Cell] = {}
     for name, parameter in known.items():
         if name in given:
-            values[name] = _value(parameter.kind, given[name], name)
+            values[name] = _value(parameter, given[name])
         elif parameter.default is None:
-            raise QueryRefused(f"{question.name} needs {name} ({parameter.kind}): give --set {name}=VALUE")
+            raise QueryRefused(f"{question.name} needs {name} ({parameter.expected}): give --set {name}=VALUE")
         else:
             values[name] = parameter.default
     if (as_of.year, as_of.month) == (date.min.year, date.min.month):
@@ -164,12 +171,22 @@ def _parameter(text: str) -> Parameter:
     match = _PARAMETER.fullmatch(text.strip())
     if match is None:
         raise QueryRefused(f"expected `-- parameter: NAME TYPE = DEFAULT | what it is`, found {text[:60]!r}")
-    name, kind, default, about = match.groups()
+    name, kind, among, default, about = match.groups()
     if kind not in KINDS:
         raise QueryRefused(f"the parameter {name} has the type {kind!r}; there are {', '.join(KINDS)}")
     if name in FROM_AS_OF:
         raise QueryRefused(f"the parameter {name} comes from the as-of date and cannot be declared")
-    return Parameter(name, kind, None if default is None else _value(kind, default.strip("'"), name), about or "")
+    if (among is not None) != (kind == "choice"):
+        raise QueryRefused(f"the parameter {name}: expected a list for a choice alone, as in `choice(gold, silver)`")
+    parameter = Parameter(name, kind, None, about or "", () if among is None else _choices(name, among))
+    return parameter if default is None else replace(parameter, default=_value(parameter, default.strip("'")))
+
+
+def _choices(name: str, text: str) -> tuple[str, ...]:
+    found = [choice.strip().strip("'") for choice in text.split(",")]
+    if not all(found) or len({choice.casefold() for choice in found}) < len(found):
+        raise QueryRefused(f"the parameter {name}: expected different values between commas, found {text[:60]!r}")
+    return tuple(found)
 
 
 def _check_parameters(sql: str, declared: list[str]) -> None:
@@ -191,7 +208,13 @@ def _used(sql: str) -> set[str]:
     return {text[1:] for text in found}
 
 
-def _value(kind: str, text: str, name: str) -> Cell:
+def _value(parameter: Parameter, text: str) -> Cell:
+    kind, name = parameter.kind, parameter.name
+    if kind == "choice":
+        for choice in parameter.choices:
+            if choice.casefold() == text.strip().casefold():
+                return choice
+        raise QueryRefused(f"{name}: expected {parameter.expected}, found {text[:40]!r}")
     try:
         if kind == "integer":
             number = int(text)

@@ -28,7 +28,7 @@ NEWEST_MONTH = """
     WHERE (year, month_number) = (SELECT year, month_number FROM Monthly_Store_Category_Aggregate_Table
                                   ORDER BY year DESC, month_number DESC LIMIT 1)
     GROUP BY year, month_number"""
-NO_SALES = "there are no sales yet: load some, or make practice data with `lakewarden warehouse build`"
+NO_SALES = "there are no sales yet: load some with `lakewarden warehouse load`"
 
 
 class Engine(Protocol):
@@ -109,11 +109,14 @@ def as_of_notes(question: Question, day: date, *, asked: bool) -> tuple[str, ...
     return (told,) if depends_on_date(question) else ()
 
 
-def last_day_in_columns(engine: Engine) -> date:
-    """The last day with sales, of an engine that reads one column of the facts at once. Raises `DataRefused`."""
+def last_day_in_columns(engine: Engine, *, otherwise: str = NO_SALES) -> date:
+    """The last day with sales, of an engine that reads one column of the facts at once.
+
+    Raises `DataRefused`, which says `otherwise`, if there are none.
+    """
     found = engine.answer(f"SELECT max(time_id) FROM {FACT}").rows[0][0]  # noqa: S608 - own name
     if not isinstance(found, int):
-        raise DataRefused(NO_SALES)
+        raise DataRefused(otherwise)
     return date(found // 10000, found // 100 % 100, found % 100)
 
 

@@ -12,7 +12,7 @@ In order:
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from operator import floordiv, lt, mul
 from typing import Any
 
@@ -161,17 +161,45 @@ class SalesLoad:
         """The facts of a row, or why it has none."""
         try:
             ids = [_key(name, row[self._at[name]]) for name in IDS]
-            quantity = integer(
-                "quantity_sold", row[self._at["quantity_sold"]], low=-LARGEST_QUANTITY, high=LARGEST_QUANTITY
-            )
-            amount = cents(self._amount, row[self._at[self._amount]], is_cents=self._amount == AMOUNT_CENTS)
+            quantity, amount = self._quantity(row), self._amount_of(row)
             return (*ids, quantity, self._price_at_sale(row, quantity, amount), amount)
-        except Unfit as unfit:
-            return unfit
+        except Unfit:
+            return Unfit("; ".join(self._faults(row)))
+
+    def _faults(self, row: Sequence[Any]) -> list[str]:
+        """All that is wrong with a row, as far as it can be read."""
+        faults: list[str] = []
+
+        def read(parse: Callable[[], int]) -> int | None:
+            try:
+                return parse()
+            except Unfit as unfit:
+                faults.append(str(unfit))
+                return None
+
+        for name in IDS:
+            key = read(lambda name=name: _key(name, row[self._at[name]]))  # type: ignore[misc]
+            if key is not None and name in KEYS and self._keys[name].missing([key]):
+                faults.append(_unknown(name, key))
+        quantity, amount = read(lambda: self._quantity(row)), read(lambda: self._amount_of(row))
+        if quantity is not None and amount is not None:
+            read(lambda: self._price_at_sale(row, quantity, amount))
+        elif self._price is not None:
+            read(lambda: self._given_price(row, self._price or ""))
+        return faults
+
+    def _quantity(self, row: Sequence[Any]) -> int:
+        return integer("quantity_sold", row[self._at["quantity_sold"]], low=-LARGEST_QUANTITY, high=LARGEST_QUANTITY)
+
+    def _amount_of(self, row: Sequence[Any]) -> int:
+        return cents(self._amount, row[self._at[self._amount]], is_cents=self._amount == AMOUNT_CENTS)
+
+    def _given_price(self, row: Sequence[Any], name: str) -> int:
+        return cents(name, row[self._at[name]], low=0, is_cents=name == PRICE_CENTS)
 
     def _price_at_sale(self, row: Sequence[Any], quantity: int, amount: int) -> int:
         if self._price is not None:
-            price = cents(self._price, row[self._at[self._price]], low=0, is_cents=self._price == PRICE_CENTS)
+            price = self._given_price(row, self._price)
             if quantity * price != amount:
                 found = f"{quantity} × {price / 100:.2f} = {quantity * price / 100:.2f}, and {amount / 100:.2f}"
                 raise Unfit(f"{self._amount}: expected quantity × price at sale, found {found}")
@@ -210,8 +238,13 @@ def _key(name: str, cell: Any) -> int:
 
 
 def _unknown_key(facts: Sequence[int], unknown: dict[str, set[int]]) -> str:
-    """Which key of a row its dimension does not have; empty if it has all."""
-    for index, (name, missing) in enumerate(unknown.items(), 1):
-        if facts[index] in missing:
-            return f"{name}: expected a row of {KEYS[name]}, found none with {facts[index]}"
-    return ""
+    """Which keys of a row their dimensions do not have; empty if they have all."""
+    return "; ".join(
+        _unknown(name, facts[index])
+        for index, (name, missing) in enumerate(unknown.items(), 1)
+        if facts[index] in missing
+    )
+
+
+def _unknown(name: str, key: int) -> str:
+    return f"{name}: expected a row of {KEYS[name]}, found none with {key}"

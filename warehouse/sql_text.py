@@ -6,13 +6,15 @@ refusals and the offsets that messages point at.
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import NamedTuple
 
 from warehouse.errors import QueryRefused
 from warehouse.keywords import meant_word
+from warehouse.models import Cell
 
 MAX_CHARACTERS = 100_000
 READING = ("SELECT", "WITH", "VALUES")
@@ -184,6 +186,29 @@ def with_parameters_written(text: str, *, sign: str) -> str:
             parts += [text[at : token.start], sign, token.text[1:]]
             at = token.end
     return "".join([*parts, text[at:]])
+
+
+def with_values(text: str, values: Mapping[str, Cell]) -> str:
+    """`text` with its `:name` parameters as literals, so that it stands for itself."""
+    parts, at = [], 0
+    for token in tokens(text):
+        if token.kind == "parameter" and token.text[1:] in values:
+            parts += [text[at : token.start], literal(values[token.text[1:]])]
+            at = token.end
+    return "".join([*parts, text[at:]])
+
+
+def literal(value: Cell) -> str:
+    """A value as SQLite reads it in a statement."""
+    if value is None or value != value:
+        return "NULL"
+    if isinstance(value, bytes):
+        return f"x'{value.hex()}'"
+    if isinstance(value, str):
+        return "'" + value.replace("'", "''") + "'"
+    if isinstance(value, float) and math.isinf(value):
+        return "9e999" if value > 0 else "-9e999"
+    return repr(value)
 
 
 def _unreadable(rest: str) -> str:

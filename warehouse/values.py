@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 LARGEST_ID = 2**63 - 1
@@ -83,6 +83,19 @@ def text(name: str, cell: Any, *, secret: bool = False) -> str:
         what = "control characters or bytes that are not UTF-8"
         raise Unfit(f"{name}: expected text, found {what}" + ("" if secret else f" in {shown(found)}"))
     return found
+
+
+def all_of(*cells: Callable[[], Any]) -> tuple[Any, ...]:
+    """What each of `cells` reads. Raises `Unfit` with the faults of all of them."""
+    found, faults = [], []
+    for read in cells:
+        try:
+            found.append(read())
+        except Unfit as unfit:
+            faults.append(str(unfit))
+    if faults:
+        raise Unfit("; ".join(faults))
+    return tuple(found)
 
 
 def shown(cell: Any) -> str:

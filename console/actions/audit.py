@@ -122,12 +122,20 @@ class AuditActions:
 
     @property
     def kept_outside(self) -> bool:
-        """Whether checkpoints are kept outside the workspace: without, events cut from the end are not missed."""
-        return bool(self._keepers)
+        """Whether some are kept outside the workspace: without, events cut from the end are not missed.
+
+        A keeper that holds none, such as a share that is not mounted, is none. Raises OSError.
+        """
+        return any(keeper.kept() for keeper in self._keepers)
+
+    @property
+    def places_outside(self) -> tuple[str, ...]:
+        """Where copies of the checkpoints should be, whether any are there or not."""
+        return tuple(keeper.name for keeper in self._keepers)
 
     def proof(self, seq: int) -> Proof:
         """The proof that event `seq` is in the log, up to a checkpoint signed now. Raises ProofRefused."""
-        with self._gate().use(READ_AUDIT, AUDIT):
+        with self._gate().use(READ_AUDIT, AUDIT, code="proof"):
             head = self._signed_head()
             size, root = head.checkpoint.size, head.checkpoint.root
             if not 0 <= seq < size:
@@ -151,7 +159,7 @@ class AuditActions:
 
     def checkpoint(self) -> SignedHead:
         """A signed checkpoint of the log as it is now, to keep elsewhere."""
-        with self._gate().use(READ_AUDIT, AUDIT):
+        with self._gate().use(READ_AUDIT, AUDIT, code="checkpoint"):
             return self._signed_head()
 
     def verify(
@@ -167,7 +175,7 @@ class AuditActions:
         """
         report: Report | None = None
         try:
-            with self._gate().use(READ_AUDIT, AUDIT) as grant:
+            with self._gate().use(READ_AUDIT, AUDIT, code="verify") as grant:
                 report = self._verified(file, progress)
                 grant.count(report.events)
         except AuditUnavailable as error:
@@ -183,7 +191,7 @@ class AuditActions:
         """
         end = until
         while True:
-            with self._gate().use(READ_AUDIT, AUDIT) as grant:
+            with self._gate().use(READ_AUDIT, AUDIT, code="export") as grant:
                 end, source = self._log().size() if end is None else end, self._source()
                 events = self._log().tail(after=after, limit=max(0, min(EVENTS_AT_ONCE, end - after - 1)))
                 lines = [FORMATS[format](recorded, source) for recorded in events]
@@ -205,8 +213,8 @@ class AuditActions:
 
     def _verified(self, file: Path | None, progress: Progress | None) -> Report:
         path = file or self._path
-        outside = [note for keeper in self._keepers for note in keeper.kept()]
-        return verify(path, self._keys(path), outside, progress=progress)
+        outside = dict.fromkeys(note for keeper in self._keepers for note in keeper.kept())  # some were kept twice
+        return verify(path, self._keys(path), list(outside), progress=progress)
 
     def _signed_head(self) -> SignedHead:
         log = self._log()

@@ -25,6 +25,7 @@ from security.ports import Facts
 
 READ_AUDIT = "read_audit"
 AUDIT = "audit"
+CHECK = "check"  # in events: decisions were asked for, no event of the log was read
 OWN_ACTIONS = frozenset({Action.REBUILD_PROJECTION, Action.SERVE_AGGREGATES})  # the program's alone
 
 
@@ -99,6 +100,13 @@ class Decisions:
         rules = engine.rules if isinstance(engine, Engine) else ()
         return {rule.id: rule.says for rule in rules if rule.id in decision.determining}
 
+    def meant_for(self, decision: Decision) -> dict[str, str]:
+        """For whom each policy is that was not for the role that asked, by its id: part of the answer, too."""
+        engine = self._engine()
+        rules = {rule.id: rule for rule in engine.rules} if isinstance(engine, Engine) else {}
+        others = [rules[why.policy] for why in decision.why_not if not why.failed]
+        return {rule.id: rule.role.value if rule.role else rule.principals for rule in others}
+
     def policies(self) -> list[tuple[str, str]]:
         """The name and the Cedar text of each file of policies. Raises PolicyRefused where they cannot be read."""
         self._look()
@@ -129,6 +137,6 @@ class Decisions:
         if self._gate is None:
             yield
             return
-        with self._gate().use(READ_AUDIT, AUDIT) as grant:
+        with self._gate().use(READ_AUDIT, AUDIT, code=CHECK) as grant:
             yield
             grant.count(asked[0])

@@ -1,12 +1,13 @@
 """The permission port over the one path of `security.access`, for the session at this terminal.
 
 Looking (`require`) is decided each time and recorded once a session, so that a screen that asks several times a second
-does not bury what matters; a refusal is recorded again after a minute. Doing (`use`) is recorded each time.
+does not bury what matters; a refusal is recorded again after a minute. Its events have the code `look`. Doing (`use`)
+is recorded each time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 
@@ -15,10 +16,13 @@ from console.actions.seat import Seat
 from security.access import Access
 from security.disclosure import Caller, Grant
 from security.errors import AccessDenied
+from security.policy.denial import lacking
 from security.policy.engine import Engine
-from security.policy.model import Action, Decision, Factor
+from security.policy.model import Action, Decision, Factor, Visibility
 from security.policy.words import fresh_code_would_do
 
+EVERYONE = "everyone signed in"
+LOOK = "look"  # the code of what was only looked at
 REFUSED_AGAIN = timedelta(minutes=1)
 
 
@@ -42,7 +46,7 @@ class Gate:
         if not decision.allowed and abs(now - self._refused.get(key, now - REFUSED_AGAIN)) < REFUSED_AGAIN:
             raise self._denied(caller, action, decision)
         try:
-            with self._use(caller, action, resource):
+            with self._use(caller, action, resource, code=LOOK):
                 self._permitted.add(key)
         except PermissionDenied:
             self._refused[key] = now
@@ -50,13 +54,20 @@ class Gate:
 
     @contextmanager
     def use(
-        self, action: str, resource: str, *, reason: str | None = None, only: Collection[str] | None = None
+        self,
+        action: str,
+        resource: str,
+        *,
+        reason: str | None = None,
+        only: Collection[str] | None = None,
+        code: str | None = None,
     ) -> Iterator[Grant]:
         """Within it the session may do `action`, as the grant says: of the columns `only`, no others are granted.
 
+        `code` is a word for the events where the use is not the deed that the action names, such as `list`.
         Raises PermissionDenied, AuditUnavailable.
         """
-        with self._use(self.seat.caller(), action, resource, reason=reason, only=only) as grant:
+        with self._use(self.seat.caller(), action, resource, reason=reason, only=only, code=code) as grant:
             yield grant
 
     @contextmanager
@@ -70,6 +81,17 @@ class Gate:
             self.access.use_patients(caller, Action(action), patients, only=only) as grant,
         ):
             yield grant
+
+    def search_patients(
+        self,
+        action: str,
+        patients: Sequence[str],
+        find: Callable[[Mapping[str, Mapping[str, Visibility]]], Sequence[str]],
+    ) -> Sequence[str]:
+        """What `find` gives of those who are permitted; the search is one event, whoever it goes through."""
+        caller = self.seat.caller()
+        with self._told(caller, action):
+            return self.access.search_patients(caller, Action(action), patients, find)
 
     def break_glass(self, patient: str, reason: str) -> datetime:
         """Open the record of a patient in an emergency; until when. Raises as `use`."""
@@ -93,10 +115,12 @@ class Gate:
         return self._denied(self.seat.caller(), action, decision)
 
     def roles_for(self, action: str) -> tuple[str, ...]:
-        """The roles that some policy permits `action`."""
+        """The roles that some policy permits `action`, or that everyone who is signed in is permitted."""
         if not isinstance(self.access.engine, Engine):
             return ()
         rules = [rule for rule in self.access.engine.rules if rule.permits and Action(action) in rule.actions]
+        if any(rule.principals in ("users", "anyone") for rule in rules):
+            return (EVERYONE,)
         return tuple(sorted({rule.role.value for rule in rules if rule.role is not None}))
 
     @contextmanager
@@ -108,10 +132,11 @@ class Gate:
         *,
         reason: str | None = None,
         only: Collection[str] | None = None,
+        code: str | None = None,
     ) -> Iterator[Grant]:
         with (
             self._told(caller, action),
-            self.access.use(caller, Action(action), resource, reason=reason, only=only) as grant,
+            self.access.use(caller, Action(action), resource, reason=reason, only=only, code=code) as grant,
         ):
             yield grant
 
@@ -130,6 +155,5 @@ class Gate:
             return NotSignedIn(f"{state}: {action} is for {roles}; `lakewarden sign-in USER` signs in", decision)
         if fresh_code_would_do(decision):
             return FreshCodeNeeded(f"{action} needs a fresh code of your authenticator", decision)
-        own = dict.fromkeys(why.because for why in decision.why_not if why.failed)  # policies may lack the same
-        why = "; ".join(decision.errors or own) or f"it is for {roles}"
+        why = "; ".join(decision.errors) or lacking(decision) or f"it is for {roles}"
         return PermissionDenied(f"not permitted to {caller.user}: {action} – {why}", decision)

@@ -5,7 +5,7 @@ Every method decides first and returns only when its outcome is on record; what 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -71,17 +71,18 @@ class Records:
     def find(self, name: str = "", *, limit: int = 100) -> list[Line]:
         """The first `limit` patients by id that may be seen, with every word of `name` in the name.
 
-        An id is found too, by its beginning; where names are masked, ids alone. Raises ReadRefused where that is why
-        nothing is found.
+        An id is found too, by its beginning; where names are masked, ids alone. Those found are on record as seen, the
+        others only as searched through. Raises ReadRefused where masks are why nothing is found.
         """
         caller = self._gate.seat.caller()
         if self._strangers.decision("view_record").allowed:
             return self._find_any(name.strip(), limit)
-        why = self._own(caller)
+        why, text = self._own(caller), name.strip()
         asked = sorted(why, key=lambda patient: (why[patient] != EMERGENCY, patient))
-        asked = asked[: MOST_PATIENTS if name.strip() else min(limit, MOST_PATIENTS)]
+        asked = asked[: MOST_PATIENTS if text else min(limit, MOST_PATIENTS)]
         if asked:
-            return self._lines(asked, name.strip(), limit, why)
+            found = self._search(asked, text)[:limit] if text else asked
+            return self._lines(found, why) if found else []
         if not self._may_have_patients(caller):
             with self._use("view_record", STRANGER):
                 pass
@@ -205,28 +206,28 @@ class Records:
         asked = _of_id([found.patient_id for found in Admission(self._core()).all_facts()], text)[:limit]
         if text and not asked:
             raise ReadRefused("no patient's id begins so; names are searched only by those who see them in clear")
-        return self._lines(asked, "", limit, dict.fromkeys(asked, ALL)) if asked else []
+        return self._lines(asked, dict.fromkeys(asked, ALL)) if asked else []
 
-    def _lines(self, asked: list[str], text: str, limit: int, why: Mapping[str, str]) -> list[Line]:
+    def _search(self, asked: Sequence[str], text: str) -> list[str]:
+        """The ids of those of `asked` that may be seen and are called so, sorted; no cell is opened."""
+
+        def find(permitted: Mapping[str, Mapping[str, Visibility]]) -> Sequence[str]:
+            named = frozenset(one for one, columns in permitted.items() if columns.get("name") is Visibility.CLEAR)
+            caller = self._gate.seat.caller()
+            to_search = ReadGrant(caller.user, "", {"name": Visibility.CLEAR.value}, named)
+            return sorted({*Reading(self._core()).search(text, to_search), *_of_id(permitted, text)})
+
+        return list(self._gate.search_patients("view_record", asked, find))
+
+    def _lines(self, asked: Sequence[str], why: Mapping[str, str]) -> list[Line]:
         reading = Reading(self._core())
+        found: list[Record] = []
         with self._gate.use_patients("view_record", asked, only=LISTED) as grant:
-            groups = [
-                ReadGrant(grant.principal, grant.role, _words(columns), patients) for columns, patients in grant.alike()
-            ]
-            wanted = sorted(
-                {one for group in groups for one in (_matching(reading, text, group) if text else group.patients or ())}
-            )[:limit]
-            found = [
-                record
-                for group in groups
-                for record in reading.records([one for one in wanted if one in (group.patients or ())], group)
-            ]
+            for columns, patients in grant.alike():
+                to_read = ReadGrant(grant.principal, grant.role, _words(columns), patients)
+                found += reading.records(sorted(patients), to_read)
             grant.count(len(found))
         return [_line(record, why[record.patient_id]) for record in sorted(found, key=lambda one: one.patient_id)]
-
-
-def _matching(reading: Reading, text: str, group: ReadGrant) -> set[str]:
-    return {*reading.search(text, group), *_of_id(group.patients or (), text)}
 
 
 def _of_id(patients: Collection[str], text: str) -> list[str]:

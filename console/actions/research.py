@@ -5,10 +5,11 @@ A question reaches nothing but the projection; an answer is returned when its ou
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 
 from console.actions.gate import Gate
+from console.actions.permissions import PermissionDenied
 from security.database import Database
 from security.disclosure import Caller
 from security.policy.model import Action
@@ -43,7 +44,7 @@ class ResearchActions:
 
     def query(self, question: Question) -> Answer:
         """The answer to a question about a domain. Raises QuestionRefused."""
-        with self._gate.use("query_research", _resource(question.domain)) as grant:
+        with self._told(question.domain), self._gate.use("query_research", _resource(question.domain)) as grant:
             answer = Research(self._database()).ask(question, permitted={question.domain})
             grant.count(len(answer.rows))
         return answer
@@ -55,6 +56,22 @@ class ResearchActions:
         for domain in permitted or found[:1]:
             self._gate.require("query_research", _resource(domain))
         return permitted
+
+    @contextmanager
+    def _told(self, domain: str) -> Iterator[None]:
+        """Within it, the refusal of a domain that there is not names those that the session may ask about."""
+        try:
+            yield
+        except PermissionDenied as error:
+            if error.decision is None or not error.decision.errors:
+                raise
+            found = Research(self._database()).domains()
+            decisions = {one: self._gate.would_allow("query_research", _resource(one)) for one in found}
+            own = [one for one, decision in decisions.items() if decision.allowed]
+            if not own and found:  # as any other domain is refused
+                raise self._gate.refusal("query_research", decisions[found[0]]) from error
+            expected = ", ".join(own) or "one that `lakewarden research rebuild` builds from the records"
+            raise PermissionDenied(f"expected a research domain: {expected}; found {domain}", error.decision) from error
 
     def built(self) -> Projection | None:
         """When the projection was built, and of how many; None before the first. Permitted as `domains`."""

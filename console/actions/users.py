@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from datetime import datetime
 
 from console.actions.gate import Gate
-from security.identity.account import Account, NewAccount
+from security.identity.account import Account, AccountChange, NewAccount
 from security.identity.accounts import Accounts
 from security.identity.events import Actor
 
@@ -25,13 +25,21 @@ class Users:
 
     def list(self) -> list[Account]:
         """All accounts, by name."""
-        with self._gate.use(MANAGE_USERS, USERS):
+        with self._gate.use(MANAGE_USERS, USERS, code="list"):
             return self._accounts().list()
 
     def add(self, new: NewAccount) -> str:
         """Add an account; its enrolment code, shown this once and good for seven days. Raises AccountRefused."""
         with self._use() as actor:
             return self._accounts().add(new, by=actor, now=self._now())
+
+    def change(self, user: str, change: AccountChange) -> Account:
+        """Give `user` another role, address, domain or shift; the account as it is then.
+
+        Another role ends its sessions. Raises AccountUnknown, AccountRefused.
+        """
+        with self._use() as actor:
+            return self._accounts().change(user, change, by=actor, now=self._now())
 
     def disable(self, user: str) -> None:
         """End the sessions of `user` and let nobody sign in by that name. Raises AccountUnknown, AccountRefused."""

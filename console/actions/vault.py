@@ -89,7 +89,7 @@ class VaultActions:
 
         `progress` is told patients done and in all; only where it was told that all are was every patient checked.
         """
-        with self._gate.use(ACTION, RESOURCE) as grant:
+        with self._gate.use(ACTION, RESOURCE, code="check") as grant:
             found = Vault(self._core()).problems(progress=progress, stop=stop)
             grant.count(len(found))
         return found

@@ -17,8 +17,9 @@ from console.cli.session import security_of
 from console.settings import Settings
 from console.wiring.security_actions import decisions
 from security.policy.batch import LONGEST_LINE
+from security.policy.columns import shows_columns
 from security.policy.matrix import Permission
-from security.policy.model import Decision, Visibility
+from security.policy.model import Decision, Visibility, WhyNot
 
 NEEDED = ("user", "action", "resource")
 OPTIONS = {  # as parsed: the key of a batch line
@@ -51,7 +52,7 @@ def check(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) 
     if arguments.json:
         print_json(decision.as_json())
     else:
-        _tell(decision, actions.says(decision))
+        _tell(decision, actions, given["action"])
     return Exit.DONE
 
 
@@ -138,21 +139,29 @@ def _lines(file: BinaryIO) -> Iterator[str]:
         yield line.decode("utf-8", errors="backslashreplace").rstrip("\r\n")
 
 
-def _tell(decision: Decision, says: Mapping[str, str]) -> None:
+def _tell(decision: Decision, actions: Decisions, action: str) -> None:
+    says, others = actions.says(decision), actions.meant_for(decision)
     print("ALLOW" if decision.allowed else "DENY")
     for error in decision.errors:
         print(f"  error: {safe(error)}")
     for name in decision.determining:
         print(f"  decided by {name}: {says[name]}")
-    for visibility in Visibility:
+    for visibility in Visibility if shows_columns(action) else ():
         if columns := [name for name, shown in decision.columns.items() if shown is visibility]:
             print(f"  {visibility.value}: {' '.join(columns)}")
     for obligation in sorted(decision.obligations):
         print(f"  obliges: {obligation}")
     for why in decision.why_not:
-        print(f"  {why.policy}: {safe(why.because)}")
-        if why.change:
-            print(f"    would change it: {safe('; '.join(why.change))}")
+        if why.policy not in others:
+            _tell_why(why)
+    if others:
+        print(f"  for others: {', '.join(f'{name} ({role})' for name, role in others.items())}")
+
+
+def _tell_why(why: WhyNot) -> None:
+    print(f"  {why.policy}: {safe(why.because)}")
+    if why.change:
+        print(f"    would change it: {safe('; '.join(why.change))}")
 
 
 def _draw(heads: list[str], rows: list[list[str]]) -> None:

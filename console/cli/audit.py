@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from console.actions.audit import AuditActions, Proof, event_fields
-from console.cli.exits import Exit
+from console.cli.exits import Exit, UsageError
 from console.cli.output import print_json, print_table, say
 from console.cli.progress import ProgressLine
 from console.cli.session import security_of
@@ -22,6 +22,7 @@ from security.audit.event import Decision, Kind
 from security.audit.report import Report
 from security.audit.search import LARGEST_PAGE, Filter, Recorded
 from security.audit.siem.origin import rfc3339
+from security.audit.words import ACTIONS, near
 from security.errors import AuditUnavailable
 
 LOOK_EVERY_S = 0.5
@@ -46,7 +47,11 @@ def tail(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -
 
 
 def search(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> Exit:
-    """The events that fit. Raises SecurityError, PermissionDenied."""
+    """The events that fit. Raises UsageError for a word that is no action, SecurityError, PermissionDenied."""
+    if arguments.action is not None and arguments.action not in ACTIONS:
+        raise UsageError(
+            f"--action: expected an action such as {', '.join(near(arguments.action))}, found {arguments.action[:40]!r}"
+        )
     actions = _actions(arguments, settings, environ)
     wanted = Filter(
         kind=Kind(arguments.kind) if arguments.kind else None,
@@ -65,15 +70,21 @@ def search(arguments: Namespace, settings: Settings, environ: Mapping[str, str])
         before = page.before
         if before is None:
             break
-    _print(found, as_json=arguments.json)
+    if found or arguments.json:
+        _print(found, as_json=arguments.json)
+    else:
+        say("no event fits")
     if before is not None:
         say(f"only the newest {len(found):,} that fit; allow more with --limit")
     return Exit.DONE
 
 
 def verify(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> Exit:
-    """Verify the log; DATA where it is not sound. Raises SecurityError, PermissionDenied, OSError."""
-    actions = _actions(arguments, settings, environ, even_if_damaged=True)
+    """Verify the log; DATA where it is not sound. Raises SecurityError, PermissionDenied, OSError.
+
+    A file for copies of checkpoints that is not there is not begun: it would look as if there had been none.
+    """
+    actions = _actions(arguments, settings, environ, verifying=True)
     file = Path(arguments.file) if arguments.file is not None else None
     with closing(ProgressLine("verifying", environ)) as line:
         report = actions.verify(line, file=file, unrecorded=_say_unrecorded)
@@ -81,10 +92,8 @@ def verify(arguments: Namespace, settings: Settings, environ: Mapping[str, str])
         print_json(_report_json(report))
     else:
         _tell_report(report)
-        if not actions.kept_outside:
-            say(
-                "no checkpoints are kept elsewhere, so a log cut short to fit would not show: set audit.checkpoint_file"
-            )
+        if not report.outside and not actions.kept_outside:
+            _say_unseen(actions.places_outside)
     if report.found > len(report.problems):
         say(f"{report.found:,} problems found; the first {len(report.problems)} are shown")
     return Exit.DONE if report.ok else Exit.DATA
@@ -120,14 +129,15 @@ def checkpoint(arguments: Namespace, settings: Settings, environ: Mapping[str, s
 
 
 def _actions(
-    arguments: Namespace, settings: Settings, environ: Mapping[str, str], *, even_if_damaged: bool = False
+    arguments: Namespace, settings: Settings, environ: Mapping[str, str], *, verifying: bool = False
 ) -> AuditActions:
     try:
         security = security_of(arguments, settings, environ)
     except AuditUnavailable:
-        if not even_if_damaged:
+        if not verifying:
             raise
         security = arguments.security  # what needs no log goes on
+    security.begins_copies = not verifying
     return audit_actions(security)
 
 
@@ -141,15 +151,28 @@ def _print(events: Sequence[Recorded], *, as_json: bool) -> None:
 def _row(recorded: Recorded) -> list[str]:
     event = recorded.event
     said = event.decision.value if event.decision else ""
-    outcome = f"{said} {event.outcome.value}".strip() if event.outcome.value != "refused" else "refused"
+    ended = f"{said} {event.outcome.value}" if event.outcome.value != "refused" else "refused"
     about = f"{event.resource} {event.subject[:8]}" if event.subject else event.resource
-    policies = " ".join(event.policies) or event.code or ""
+    outcome = f"{ended} {event.code or ''}".strip()
     at = f"{rfc3339(event)[:19]}Z"
+    policies = " ".join(event.policies)
     return [str(recorded.seq), at, event.principal, event.role, event.action, about, outcome, policies]
 
 
 def _line(recorded: Recorded, *, as_json: bool) -> str:
     return json.dumps(event_fields(recorded)) if as_json else "  ".join(_row(recorded)).rstrip()
+
+
+def _say_unseen(places: Sequence[str]) -> None:
+    """Warn that nothing from outside was compared; `places` is where it should be."""
+    unseen = "so a log cut short to fit would not show"
+    if not places:
+        say(
+            f"no checkpoints are kept elsewhere, {unseen}: set audit.checkpoint_file to a file on another disk or a "
+            "mounted share"
+        )
+    for place in places:
+        say(f"{place}: expected copies of checkpoints, found none, {unseen}; see that its disk or share is mounted")
 
 
 def _say_unrecorded(error: AuditUnavailable) -> None:
@@ -169,6 +192,7 @@ def _report_json(report: Report) -> dict[str, Any]:
         "problems": [
             {"fault": problem.fault.value, "seq": problem.seq, "text": problem.text} for problem in report.problems
         ],
+        "outside": report.outside,
     }
 
 
@@ -178,6 +202,10 @@ def _tell_report(report: Report) -> None:
         print("no signed checkpoint covers them yet")
     else:
         print(f"the newest checkpoint that fits covers {report.checkpoint.size:,} of them")
+    if report.outside:
+        count = "1 checkpoint" if report.outside == 1 else f"{report.outside:,} checkpoints"
+        reach = f"up to event {report.outside_size - 1:,}" if report.outside_size else "of an empty log"
+        print(f"compared with {count} from outside, {reach}")
     for problem in report.problems:
         where = "the log" if problem.seq is None else f"event {problem.seq}"
         print(f"{problem.fault.value}, {where}: {problem.text}")

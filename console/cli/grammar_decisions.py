@@ -40,7 +40,8 @@ def _audit(kinds: argparse._SubParsersAction[Parser]) -> None:
     tail = command(kinds, "tail", "audit:tail", "the newest events, oldest of them first")
     tail.add_argument("--limit", type=_limit, default=20, metavar="N", help="at most N events (20)")
     tail.add_argument("--follow", action="store_true", help="go on with what comes, until interrupted")
-    json_option(tail)
+    as_json = "print one JSON document; with --follow one for each event, a line each"
+    tail.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help=as_json)
     _search(command(kinds, "search", "audit:search", "events that fit, newest first"))
     verify = command(
         kinds, "verify", "audit:verify", "find any change of the log and say where; exit 65 if there is one"

@@ -36,7 +36,7 @@ def _account(commands: argparse._SubParsersAction[Parser]) -> None:
 
 
 def _users(commands: argparse._SubParsersAction[Parser]) -> None:
-    kinds = group(commands, "users", "the accounts, for an officer", "add|list|disable|enable|reset-mfa")
+    kinds = group(commands, "users", "the accounts, for an officer", "add|list|change|disable|enable|reset-mfa")
     add = command(kinds, "add", "users:add_user", "add an account and print its enrolment code")
     add.add_argument("user", metavar="USER", help="a to z, 0 to 9, `.`, `_`, `-`; at most 32")
     add.add_argument("--role", required=True, choices=ROLES, help="what it is for")
@@ -45,6 +45,7 @@ def _users(commands: argparse._SubParsersAction[Parser]) -> None:
     add.add_argument("--shift", metavar="HH:MM-HH:MM", help="when a doctor is on shift; it may cross midnight")
     add.add_argument("--timezone", metavar="TZ", help="of the shift, such as Europe/London")
     stdin_option(add, ONE_CODE)
+    _changing(kinds)
     listed = command(kinds, "list", "users:list_users", "all accounts")
     json_option(listed)
     stdin_option(listed, ONE_CODE)
@@ -58,6 +59,19 @@ def _users(commands: argparse._SubParsersAction[Parser]) -> None:
         if name == "reset-mfa":
             changed.add_argument("--password", action="store_true", help="take the password too")
         stdin_option(changed, ONE_CODE)
+
+
+def _changing(kinds: argparse._SubParsersAction[Parser]) -> None:
+    change = command(kinds, "change", "users:change_user", "give a user another role, address, domain or shift")
+    change.add_argument("user", type=utf8, metavar="USER")
+    change.add_argument("--role", choices=ROLES, help="another role; it ends the user's sessions")
+    change.add_argument("--email", metavar="E", help='where one-time codes may be sent; "" for nowhere')
+    change.add_argument("--domain", metavar="D", help='the research domain of a data scientist; "" for none')
+    hours = change.add_mutually_exclusive_group()
+    hours.add_argument("--shift", metavar="HH:MM-HH:MM", help="when a doctor is on shift; it may cross midnight")
+    hours.add_argument("--no-shift", action="store_true", help="never on shift")
+    change.add_argument("--timezone", metavar="TZ", help="of the shift, such as Europe/London")
+    stdin_option(change, ONE_CODE)
 
 
 def _practice(commands: argparse._SubParsersAction[Parser]) -> None:

@@ -25,18 +25,28 @@ def _records(commands: argparse._SubParsersAction[Parser]) -> None:
     )
     find.add_argument("--limit", type=_number, default=100, metavar="N", help="at most N patients (100)")
     show = command(kinds, "show", "records:show", "one record, each column clear, masked or not at all")
+    show.add_argument(
+        "--masked", action="store_true", help="the SSN and the insurance id masked, so that no scrollback keeps them"
+    )
     history = command(kinds, "history", "records:history", "every version of every entry of a medical history")
     edit = command(kinds, "edit", "records:edit", "write an entry of a medical history; what was there stays")
     for kind in (show, history, edit):
         kind.add_argument("patient", type=utf8, metavar="PATIENT", help="the id of a patient")
     edit.add_argument("--add", required=True, metavar="TEXT", help=f"the entry; {UNSEEN}")
-    edit.add_argument("--entry", type=_number, metavar="N", help="write a newer text of entry N instead of a new one")
+    edit.add_argument(
+        "--entry",
+        type=_number,
+        metavar="N",
+        help="write a newer text of entry N instead of a new one; an entry is named by the version that first wrote "
+        "it, so the numbers have gaps: `records history` shows them",
+    )
     edit.add_argument(
         "--if-version", type=_number, metavar="N", help="only if the record is still of version N, as it was shown"
     )
     for kind in (find, show, history, edit):
         json_option(kind)
     _records_admitted(kinds)
+    _records_load(kinds)
 
 
 def _records_admitted(kinds: argparse._SubParsersAction[Parser]) -> None:
@@ -53,6 +63,25 @@ def _records_admitted(kinds: argparse._SubParsersAction[Parser]) -> None:
     for kind in (glass, assign, unassign):
         json_option(kind)
         stdin_option(kind, CODE)
+
+
+def _records_load(kinds: argparse._SubParsersAction[Parser]) -> None:
+    load = command(kinds, "load", "records_load:load", "take patients in from files of JSON lines")
+    load.description = (
+        "Take patients in from JSON Lines, all of a file or none. The program itself (`service`, the host's account) "
+        "does it, as `research rebuild`: no role of the decision rules may, so a session counts for nothing, and it is "
+        "on record. A patient who is there with the same values is left alone; with other values the line is a fault, "
+        "since edits go through `records edit`."
+    )
+    load.epilog = (
+        "A line has patient_id, name, birth_date, sex, address, phone, email, ssn, insurance_id, site and domain; it "
+        "may have assigned (a list of doctors' accounts), encounters (a list of on, kind, diagnosis), history (a list "
+        "of text, written_by, written_at) and legal_hold. At most 262,144 bytes a line, 100,000 lines and 268,435,456 "
+        "bytes a file; while thousands are stored, others who write records may be told to try again. The file itself "
+        "stays as it is, in clear: remove it when it is loaded."
+    )
+    load.add_argument("files", nargs="+", metavar="FILE", help="a file of one JSON object a line; - is standard input")
+    json_option(load)
 
 
 def _research(commands: argparse._SubParsersAction[Parser]) -> None:

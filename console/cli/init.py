@@ -24,7 +24,7 @@ def init(arguments: Namespace, environ: Mapping[str, str]) -> Exit:
     mode = settings.workspace.mode
     say(f"{'made' if created else 'found'} the {mode} workspace {home}; its settings are in {home / 'config.toml'}")
     if created and arguments.production:
-        say("next: `lakewarden secrets set openweather_api_key`, set [lake] url, then `lakewarden doctor`")
+        say("next: set [lake] url in the settings; `lakewarden doctor` tells what else is missing")
     if not arguments.production:
         return Exit.DONE
     from console.cli.first_officer import enrol_first_officer

@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import cast
 
 from console.actions.errors import NoSuchRun
-from console.actions.permissions import PermissionDenied
+from console.actions.permissions import NotSignedIn, PermissionDenied
 from console.cli.exits import Exit, UsageError, exit_of
 from console.cli.logs import set_up_logging, wants_colour
 from console.cli.output import say
@@ -52,6 +52,12 @@ def run(argv: Sequence[str], environ: Mapping[str, str]) -> int:
     return code
 
 
+def lines_of(error: BaseException) -> list[str]:
+    """What is told of an error that ended a command: its message, and of a denial what would change it."""
+    told = str(error).splitlines() or [type(error).__name__]
+    return [*told, *_remedy(error)] if isinstance(error, PermissionDenied) else told
+
+
 def _run(argv: Sequence[str], environ: Mapping[str, str]) -> int:
     try:
         arguments = build_parser().parse_args(argv)
@@ -62,13 +68,27 @@ def _run(argv: Sequence[str], environ: Mapping[str, str]) -> int:
     except BrokenPipeError:
         raise
     except EXPECTED as error:
-        for line in str(error).splitlines() or [type(error).__name__]:
+        for line in lines_of(error):
             say(line)
         return int(exit_of(error))
     except Exception as error:
         log.exception("unexpected")
         say(f"internal error: {type(error).__name__}: {error}; the log file in the workspace has the details")
         return int(Exit.INTERNAL)
+
+
+def _remedy(error: PermissionDenied) -> list[str]:
+    """What would change a denial, where the message does not tell it already."""
+    if error.decision is None or isinstance(error, NotSignedIn):
+        return []
+    from security.policy.denial import remedies
+    from security.policy.words import BREAK_GLASS, fresh_code_would_do
+
+    if fresh_code_would_do(error.decision):
+        return []
+    glass = f"{BREAK_GLASS} (`lakewarden records break-glass PATIENT --reason TEXT`)"
+    found = [text.replace(BREAK_GLASS, glass) for text in remedies(error.decision)]
+    return [f"what would change it: {' · or '.join(found)}"] if found else []
 
 
 def _check(arguments: Namespace) -> None:

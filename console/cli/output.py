@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from console.redaction import one_line, redact
 
 PRACTICE_LABEL = "PRACTICE (made-up weather)"
+NARROWEST = 20  # columns of a terminal for which a message is broken into lines
 LEAST_WIDTH = 10  # of the last column, where a terminal is narrow
 # What JSON leaves as it is though it is no sign on paper: C1 controls, marks that turn the direction of text, halves.
 _UNSEEN = re.compile(r"[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff]")
@@ -77,11 +80,33 @@ def _width(index: int, columns: Sequence[str], cells: Sequence[Sequence[str]]) -
 
 
 def say(message: str) -> None:
-    """One line for people on stderr; a stderr that is gone is no failure."""
+    """One line for people on stderr, which a terminal breaks between words; a stderr that is gone is no failure."""
+    _tell(_broken(f"lakewarden: {safe(message)}"))
+
+
+def say_as_is(lines: Iterable[str]) -> None:
+    """Lines on stderr with nothing before or between them, such as SQL that is to be copied."""
+    _tell(list(map(safe, lines)))
+
+
+def _tell(lines: list[str]) -> None:
     try:
-        print(f"lakewarden: {safe(message)}", file=sys.stderr, flush=True)
+        print("\n".join(lines), file=sys.stderr, flush=True)
     except (OSError, ValueError):
         return
+
+
+def _broken(line: str) -> list[str]:
+    """A line as a terminal has room for it; one line where stderr is none."""
+    try:
+        width = os.get_terminal_size(sys.stderr.fileno()).columns if sys.stderr.isatty() else 0
+    except (OSError, ValueError, AttributeError):
+        return [line]
+    if width < NARROWEST:
+        return [line]
+    return textwrap.wrap(
+        line, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False, drop_whitespace=True
+    )
 
 
 def safe(text: str) -> str:

@@ -50,7 +50,7 @@ def find(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -
 def show(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> Exit:
     """Print a record. Raises PermissionDenied, SecurityError."""
     actions = security_actions.records(security_of(arguments, settings, environ))
-    found = actions.show(arguments.patient)
+    found = actions.show(arguments.patient, identifiers=not arguments.masked)
     if found.emergency:
         say("opened through broken glass: this is audited as an emergency")
     if arguments.json:
@@ -195,6 +195,8 @@ def _print_record(record: Record) -> None:
 
 def _print_history(entries: list[HistoryEntry]) -> None:
     """A line of a text a row: what it was written in lines for must not run together."""
+    if {one.entry for one in entries} != set(range(1, len({one.entry for one in entries}) + 1)):
+        say("an entry has the number of the version that first wrote it; those between wrote newer texts of others")
     rows = []
     for one in entries:
         first, *others = one.text.splitlines()

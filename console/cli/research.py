@@ -11,7 +11,7 @@ from console.cli.session import security_of
 from console.settings import Settings
 from console.wiring import security_actions
 from etl.models import rfc3339
-from security.records.research.query import Question
+from security.records.research.query import Answer, Question
 
 
 def query(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> Exit:
@@ -26,12 +26,22 @@ def query(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) 
         return Exit.DONE
     if answer.rows:
         print_table(answer.columns, [[str(value) for value in row] for row in answer.rows])
-    hidden = "all groups are shown" if answer.complete else "some groups may be hidden"
-    say(
-        f"{hidden}: those under {answer.smallest_group} patients are, and as many more as keep them from being "
-        f"computed; as of {rfc3339(answer.built_at)}"
-    )
+    say(f"{_told(question, answer)}; as of {rfc3339(answer.built_at)}")
     return Exit.DONE
+
+
+def _told(question: Question, answer: Answer) -> str:
+    """What the answer leaves out. An empty one says no more than that: whether somebody is hidden must not show."""
+    least = answer.smallest_group
+    if answer.complete:
+        return f"all groups are shown, each of at least {least} patients"
+    if not answer.rows and question.where:
+        wanted = " and ".join(f"{column} = {value}" for column, value in question.where)
+        return (
+            f"no group of {question.domain} has {wanted}, or it is hidden: under {least} patients, or one from which "
+            "such a group could be computed"
+        )
+    return f"some groups may be hidden: those under {least} patients, and as many more as keep them from being computed"
 
 
 def domains(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> Exit:

@@ -12,13 +12,12 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from console.actions.errors import NoSuchRun
-from console.actions.permissions import Permissions
 from console.actions.pipelines import Pipelines
 from console.cli.exits import Exit, UsageError, exit_of_run
+from console.cli.live_session import live_session
 from console.cli.output import print_json, say
 from console.settings import Settings
 from console.wiring.pipelines import pipelines
-from console.wiring.session_file import session_path
 from etl.cities import cities_of, same_city
 from etl.history.claims import run_id_of
 from etl.models import City, Trigger, hour_of, rfc3339
@@ -30,7 +29,7 @@ _TIME = re.compile(r"(\d{4})-?(\d\d)-?(\d\d)[T ](\d\d):?(\d\d)?:?(\d\d)?(?:Z|\+0
 def run_once(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> Exit:
     """Carry out one run and print it with `--json`. Raises what ends it."""
     manual = bool(arguments.now or arguments.at or arguments.force)
-    actions = pipelines(settings, environ, permissions=_session(arguments, settings, environ) if manual else None)
+    actions = pipelines(settings, environ, permissions=live_session(arguments, settings, environ) if manual else None)
     setup = actions.service_setup()
     cities = _chosen(arguments.city, setup.cities)
     _tell_dropped(arguments.city or settings.weather.cities)
@@ -43,16 +42,6 @@ def run_once(arguments: Namespace, settings: Settings, environ: Mapping[str, str
         print_json(actions.run_document(outcome.run_id, already_loaded=done))
     _tell(outcome, logical_time)
     return exit_of_run(outcome)
-
-
-def _session(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> Permissions | None:
-    """What decides for whoever is signed in at this command line; None for nobody."""
-    if not session_path(settings.home, environ).exists():
-        return None
-    from console.cli.session import security_of
-
-    security = security_of(arguments, settings, environ)
-    return security.gate if security.seat.session() is not None else None
 
 
 def parse_time(text: str) -> datetime:

@@ -12,7 +12,7 @@ from console.cli.output import print_json, print_table, say
 from console.cli.session import security_of, with_fresh_code
 from console.settings import Settings
 from console.wiring.security_actions import users
-from security.identity.account import Account, NewAccount, Role
+from security.identity.account import Account, AccountChange, NewAccount, Role
 from security.identity.shift import Shift
 
 
@@ -26,6 +26,31 @@ def add_user(arguments: Namespace, settings: Settings, environ: Mapping[str, str
     code = with_fresh_code(arguments, security, lambda: users(security).add(new))
     print(code, flush=True)
     say(f"{new.user} is added as {new.role}; {_enrolling(new.user)}")
+    _say_missing(new)
+    return Exit.DONE
+
+
+def change_user(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> Exit:
+    """Give a user another role, address, domain or shift.
+
+    Raises AccountUnknown, AccountRefused, UsageError, PermissionDenied, SignInRefused, AuditError.
+    """
+    change = AccountChange(
+        None if arguments.role is None else Role(arguments.role),
+        arguments.email,
+        arguments.domain,
+        _shift(arguments),
+        arguments.no_shift,
+    )
+    if change == AccountChange():
+        raise UsageError(
+            "expected what is to be changed: --role, --email, --domain, --shift with --timezone, --no-shift"
+        )
+    security = security_of(arguments, settings, environ)
+    account = with_fresh_code(arguments, security, lambda: users(security).change(arguments.user, change))
+    facts = (account.role, account.domain, account.shift, account.email)
+    say(f"{account.user} is now: {', '.join(str(fact) for fact in facts if fact)}")
+    _say_missing(account)
     return Exit.DONE
 
 
@@ -45,7 +70,8 @@ def disable_user(arguments: Namespace, settings: Settings, environ: Mapping[str,
     """End the sessions of a user and let nobody sign in by that name. Raises AccountUnknown, AccountRefused, …"""
     security = security_of(arguments, settings, environ)
     with_fresh_code(arguments, security, lambda: users(security).disable(arguments.user))
-    say(f"{arguments.user} is disabled and signed out everywhere; `lakewarden users enable` lets them in again")
+    user = arguments.user
+    say(f"{user} is disabled and signed out everywhere; `lakewarden users enable {user}` lets them in again")
     return Exit.DONE
 
 
@@ -76,6 +102,15 @@ def _shift(arguments: Namespace) -> Shift | None:
     if (arguments.shift is None) is not (arguments.timezone is None):
         raise UsageError("--shift and --timezone belong together: --shift 08:00-20:00 --timezone Europe/London")
     return None if arguments.shift is None else Shift.parse(arguments.shift, arguments.timezone)
+
+
+def _say_missing(account: Account | NewAccount) -> None:
+    """What the role needs and the account has not, which no denial would explain to its owner."""
+    change = f"`lakewarden users change {account.user}"
+    if account.role is Role.DOCTOR and account.shift is None:
+        say(f"{account.user} is never on shift, so sees no record: {change} --shift 08:00-20:00 --timezone UTC`")
+    elif account.role is Role.DATA_SCIENTIST and account.domain is None:
+        say(f"{account.user} has no research domain, so may query none: {change} --domain oncology`")
 
 
 def _enrolling(user: str) -> str:

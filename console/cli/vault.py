@@ -81,7 +81,7 @@ def check(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) 
     elif problems:
         print_table(["problem"], [[problem] for problem in problems])
     else:
-        say("every sealed value opens")
+        print("every sealed value opens")
     return Exit.DATA if problems else Exit.DONE
 
 

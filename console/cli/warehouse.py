@@ -11,6 +11,7 @@ from typing import Any
 
 from console.actions.warehouse import WarehouseActions
 from console.cli.exits import Exit, UsageError, exit_of
+from console.cli.live_session import live_session
 from console.cli.output import print_json, print_table, say
 from console.cli.progress import ProgressLine, progress_lines, stoppable
 from console.settings import Settings
@@ -23,10 +24,14 @@ LOW_PRIORITY = 10  # steps of niceness
 
 
 def build(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> Exit:
-    """Replace the warehouse by practice data, in a practice workspace whoever asks. Raises a `WarehouseError`."""
-    actions = warehouse_actions(settings)
+    """Replace the warehouse by practice data, in a practice workspace only.
+
+    It is decided for whoever is signed in; where nobody is, and in the background, it is the service's. Raises
+    PermissionDenied, AuditUnavailable, `WarehouseError`.
+    """
     if arguments.background:
-        return _build_in_background(arguments, actions)
+        return _build_in_background(arguments, warehouse_actions(settings))
+    actions = warehouse_actions(settings, permissions=live_session(arguments, settings, environ))
     with closing(ProgressLine("building", environ)) as progress:
         report = stoppable(
             lambda stop: actions.build(
@@ -125,7 +130,7 @@ def check(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) 
 
 
 def _actions(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> WarehouseActions:
-    """The actions of whoever runs this command; a build is the program's own and never loads what decides."""
+    """The actions of whoever runs this command."""
     from console.cli.session import gate_of
 
     return warehouse_actions(settings, permissions=gate_of(arguments, settings, environ))

@@ -11,7 +11,7 @@ from console.actions.warehouse import MANAGE_WAREHOUSE, QUERY_WAREHOUSE, WAREHOU
 from console.actions.warehouse_queries import Asked, Checked, WarehouseQueries
 from console.cli.answers import print_answer_csv, print_answer_json, print_answer_table
 from console.cli.exits import Exit, UsageError
-from console.cli.output import print_json, print_table, say
+from console.cli.output import print_json, print_table, say, say_as_is
 from console.cli.practice_warehouse import make_practice_warehouse
 from console.cli.progress import stoppable
 from console.cli.session import gate_of, security_of, with_fresh_code
@@ -19,6 +19,7 @@ from console.settings import Settings
 from console.wiring.warehouse_queries import warehouse_queries
 from warehouse.limits import QueryLimits
 from warehouse.question_files import Parameter
+from warehouse.words import rows_words
 
 
 def ask(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> Exit:
@@ -140,10 +141,10 @@ def _print(checked: Checked, arguments: Namespace) -> Exit:
         print_answer_table(answer)
     if not arguments.json:
         source = f"source {', '.join(answer.source)}; " if answer.source else ""
-        say("; ".join([f"{source}{_rows(len(answer.rows))} in {answer.elapsed_ms:.1f} ms", *answer.notes]))
+        say("; ".join([f"{source}{rows_words(len(answer.rows))} in {answer.elapsed_ms:.1f} ms", *answer.notes]))
         if arguments.explain:
             say(answer.because)
-            say(" ".join(answer.sql.split()))
+            say_as_is(answer.sql.strip().splitlines())
     if answer.truncated:
         shown = "row is" if len(answer.rows) == 1 else f"{len(answer.rows):,} rows are"
         say(f"only the first {shown} shown; allow more with --limit")
@@ -153,15 +154,12 @@ def _print(checked: Checked, arguments: Namespace) -> Exit:
     return Exit.DONE
 
 
-def _rows(count: int) -> str:
-    return f"{count:,} row{'' if count == 1 else 's'}"
-
-
 def _parameter(parameter: Parameter) -> str:
     """`reg (text, required)` or `least=5`."""
     if parameter.default is None:
-        return f"{parameter.name} ({parameter.kind}, required)"
-    return f"{parameter.name}={parameter.default!s}"
+        return f"{parameter.name} ({parameter.expected}, required)"
+    among = f" ({parameter.expected})" if parameter.choices else ""
+    return f"{parameter.name}={parameter.default!s}{among}"
 
 
 def _list_questions(arguments: Namespace, actions: WarehouseQueries) -> Exit:
@@ -175,6 +173,7 @@ def _list_questions(arguments: Namespace, actions: WarehouseQueries) -> Exit:
                         "title": question.title,
                         "parameters": [
                             {"name": p.name, "type": p.kind, "default": p.default, "about": p.about}
+                            | ({"choices": p.choices} if p.choices else {})
                             for p in question.parameters
                         ],
                     }

@@ -60,6 +60,6 @@ def _keepers(settings: Settings) -> Iterator[Check]:
     try:
         kept = sum(len(keeper.kept()) for keeper in keepers)
     except OSError as error:
-        yield Check("checkpoints", False, f"{path}: {error.strerror}", f"make {path} readable for this account")
+        yield Check("checkpoints", False, str(error), f"make {path} readable for this account")
         return
     yield Check("checkpoints", True, f"{kept:,} copies in {path}")

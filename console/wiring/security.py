@@ -71,6 +71,7 @@ class Security:
         self.settings = settings
         self.now = (clock or SystemClock()).now
         self.random_bytes = secrets.token_bytes
+        self.begins_copies = True  # whether a file for copies of checkpoints is made where there is none
         self._lock = threading.RLock()
         self._made: dict[str, Any] = {}
         self._closed = False
@@ -103,7 +104,8 @@ class Security:
     @property
     def checkpoint_keepers(self) -> list[CheckpointKeeper]:
         """The places outside the workspace that keep copies of signed checkpoints."""
-        return [FileKeeper(self.settings.checkpoint_file)] if self.settings.checkpoint_file else []
+        path = self.settings.checkpoint_file
+        return [FileKeeper(path, create=self.begins_copies)] if path else []
 
     # ---- identity ---------------------------------------------------------------------------------------------------
 

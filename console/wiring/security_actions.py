@@ -13,6 +13,7 @@ from console.wiring.security import Security
 if TYPE_CHECKING:
     from console.actions.audit import AuditActions
     from console.actions.decisions import Decisions
+    from console.actions.patients import Patients
     from console.actions.practice import PracticeActions
     from console.actions.records import Records
     from console.actions.research import ResearchActions
@@ -144,3 +145,24 @@ def vault_actions(security: Security) -> VaultActions:
     from console.actions.vault import VaultActions
 
     return VaultActions(gate=security.gate, core=lambda: security.clinical, random_bytes=security.random_bytes)
+
+
+def patients(security: Security) -> Patients:
+    """Loading patients, as the service; a practice workspace makes its own patients first.
+
+    It would not make them beside others.
+    """
+    from console.actions.patients import Patients
+    from console.wiring.practice import prepare_practice
+
+    def prepare() -> None:
+        if security.settings.practice:
+            prepare_practice(security)
+
+    return Patients(
+        core=lambda: security.clinical,
+        accounts=lambda: security.accounts,
+        service=security.service,
+        random_bytes=security.random_bytes,
+        prepare=prepare,
+    )

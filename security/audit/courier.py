@@ -80,6 +80,8 @@ class Courier:
     def _bring(self, note: str) -> str | None:
         try:
             self._keeper.keep(note)
+        except OSError as error:
+            return str(error)
         except Exception as error:  # noqa: BLE001 – the boundary of a thread; the status shows it
             return f"{type(error).__name__}: {error}"
         return None

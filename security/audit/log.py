@@ -294,6 +294,7 @@ def _checked_size(connection: sqlite3.Connection, size: int | None) -> int:
 def damaged(what: str) -> AuditUnavailable:
     """What is raised when the log itself cannot be trusted."""
     return AuditUnavailable(
-        f"the audit log is damaged: {what}. Nothing is recorded or disclosed; `audit verify` says where, "
-        "then restore it from a backup"
+        f"the audit log is damaged: {what}. Nothing is recorded or disclosed, and nobody can sign in. "
+        "`audit verify` says where, to who is signed in already; else move the file aside, sign in, and "
+        "`audit verify --file` it. Then restore it from a backup"
     )

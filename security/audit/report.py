@@ -36,7 +36,10 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The result of a verification. `checkpoint` is the newest one that is signed and fits; None if there is none."""
+    """The result of a verification. `checkpoint` is the newest one that is signed and fits; None if there is none.
+
+    Of the checkpoints from outside, `outside` were signed and compared, the largest of them over `outside_size` events.
+    """
 
     ok: bool
     events: int
@@ -44,6 +47,8 @@ class Report:
     checkpoint: Checkpoint | None
     problems: tuple[Problem, ...]
     found: int  # how many problems there are; `problems` holds the first `MOST_PROBLEMS`
+    outside: int = 0
+    outside_size: int = 0
 
     @property
     def uncovered(self) -> int:

@@ -75,9 +75,19 @@ def verify(path: Path, keys: VerifyingKeys, outside: Sequence[str] = (), *, prog
             signed = _readable(signed, scan)
             findings.add(Fault.DAMAGED, scan.size, f"the file holds something else than a log at {scan.size}: {error}")
     newest = _compare(signed, scan, findings)
+    sizes = [one.checkpoint.size for one in signed if one.outside]
     for seq in differing.result():
         findings.add(Fault.INDEX, seq, f"the search index says something else of event {seq} than the event does")
-    return Report(not findings.found, scan.events, scan.root(), newest, tuple(findings.problems), findings.found)
+    return Report(
+        not findings.found,
+        scan.events,
+        scan.root(),
+        newest,
+        tuple(findings.problems),
+        findings.found,
+        len(sizes),
+        max(sizes, default=0),
+    )
 
 
 def _pass(connection: sqlite3.Connection, scan: Scan, progress: Progress | None) -> None:

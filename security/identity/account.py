@@ -54,6 +54,17 @@ class NewAccount:
 
 
 @dataclass(frozen=True, slots=True)
+class AccountChange:
+    """What is to become another of an account: None keeps, an empty text or `no_shift` takes away."""
+
+    role: Role | None = None
+    email: str | None = None
+    domain: str | None = None
+    shift: Shift | None = None
+    no_shift: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Account:
     """An account as it is now."""
 
@@ -66,6 +77,16 @@ class Account:
     practice: bool
     enrolled: bool  # has a password and a second factor
     recovery_codes: int  # how many are left
+
+    def changed(self, change: AccountChange) -> NewAccount:
+        """The account as `change` makes it. Raises AccountRefused for one that cannot be."""
+        return NewAccount(
+            self.user,
+            change.role or self.role,
+            self.email if change.email is None else change.email or None,
+            self.domain if change.domain is None else change.domain or None,
+            None if change.no_shift else change.shift or self.shift,
+        )
 
 
 def user_name(typed: str) -> str | None:

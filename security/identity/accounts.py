@@ -1,4 +1,4 @@
-"""What an officer does to accounts: add, list, disable, enable, reset. Never seeing a password or a factor."""
+"""What an officer does to accounts: add, list, change, disable, enable, reset. Never seeing a password or a factor."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import sqlite3
 from datetime import datetime, timedelta
 
 from security.errors import AccountRefused
-from security.identity.account import Account, NewAccount, Role, read_account, read_accounts
+from security.identity.account import Account, AccountChange, NewAccount, Role, read_account, read_accounts
 from security.identity.codes import code_hash, new_code
 from security.identity.core import Core, to_ms
 from security.identity.events import Actor, record_change
 from security.identity.sessions import end_all
+from security.identity.shift import Shift
 from security.identity.throttle import open_lanes
 
 ENROLMENT_CODE_LASTS = timedelta(days=7)
@@ -42,6 +43,30 @@ class Accounts:
             code = self._enrolment_code(connection, new.user, now)
             record_change(self._core, by, "add_user", new.user, now=now, code=new.role.value)
         return code
+
+    def change(self, user: str, change: AccountChange, *, by: Actor, now: datetime) -> Account:
+        """Give `user` another role, address, domain or shift; the account as it is then.
+
+        With another role all sessions end: what was begun under the old one is not gone on with. Another address ends
+        the sign-ins under way: their code may lie in the old mailbox. Raises AccountUnknown, AuditError, and
+        AccountRefused for what no account can be, and for taking its role from the last officer who can sign in.
+        """
+        with self._core.database.transaction() as connection:
+            before = read_account(connection, user)
+            after = before.changed(change)
+            if after.role is not Role.OFFICER:
+                _keep_an_officer(connection, user)
+            connection.execute(
+                "UPDATE account SET role = ?, email = ?, domain = ?, shift_start = ?, shift_end = ?, timezone = ? "
+                "WHERE user = ?",
+                (after.role.value, after.email, after.domain, *_hours(after.shift), user),
+            )
+            if after.role is not before.role:
+                end_all(connection, user)
+            elif after.email != before.email:
+                connection.execute("DELETE FROM challenge WHERE user = ?", (user,))
+            record_change(self._core, by, "change_user", user, now=now, code=_changed_code(before, after))
+            return read_account(connection, user)
 
     def disable(self, user: str, *, by: Actor, now: datetime) -> None:
         """End all sessions of `user` and let nobody sign in by that name.
@@ -89,6 +114,17 @@ class Accounts:
         return code
 
 
+def _changed_code(before: Account, after: NewAccount) -> str:
+    """What became another, as a word of the audit log; the role with its new value."""
+    pairs = (
+        (f"role-{after.role.value}", after.role is not before.role),
+        ("email", after.email != before.email),
+        ("domain", after.domain != before.domain),
+        ("shift", after.shift != before.shift),
+    )
+    return "-".join(name for name, is_another in pairs if is_another) or "same"
+
+
 def _keep_an_officer(connection: sqlite3.Connection, user: str) -> None:
     officers = [
         account.user
@@ -106,14 +142,17 @@ def insert_account(connection: sqlite3.Connection, new: NewAccount, *, practice:
     """Write a new account. Raises AccountRefused if the name is taken."""
     if read_accounts(connection, new.user):
         raise AccountRefused(f"there is an account {new.user} already; choose another name, or reset that one")
-    shift = new.shift
-    hours: tuple[int | None, int | None, str | None] = (None, None, None)
-    if shift is not None:
-        start, end = (at.hour * 60 + at.minute for at in (shift.start, shift.end))
-        hours = (start, end, shift.timezone)
-    row = (new.user, new.role.value, new.email, new.domain, *hours, int(practice), to_ms(now))
+    row = (new.user, new.role.value, new.email, new.domain, *_hours(new.shift), int(practice), to_ms(now))
     connection.execute(
         "INSERT INTO account (user, role, email, domain, shift_start, shift_end, timezone, practice, made_at) "
         "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         row,
     )
+
+
+def _hours(shift: Shift | None) -> tuple[int | None, int | None, str | None]:
+    """A shift as it is stored: minutes of the day, and the zone."""
+    if shift is None:
+        return None, None, None
+    start, end = (at.hour * 60 + at.minute for at in (shift.start, shift.end))
+    return start, end, shift.timezone

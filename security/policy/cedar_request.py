@@ -13,7 +13,7 @@ from security.policy.situation import Situation
 
 Entity = dict[str, Any]
 
-_TYPES = {
+TYPES = {  # the entity type of each kind of resource
     "patient": "Patient",
     "dataset": "Dataset",
     "warehouse": "Warehouse",
@@ -32,7 +32,7 @@ def cedar_request(request: Request, situation: Situation) -> dict[str, Any]:
     return {
         "principal": _principal(situation),
         "action": {"type": "Action", "id": situation.action.value},
-        "resource": {"type": _TYPES[situation.resource.kind], "id": situation.resource.id},
+        "resource": {"type": TYPES[situation.resource.kind], "id": situation.resource.id},
         "context": json.dumps(_context(request, situation)),
     }
 
@@ -42,7 +42,7 @@ def cedar_entities(situation: Situation) -> Entities:
     account, resource = situation.account, situation.resource
     return _entities(
         None if account is None else (account.user, account.role.value, account.domain),
-        _TYPES[resource.kind],
+        TYPES[resource.kind],
         resource.id,
         resource.domain,
         situation.assigned,

@@ -47,6 +47,11 @@ _COLUMNS: Mapping[str, tuple[str, ...]] = {
 }
 
 
+def shows_columns(action: str) -> bool:
+    """Whether a permit of `action` shows any column at all."""
+    return action in _COLUMNS and action not in _WITHOUT_VIEW
+
+
 def denied_columns(action: str) -> Mapping[str, Visibility]:
     """Every column of what `action` is about, denied; those of a patient for an action nobody knows."""
     names = _COLUMNS.get(action, () if action in _ACTIONS else PATIENT_COLUMNS)

@@ -16,6 +16,7 @@ from security.errors import PolicyRefused, RequestRefused
 from security.policy.cedar_request import cedar_entities, cedar_request
 from security.policy.columns import denied_columns, shown_columns
 from security.policy.explain import Explainer
+from security.policy.misfit import misfit
 from security.policy.model import Decision, Request
 from security.policy.rules import Rule, cedar_node, policy_set, read_rules
 from security.policy.situation import Situation, survey
@@ -59,7 +60,8 @@ class Engine:
         asked, entities = cedar_request(request, situation), cedar_entities(situation)
         answer = cedarpy.is_authorized(asked, self._policies, entities, self._schema)
         if answer.diagnostics.errors:
-            return refusal(request.action, *answer.diagnostics.errors)
+            wrong = misfit(request, situation, asked, self._schema)
+            return refusal(request.action, *([wrong] if wrong else answer.diagnostics.errors))
         determining = tuple(sorted(answer.diagnostics.reasons))
         if answer.decision is not cedarpy.Decision.Allow:
             why_not = self._explainer.explain(Case(request, situation), asked, entities, frozenset(determining))

@@ -62,6 +62,6 @@ def _lacking(rule: Rule, held: frozenset[str], case: Case) -> WhyNot | None:
 
 
 def _told(rule: Rule, failed: Sequence[str], case: Case) -> WhyNot:
-    because = "; ".join(failed_clause(text, case) for text in failed)
+    lacks = tuple(failed_clause(text, case) for text in failed)
     changes = tuple(change_of(text, case) for text in failed)
-    return WhyNot(rule.id, because, changes if all(changes) else (), tuple(failed))
+    return WhyNot(rule.id, "; ".join(lacks), changes if all(changes) else (), tuple(failed), lacks)

@@ -77,6 +77,7 @@ class WhyNot:
     because: str  # every clause that failed: what it wants, and what was found
     change: tuple[str, ...] = ()  # what would change it; empty where nothing would
     failed: tuple[str, ...] = ()  # the clauses that failed, in Cedar; empty where the policy is for another role
+    lacks: tuple[str, ...] = ()  # the same clauses in words: the parts of `because`
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,5 +98,8 @@ class Decision:
             "determining": list(self.determining),
             "errors": list(self.errors),
             "columns": {name: visibility.value for name, visibility in self.columns.items()},
-            "why_not": [{"policy": why.policy, "because": why.because} for why in self.why_not],
+            "why_not": [
+                {"policy": why.policy, "because": why.because, "change": list(why.change)} for why in self.why_not
+            ],
+            "obligations": sorted(self.obligations),
         }

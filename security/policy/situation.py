@@ -14,6 +14,7 @@ from security.ports import Facts
 
 ALONE = ("warehouse", "audit", "compliance", "keys", "partners", "users", "retention")  # resources of one word
 PIPELINE = "weather"
+FORMS = {"patient": "patient:ID", "dataset": "dataset:DOMAIN", "pipeline": f"pipeline:{PIPELINE}"}  # of the others
 LONGEST_SHOWN = 64
 OLDEST_FACTOR_S = 2**53
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")  # no store is asked for anything else
@@ -123,8 +124,8 @@ def _resource(text: str, facts: Facts) -> Resource:
         if patient is not None:
             return Resource(kind, name, patient)
     raise RequestRefused(
-        f"resource: expected patient:ID, dataset:DOMAIN, pipeline:{PIPELINE} or one of {', '.join(ALONE)}, each one "
-        f"that exists; found {shown(text)}"
+        f"resource: expected {', '.join(FORMS.values())} or one of {', '.join(ALONE)}, each one that exists; found "
+        f"{shown(text)}"
     )
 
 

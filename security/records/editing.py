@@ -56,8 +56,9 @@ def _next_version(connection: sqlite3.Connection, patient_id: str, expected: int
     if row is None:
         raise unknown(patient_id)
     if row[0] != expected:
+        why = "it was edited since it was read" if expected < row[0] else "it has had no such version yet"
         raise RecordChanged(
-            f"expected version {expected} of the record {patient_id}, found {row[0]}: it was edited since it was read. "
+            f"expected version {expected} of the record {patient_id}, found {row[0]}: {why}. "
             "Nothing was written; read it again and repeat the edit."
         )
     return int(row[0]) + 1

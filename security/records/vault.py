@@ -68,17 +68,15 @@ class Vault:
         grant = Grant("service", "service", dict.fromkeys(PATIENT_COLUMNS, "clear"), None)
         reading, found = Reading(self._core), []
         patients = self._core.database.query("SELECT patient_id FROM patient ORDER BY patient_id")
-        for done, (patient_id,) in enumerate(patients):
+        for done, (patient_id,) in enumerate(patients, 1):
             if stop():
                 break
-            progress(done, len(patients))
             try:
                 reading.record(patient_id, grant)
                 reading.versions(patient_id, grant)
             except (SealBroken, KeyUnknown) as error:
                 found.append(str(error))
-        else:
-            progress(len(patients), len(patients))
+            progress(done, len(patients))
         return found
 
     def _tell(

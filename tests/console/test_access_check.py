@@ -194,7 +194,7 @@ def test_one_request_has_the_answer_of_its_line_in_a_batch(lakewarden: Lakewarde
     one = lakewarden("access", "check", *map(str, options), "--json")
     lines = lakewarden("access", "check", "--batch", "-", stdin=json.dumps(line).encode())
     assert one.json == lines.json
-    assert list(one.json) == ["decision", "determining", "errors", "columns", "why_not"]
+    assert list(one.json) == ["decision", "determining", "errors", "columns", "why_not", "obligations"]
     assert one.json["decision"] == "deny"
     assert "03:12" in one.json["why_not"][0]["because"]
 
@@ -204,7 +204,8 @@ def test_a_fresh_workspace_answers_at_once_without_a_session(lakewarden: Lakewar
                        "pipeline:weather", "--json", timeout_s=120)  # fmt: skip
     assert (ended.code, ended.err) == (0, "")
     assert ended.json == {
-        "decision": "allow", "determining": ["operator-runs-pipelines"], "errors": [], "columns": {}, "why_not": []
+        "decision": "allow", "determining": ["operator-runs-pipelines"], "errors": [], "columns": {}, "why_not": [],
+        "obligations": [],
     }  # fmt: skip
 
 
@@ -224,8 +225,25 @@ def test_people_are_told_the_policies_the_columns_and_what_would_change_a_denial
     assert denied.out.startswith("DENY\n  denied: patient_id name")
     assert "doctor-reads-assigned: on shift 08:00–20:00 UTC: it was 03:12\n" in denied.out
     assert "would change it: ask from 08:00 to before 20:00 UTC\n" in denied.out
+    assert denied.out.endswith("  for others: auditor-reads-masked (auditor)\n")
+    assert denied.out.count("auditor") == 2, "policies for others are one line"
     unsigned = lakewarden("access", "check", *request, "--mfa", "none")
     assert "  decided by signed-in: Without a second factor nobody does anything" in unsigned.out
+
+
+def test_what_shows_no_columns_prints_none(lakewarden: Lakewarden) -> None:
+    prepare(lakewarden.home)
+    with closing(opened(lakewarden.home, lakewarden.environ)) as security:
+        stranger = next(one.patient_id for one in security.admission.all_facts() if "doctor" not in one.assigned)
+    asked = ["--user", "doctor", "--action", "break_glass", "--resource", f"patient:{stranger}"]
+    permitted = lakewarden("access", "check", *asked, "--reason", "an accident")
+    assert permitted.out.splitlines()[0] == "ALLOW"
+    assert "  obliges: loud-audit\n" in permitted.out
+    denied = lakewarden("access", "check", *asked)
+    assert denied.out.splitlines()[0] == "DENY"
+    assert "would change it: give a reason" in denied.out
+    for ended in (permitted, denied):
+        assert "patient_id" not in ended.out
 
 
 @pytest.mark.parametrize(
@@ -234,7 +252,7 @@ def test_people_are_told_the_policies_the_columns_and_what_would_change_a_denial
         (["--user", "nobody"], "user: expected the name of an account"),
         (["--action", "read_minds"], "action: expected one of the actions"),
         (["--resource", "patient:NOBODY"], "resource: expected patient:ID"),
-        (["--resource", "warehouse"], "Warehouse"),
+        (["--resource", "warehouse"], "resource: view_record is about patient:ID, found 'warehouse'"),
         (["--at", "yesterday"], "at: expected a time"),
         (["--at", "2026-03-01T03:12:00"], "at: expected a time"),
         (["--ip", "here"], "ip: expected an IPv4 or IPv6 address"),

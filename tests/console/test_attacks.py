@@ -1,5 +1,5 @@
 """What somebody tries at the command line: bytes that are no text, numbers no store can hold, text that a terminal
-would obey, names that others could read in the list of processes, and an audit log that fails half-way.
+would obey, names that others could read in the list of processes, an audit log that fails half-way or is not copied.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -16,14 +17,18 @@ from typing import Any
 import pytest
 
 from console.actions.permissions import PermissionDenied
+from console.actions.seat import InMemory
 from console.cli.answers import print_answer_csv
 from console.cli.exits import Exit, UsageError
 from console.cli.output import print_json
 from console.cli.parser import build_parser
+from console.wiring.security_actions import audit_actions
 from security.audit.event import Event, Outcome
 from security.audit.log import AuditLog
 from security.errors import AuditUnavailable
+from tests.conftest import wait_until
 from tests.console.desk import Desk, desk_at
+from tests.practice import opened
 from warehouse.models import Answer
 
 NO_TEXT = os.fsdecode(b"\xff\xfe")
@@ -155,3 +160,17 @@ def test_a_clock_set_back_does_not_silence_refusals(desk: Desk) -> None:
         with pytest.raises(PermissionDenied):
             gate.require("read_audit", "audit")
         assert refusals() == recorded, f"after {timedelta(seconds=back_s)}"
+
+
+def test_a_keeper_that_holds_no_checkpoint_is_not_taken_for_one(desk: Desk, tmp_path: Path) -> None:
+    """Such as a share that is not mounted, or a file that somebody took away: its owner believes in a copy."""
+    outside = tmp_path / "share" / "checkpoints"
+    environ = {"LAKEWARDEN_HOME": str(desk.security.settings.home), "LAKEWARDEN_AUDIT__CHECKPOINT_FILE": str(outside)}
+    with closing(opened(desk.security.settings.home, environ, keeper=InMemory())) as security:
+        assert not audit_actions(security).kept_outside
+        outside.parent.mkdir()
+    with closing(opened(desk.security.settings.home, environ, keeper=InMemory())) as security:
+        note = security.audit.checkpoint()
+        wait_until(lambda: audit_actions(security).kept_outside)
+    assert note is not None
+    assert note in outside.read_text()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import base64
 import json
 import shutil
@@ -23,10 +24,13 @@ from console.wiring.security import Security
 from security.audit import store
 from security.audit.checkpoint import Checkpoint, open_checkpoint
 from security.audit.event import Decision, Event, Kind, Outcome
+from security.audit.file_keeper import FileKeeper
 from security.audit.keys import AuditKeys
 from security.audit.merkle import Frontier
 from security.audit.note import NoteVerifier
 from security.audit.proofs import check_inclusion
+from security.audit.words import OWN_ACTIONS
+from security.policy.model import Action
 from security.vault.keys import Key
 from tests.conftest import Lakewarden
 from tests.practice import opened, sit_down
@@ -164,6 +168,51 @@ def test_a_search_finds_what_fits_and_no_more(office: Office) -> None:
     assert len(found("--action", "trigger_run", "--since", "2020-01-01")) == EVENTS
     more = office.lakewarden("audit", "search", "--user", "operator", "--limit", "3")
     assert "only the newest 3" in more.err
+    none = office.lakewarden("audit", "search", "--patient", "P0008")
+    assert (none.code, none.out, none.err) == (0, "", "lakewarden: no event fits\n")
+
+
+@pytest.mark.parametrize(
+    ("word", "near"),
+    [("sign-in", "sign_in"), ("view_records", "view_record"), ("nonsense", "view_record, edit_record")],
+)
+def test_a_word_that_is_no_action_is_refused_with_those_near_it(office: Office, word: str, near: str) -> None:
+    ended = office.lakewarden("audit", "search", "--action", word)
+    assert (ended.code, ended.out) == (64, "")
+    assert f"expected an action such as {near}" in ended.err
+    assert repr(word) in ended.err
+
+
+def test_every_action_that_the_program_records_can_be_searched_for() -> None:
+    """Those of the policies apart: every literal that an event is made with."""
+    found: set[str] = set()
+    for path in Path("security").rglob("*.py"):
+        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(call, ast.Call):
+                found |= recorded_by(call)
+    known = {action.value for action in Action}
+    assert {"sign_in", "add_user", "assign_patient", "open_sealed"} < found
+    assert found - known == set(OWN_ACTIONS) - {"begin_audit_log"}, "that one is made by the wiring"
+
+
+def recorded_by(call: ast.Call) -> set[str]:
+    """The action of an event, where it is a literal, in the calls that make events."""
+    name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+    given: list[ast.expr] = [word.value for word in call.keywords if name == "Event" and word.arg == "action"]
+    given += call.args[2:3] if name in ("record_change", "record_sign_in") else []
+    given += call.args[:1] if name == "_told" and isinstance(call.func, ast.Attribute) else []
+    return {one.value for one in given if isinstance(one, ast.Constant) and isinstance(one.value, str)}
+
+
+def test_what_an_event_was_for_stands_beside_its_outcome(office: Office) -> None:
+    office.lakewarden("audit", "checkpoint")
+    for command in (["tail", "--limit", "4"], ["search", "--action", "read_audit"]):
+        told = office.lakewarden("audit", *command).out
+        assert "  allow done look  " in told
+        assert "  allow done checkpoint  " in told
+    with closing(opened(office.lakewarden.home, office.lakewarden.environ)) as security:
+        codes = {recorded.event.code for recorded in security.audit.tail(after=office.first + EVENTS - 1)}
+    assert codes == {"look", "checkpoint"}
 
 
 def test_a_proof_leads_from_the_event_to_the_signed_root(office: Office) -> None:
@@ -214,7 +263,8 @@ def test_an_export_is_one_line_an_event(office: Office, kind: str) -> None:
 
 def test_a_sound_log_verifies_with_exactly_these_keys(office: Office) -> None:
     report = office.json("verify")
-    assert list(report) == ["ok", "events", "root", "checkpoint", "problems"]
+    assert list(report) == ["ok", "events", "root", "checkpoint", "problems", "outside"]
+    assert report["outside"] == 0
     assert (report["ok"], report["problems"]) == (True, [])
     assert report["events"] == office.first + EVENTS + 1
     assert report["checkpoint"]["size"] == office.first + EVENTS
@@ -336,7 +386,8 @@ def test_each_kind_of_tampering_is_found_and_where(
 ) -> None:
     office.change(lambda connection: tamper(connection, office.first + at))
     report = office.json("verify", code=65)
-    assert list(report) == ["ok", "events", "root", "checkpoint", "problems"]
+    assert list(report) == ["ok", "events", "root", "checkpoint", "problems", "outside"]
+    assert report["outside"] == 0
     assert report["ok"] is False
     first = report["problems"][0]
     assert first["fault"] == fault, first
@@ -389,6 +440,44 @@ def test_a_key_swapped_in_the_key_folder_too_is_found_by_the_checkpoints_outside
     assert "from outside cannot be trusted" in problems[0]["text"]
     told = watched.lakewarden("audit", "verify")
     assert "audit.checkpoint_file" not in told.err
+
+
+def test_a_verification_says_how_many_checkpoints_from_outside_it_compared_and_how_far_they_reach(
+    watched: Office,
+) -> None:
+    def kept() -> list[int]:
+        notes = FileKeeper(watched.lakewarden.folder / "elsewhere.txt").kept()
+        return sorted({open_checkpoint(note, watched.keys.verifier).size for note in notes})
+
+    sizes = kept()
+    assert watched.json("verify")["outside"] == len(sizes) > 1
+    sizes = kept()
+    told = watched.lakewarden("audit", "verify")
+    assert f"compared with {len(sizes)} checkpoints from outside, up to event {sizes[-1] - 1}\n" in told.out
+    assert told.err == ""
+    assert kept()[-1] > sizes[-1], "the verification itself is covered when it has ended"
+
+
+def test_a_copy_outside_that_is_gone_is_warned_of_and_not_begun_anew(watched: Office) -> None:
+    """Such as on a share that is not mounted: a file made in its place would hide that."""
+    outside = watched.lakewarden.folder / "elsewhere.txt"
+    outside.unlink()
+    told = watched.lakewarden("audit", "verify")
+    assert (told.code, told.out.startswith("sound: ")) == (0, True)
+    assert "from outside" not in told.out
+    assert f"{outside}: expected copies of checkpoints, found none" in told.err
+    assert "mounted" in told.err
+    assert watched.json("verify")["outside"] == 0
+    assert not outside.exists()
+
+
+def test_a_place_for_copies_that_cannot_be_used_is_told_in_a_sentence(watched: Office) -> None:
+    beside = watched.lakewarden.folder / "elsewhere.txt"
+    for place, reason in ((beside / "checkpoints", "Not a directory"), (watched.lakewarden.folder, "Is a directory")):
+        told = watched.lakewarden("audit", "verify", env={OUTSIDE: str(place)})
+        assert (told.code, told.out) == (74, "")
+        assert f"{place}: expected a file for copies of checkpoints, found: {reason}; set audit" in told.err
+        assert "[Errno" not in told.err
 
 
 def test_a_log_that_cannot_be_opened_is_verified_for_whoever_was_signed_in_and_for_nobody_else(

@@ -7,12 +7,15 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from security.audit.search import Filter
 from security.identity.account import Role
 from tests.conftest import Lakewarden, wait_until
+from tests.practice import opened, prepare
 from tests.warehouse.shop import HEADER
 
 GOOD = "900001,20261001,1,1,1,2,3.98"
@@ -42,6 +45,28 @@ def test_a_build_prints_its_tables_and_what_was_built(lakewarden: Lakewarden) ->
     lakewarden.sign_in("operator")
     assert lakewarden("warehouse", "check").out == "ok: 20 rules hold on 700 sales\n"
     assert not (lakewarden.home / "warehouse.db").stat().st_mode & 0o077
+
+
+def test_a_build_is_decided_for_whoever_is_signed_in_and_the_services_where_nobody_is(lakewarden: Lakewarden) -> None:
+    words = ("warehouse", "build", "--rows", "500", "--until", "2026-10-31")
+    prepare(lakewarden.home)
+    assert lakewarden(*words).code == 0
+    lakewarden.sign_in("doctor")
+    before = (lakewarden.home / "warehouse.db").read_bytes()
+    refused = lakewarden(*words, "--json")
+    assert (refused.code, refused.out) == (77, "")
+    assert "not permitted to doctor: manage_warehouse" in refused.err
+    assert (lakewarden.home / "warehouse.db").read_bytes() == before
+    assert lakewarden(*words, "--background").code == 0  # the console's own, whoever sits at the command line
+    lakewarden.sign_in("operator")
+    assert lakewarden(*words).code == 0
+    assert lakewarden("sign-out").code == 0
+    assert lakewarden(*words).code == 0
+    with closing(opened(lakewarden.home, lakewarden.environ)) as security:
+        told = security.audit.search(Filter(action="manage_warehouse")).events
+    assert [(one.event.principal, one.event.outcome.value) for one in reversed(told)] == [
+        ("doctor", "refused"), ("operator", "intent"), ("operator", "done"),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("production", [False, True])

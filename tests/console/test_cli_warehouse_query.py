@@ -88,6 +88,15 @@ def test_a_query_says_where_it_was_answered_and_checks_itself(shop: Lakewarden) 
     assert ended.out.count("\n") == 2
 
 
+def test_the_sql_that_is_explained_can_be_pasted(shop: Lakewarden) -> None:
+    ended = shop("warehouse", "ask", "revenue-by-category", "--explain")
+    told = ended.err.splitlines()
+    sql = "\n".join(told[next(n for n, line in enumerate(told) if line.startswith("-- title:")) :])
+    assert sql.count("\n") > 2
+    pasted = sql.replace(":as_of_year", "2026")
+    assert shop("warehouse", "sql", pasted, "--csv").out == shop("warehouse", "ask", "revenue-by-category", "--csv").out
+
+
 def test_rows_beyond_the_limit_are_said_to_be_left_out(shop: Lakewarden) -> None:
     ended = shop("warehouse", "sql", f"SELECT transaction_id FROM {FACTS}", "--limit", "3", "--json")
     answer = json.loads(ended.out)

@@ -58,7 +58,7 @@ def test_a_folder_lake_and_a_practice_source_need_no_aws_and_no_cryptography(lak
 @pytest.mark.parametrize("signed_in", [False, True])
 @pytest.mark.parametrize(
     "arguments",
-    [["--run-once"], ["init"], ["airflow", "dags-folder"], ["warehouse", "build", "--rows", "50"]],
+    [["--run-once"], ["init"], ["airflow", "dags-folder"], ["warehouse", "build", "--background", "--rows", "50"]],
     ids=lambda arguments: arguments[0],
 )
 def test_the_service_loads_nothing_that_decides(lakewarden: Lakewarden, arguments: list[str], signed_in: bool) -> None:
@@ -79,10 +79,13 @@ def test_the_scheduler_loads_nothing_that_decides(lakewarden: Lakewarden) -> Non
     assert not modules & DECIDING
 
 
-def test_a_manual_run_loads_it_only_for_somebody_who_is_signed_in(lakewarden: Lakewarden) -> None:
-    assert not loaded(lakewarden, "--run-once", "--now") & DECIDING
+@pytest.mark.parametrize("arguments", [["--run-once", "--now"], ["warehouse", "build", "--rows", "50"]], ids=" ".join)
+def test_what_a_person_or_the_service_does_loads_it_only_for_somebody_who_is_signed_in(
+    lakewarden: Lakewarden, arguments: list[str]
+) -> None:
+    assert not loaded(lakewarden, *arguments) & DECIDING
     lakewarden.sign_in("operator")
-    assert loaded(lakewarden, "--run-once", "--now") >= {"security.access", "cedarpy"}
+    assert loaded(lakewarden, *arguments) >= {"security.access", "cedarpy"}
 
 
 def test_a_run_that_is_done_already_needs_no_client(lakewarden: Lakewarden) -> None:

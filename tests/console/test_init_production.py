@@ -48,6 +48,9 @@ def test_a_script_enrols_the_officer_and_is_signed_in(lakewarden: Lakewarden) ->
     assert done.ended.code == 0, done.ended.err
     assert len(set(done.codes)) == RECOVERY_CODES
     assert "Traceback" not in done.ended.err
+    assert "secrets set" not in "".join(done.ended.err.splitlines()[:-1]), "an officer may not set a secret"
+    assert ["users add NAME --role operator" in line for line in done.ended.err.splitlines()[-2:]] == [True, False]
+    assert "secrets set openweather_api_key" in done.ended.err.splitlines()[-1]
     who = lakewarden("whoami", "--json").json
     assert (who["user"], who["role"], who["factor"]) == ("officer", "officer", "totp")
     assert [one["user"] for one in lakewarden("users", "list", "--json").json] == ["officer"]
@@ -132,7 +135,8 @@ def test_an_enrolment_meanwhile_wins_over_one_more_code(lakewarden: Lakewarden) 
 def test_a_disabled_officer_is_still_one(lakewarden: Lakewarden) -> None:
     enrol(lakewarden, *INIT, lines=[PASSWORD])
     with closing(opened(lakewarden.home)) as security:
-        security.accounts.disable("officer", by=SERVICE, now=datetime.now(UTC))
+        with security.identity.database.transaction() as connection:  # which no officer could do to the last one
+            connection.execute("UPDATE account SET disabled = 1 WHERE user = 'officer'")
         with pytest.raises(AccountRefused, match="enrolled already"):
             FirstOfficer(security.identity).begin("another", now=datetime.now(UTC))
 

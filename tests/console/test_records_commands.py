@@ -207,6 +207,79 @@ def test_a_doctor_without_patients_finds_none(desk: Desk) -> None:
     assert desk("records", "find", "--json").json == []
 
 
+def test_a_search_marks_those_it_finds_as_seen_and_nobody_else(desk: Desk) -> None:
+    patient = desk.patient("doctor")
+    name = str(next(one.columns["name"] for one in desk.records() if one.patient_id == patient))
+    desk.sit_down("doctor")
+    for asked in ("zzz", name, patient):
+        before = desk.size()
+        hits = [one["patient_id"] for one in desk("records", "find", asked, "--json").json]
+        search, *seen = desk.events(before)
+        assert (search.kind, search.action, search.outcome, search.resource, search.subject, search.code) == (
+            Kind.QUERY, "view_record", Outcome.DONE, "patient", None, "search",
+        )  # fmt: skip
+        assert (search.count, search.columns, search.principal) == (len(hits), (), "doctor")
+        intents = [event for event in seen if event.outcome is Outcome.INTENT]
+        assert [event.subject for event in intents] == [desk.subject(hit) for hit in hits]
+        assert {event.columns for event in intents} <= {("patient_id", "name", "site", "domain")}
+        assert bool(hits) is (asked != "zzz")
+
+
+def test_a_limit_marks_no_more_as_seen_than_it_shows(desk: Desk) -> None:
+    desk.sit_down("doctor")
+    before = desk.size()
+    assert len(desk("records", "find", "P0", "--limit", "3", "--json").json) == 3
+    search, *seen = desk.events(before)
+    assert search.count is not None
+    assert search.count > 3
+    assert len([event for event in seen if event.outcome is Outcome.INTENT]) == 3
+
+
+def test_a_search_opens_no_cell_of_those_it_does_not_find(desk: Desk) -> None:
+    patient = desk.patient("doctor")
+    with desk.security.clinical.database.transaction() as connection:
+        connection.execute("UPDATE patient SET name = address WHERE patient_id <> ?", (patient,))
+    desk.sit_down("doctor")
+    assert desk("records", "find", "zzz", "--json").json == []
+    assert [one["patient_id"] for one in desk("records", "find", patient, "--json").json] == [patient]
+
+
+def test_no_hit_is_told_where_the_search_cannot_be_recorded(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.sit_down("doctor")
+
+    def failing(_events: object) -> object:
+        raise AuditUnavailable("the audit log cannot be written")
+
+    monkeypatch.setattr(desk.security.audit, "append", failing)
+    for asked in ("zzz", "P0"):
+        ended = desk("records", "find", asked)
+        assert (ended.code, ended.out) == (74, "")
+        assert "no patient" not in ended.err
+
+
+def test_a_search_off_shift_is_a_refusal_on_record(desk: Desk) -> None:
+    desk.sit_down("doctor-nights")
+    before = desk.size()
+    assert desk("records", "find", "zzz").code == 77
+    assert [(one.outcome, one.action, one.code) for one in desk.events(before)] == [
+        (Outcome.REFUSED, "view_record", "search")
+    ]
+
+
+def test_masked_leaves_the_identifiers_out_of_what_is_printed_and_recorded(desk: Desk) -> None:
+    patient = desk.patient("doctor")
+    stored = next(one.columns for one in desk.records() if one.patient_id == patient)
+    desk.sit_down("doctor")
+    before = desk.size()
+    shown, found = (desk("records", "show", patient, "--masked", *more) for more in ([], ["--json"]))
+    for column, mask in {"ssn": "XXX-XX-XXXX", "insurance_id": "XXXXXXXX"}.items():
+        assert str(stored[column]) not in shown.out + found.out
+        assert mask in shown.out
+        assert (found.json["columns"][column], found.json["shown"][column]) == (mask, "masked")
+    assert str(stored["name"]) in shown.out
+    assert not [event for event in desk.events(before) if {"ssn", "insurance_id"} & set(event.columns)]
+
+
 # ---- what the console asks ----------------------------------------------------------------------------------------
 
 
@@ -328,6 +401,26 @@ def test_what_cannot_be_written_is_refused(desk: Desk, arguments: list[str], std
     assert (ended.code, ended.out) == (code, "")
     assert "\x1b" not in ended.err
     assert desk.history(patient) == before
+
+
+def test_another_version_than_expected_is_named_with_the_one_there_is(desk: Desk) -> None:
+    desk.sit_down("doctor")
+    patient = desk.patient("doctor")
+    there = int(desk("records", "show", patient, "--json").json["version"])
+    desk("records", "edit", patient, "--add", "a note")
+    for expected, why in ((there, "it was edited since it was read"), (99, "it has had no such version yet")):
+        ended = desk("records", "edit", patient, "--add", "another", "--if-version", str(expected))
+        assert (ended.code, ended.out) == (75, "")
+        assert f"expected version {expected} of the record {patient}, found {there + 1}: {why}. Nothing" in ended.err
+
+
+def test_a_history_says_why_the_numbers_of_its_entries_have_gaps(desk: Desk) -> None:
+    desk.sit_down("doctor")
+    patient = desk.patient("doctor")
+    assert "first wrote it" not in desk("records", "history", patient).err
+    desk("records", "edit", patient, "--add", "better", "--entry", "1")
+    desk("records", "edit", patient, "--add", "new")
+    assert "the number of the version that first wrote it" in desk("records", "history", patient).err
 
 
 def test_of_edits_in_processes_at_once_of_one_version_only_one_is_written(lakewarden: Lakewarden) -> None:

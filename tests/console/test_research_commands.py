@@ -54,7 +54,7 @@ def test_an_answer_counts_the_patients_and_hides_small_groups(desk: Desk) -> Non
     assert answer["complete"] is (len(answer["rows"]) == len(stored))
     text = desk("research", "query", "oncology", *BY_SEX)
     assert text.out.splitlines()[0].split() == ["sex", "patients"]
-    assert "hidden" in text.err or "all groups" in text.err
+    assert ("may be hidden" in text.err) is not answer["complete"]
     assert str(SMALLEST) in text.err
 
 
@@ -71,9 +71,35 @@ def test_the_ssn_of_the_projection_is_the_mask(desk: Desk) -> None:
     desk.sit_down("data-scientist")
     answer = desk("research", "query", "oncology", "--by", "ssn", "--measure", "patients", "--json").json
     assert [row[0] for row in answer["rows"]] == ["XXX-XX-XXXX"]
+    text = desk("research", "query", "oncology", "--by", "ssn", "--measure", "patients")
+    assert text.err.startswith(f"lakewarden: all groups are shown, each of at least {SMALLEST} patients; as of ")
 
 
-@pytest.mark.parametrize("column", [*(set(IDENTIFYING) - {"ssn"}), "patient_id", "1; DROP TABLE subject", "*"])
+def test_a_condition_that_nobody_meets_is_told_in_words(desk: Desk) -> None:
+    desk.sit_down("data-scientist")
+    asked = ("research", "query", "oncology", "--by", "sex", "--measure", "patients", "--where", "sex=femal")
+    ended = desk(*asked)
+    assert (ended.code, ended.out) == (0, "")
+    assert f"no group of oncology has sex = femal, or it is hidden: under {SMALLEST} patients" in ended.err
+    assert (desk(*asked, "--json").json["rows"], desk(*asked, "--json").err) == ([], "")
+
+
+def test_a_domain_that_there_is_not_is_refused_with_the_own_to_those_who_have_one_alone(desk: Desk) -> None:
+    desk.sit_down("data-scientist")
+    ended = desk("research", "query", "nope", *BY_SEX)
+    assert (ended.code, ended.out) == (77, "")
+    assert ended.err == "lakewarden: expected a research domain: oncology; found nope\n"
+    for user in ("operator", "nobody signed in"):
+        if user == "operator":
+            desk.sit_down(user)
+        else:
+            desk.security.seat.leave()
+        assert desk("research", "query", "nope", *BY_SEX) == desk("research", "query", "cardiology", *BY_SEX)
+
+
+@pytest.mark.parametrize(
+    "column", [*(column for column in IDENTIFYING if column != "ssn"), "patient_id", "1; DROP TABLE subject", "*"]
+)
 def test_a_column_that_research_does_not_have_is_64(desk: Desk, column: str) -> None:
     desk.sit_down("data-scientist")
     for words in (["--by", column], ["--by", "sex", "--where", f"{column}=x"]):

@@ -17,7 +17,7 @@ from console.wiring.security_actions import users
 from security.audit.event import Kind
 from security.audit.search import Filter
 from security.errors import AccountRefused
-from security.identity.account import NewAccount, Role
+from security.identity.account import AccountChange, NewAccount, Role
 from security.identity.codes import read_code
 from tests import practice
 from tests.conftest import PATIENCE_S, ROOT, Lakewarden, SteppableClock
@@ -27,6 +27,7 @@ from tests.e2e.terminal import Terminal
 COMMANDS = [
     ["users", "list"],
     ["users", "add", "eve", "--role", "officer"],
+    ["users", "change", "auditor", "--role", "officer"],
     ["users", "disable", "auditor"],
     ["users", "enable", "auditor"],
     ["users", "reset-mfa", "auditor"],
@@ -96,6 +97,7 @@ def test_no_other_role_manages_accounts(lakewarden: Lakewarden, user: str) -> No
         for act in (
             actions.list,
             lambda: actions.add(NewAccount("eve", Role.OFFICER)),
+            lambda: actions.change("auditor", AccountChange(Role.OFFICER)),
             lambda: actions.disable("auditor"),
             lambda: actions.enable("auditor"),
             lambda: actions.reset("auditor"),
@@ -105,7 +107,10 @@ def test_no_other_role_manages_accounts(lakewarden: Lakewarden, user: str) -> No
                 act()
             assert not isinstance(refused.value, NotSignedIn)
         assert "eve" not in [one.user for one in security.accounts.list()]
-        assert security.accounts.get("auditor").enrolled
+        assert (security.accounts.get("auditor").enrolled, security.accounts.get("auditor").role) == (
+            True,
+            Role.AUDITOR,
+        )
 
 
 def test_nobody_who_is_not_signed_in_manages_accounts(lakewarden: Lakewarden) -> None:
@@ -159,7 +164,9 @@ def test_a_session_by_recovery_code_or_mail_is_asked_for_the_authenticator(offic
 def test_disabling_ends_every_session_until_enabled(office: Lakewarden) -> None:
     theirs = as_user(office, "operator")
     assert office("whoami", env=theirs).code == 0
-    assert office("users", "disable", "operator").code == 0
+    disabled = office("users", "disable", "operator")
+    assert disabled.code == 0
+    assert "`lakewarden users enable operator` lets them in again" in disabled.err
     assert state(office, "operator")["disabled"] is True
     assert office("whoami", env=theirs).code == 77
     given = lines_of(*shown(office, "operator"))
@@ -181,6 +188,96 @@ def test_a_reset_of_the_password_too_lets_the_code_alone_enrol(office: Lakewarde
     code = office("users", "reset-mfa", "operator", "--password").out.strip()
     done = enrol(office, "sign-in", "operator", lines=[code, PASSWORD])
     assert done.ended.code == 0, done.ended.err
+
+
+def test_what_an_account_may_do_is_changed_and_what_is_not_named_stays(office: Lakewarden) -> None:
+    office("users", "add", "kim", "--role", "doctor", "--email", "kim@example.org")
+    before = state(office, "kim")
+    ended = office("users", "change", "kim", "--shift", "20:00-08:00", "--timezone", "Europe/London")
+    assert (ended.code, ended.out) == (0, ""), ended.err
+    assert ended.err == "lakewarden: kim is now: doctor, 20:00-08:00 Europe/London, kim@example.org\n"
+    shift = {"start": "20:00", "end": "08:00", "timezone": "Europe/London"}
+    assert state(office, "kim") == {**before, "shift": shift}
+    changed = office("users", "change", "kim", "--role", "data_scientist", "--domain", "oncology", "--no-shift")
+    assert changed.code == 0
+    assert state(office, "kim") == {**before, "role": "data_scientist", "domain": "oncology"}
+    assert office("users", "change", "kim", "--email", "", "--domain", "").code == 0
+    assert state(office, "kim") == {**before, "role": "data_scientist", "email": None}
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (["add", "kim", "--role", "doctor"], "never on shift"),
+        (["add", "kim", "--role", "data_scientist"], "no research domain"),
+        (["add", "kim", "--role", "doctor", "--shift", "08:00-20:00", "--timezone", "UTC"], ""),
+        (["add", "kim", "--role", "data_scientist", "--domain", "oncology"], ""),
+        (["add", "kim", "--role", "operator"], ""),
+        (["change", "doctor", "--no-shift"], "never on shift"),
+        (["change", "operator", "--role", "data_scientist"], "no research domain"),
+        (["change", "operator", "--role", "auditor"], ""),
+    ],
+)
+def test_an_account_that_lacks_what_its_role_needs_is_told_in_a_line(
+    office: Lakewarden, command: list[str], said: str
+) -> None:
+    ended = office("users", *command)
+    _done, *more = ended.err.splitlines()
+    assert (ended.code, len(more)) == (0, 1 if said else 0), ended.err
+    assert said in "".join(more)
+    assert not said or f"`lakewarden users change {command[1]} --" in more[0]
+
+
+def test_another_role_ends_the_sessions_and_another_shift_does_not(office: Lakewarden) -> None:
+    theirs = as_user(office, "operator")
+    shift = ("--shift", "08:00-20:00", "--timezone", "UTC")
+    for arguments, code in ((shift, 0), (("--role", "operator"), 0), (("--role", "auditor"), 77)):
+        assert office("users", "change", "operator", *arguments).code == 0
+        assert office("whoami", env=theirs).code == code, arguments
+
+
+def test_another_role_decides_at_the_next_sign_in(office: Lakewarden) -> None:
+    assert office("users", "change", "operator", "--role", "officer").code == 0
+    theirs = as_user(office, "operator")
+    assert office("users", "list", env=theirs).code == 0
+
+
+def test_the_last_officer_who_can_sign_in_keeps_the_role(office: Lakewarden) -> None:
+    office("users", "add", "second", "--role", "officer")  # who has not enrolled
+    before = state(office, "officer")
+    ended = office("users", "change", "officer", "--role", "auditor", "--email", "o@example.org")
+    assert (ended.code, ended.out) == (64, "")
+    assert "add another officer first" in ended.err
+    assert state(office, "officer") == before
+    assert office("users", "change", "officer", "--email", "o@example.org").code == 0
+    assert office("users", "change", "operator", "--role", "officer").code == 0
+    assert office("users", "change", "officer", "--role", "auditor").code == 0
+    assert office("whoami").code == 77
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["--role", "root"],
+        ["--role", "service"],
+        ["--shift", "08:00-20:00"],
+        ["--timezone", "UTC"],
+        ["--no-shift", "--timezone", "UTC"],
+        ["--no-shift", "--shift", "08:00-20:00", "--timezone", "UTC"],
+        ["--shift", "8-20", "--timezone", "UTC"],
+        ["--email", "no address"],
+        ["--domain", "Not One"],
+    ],
+    ids=" ".join,
+)
+def test_a_change_that_cannot_be_is_64_in_one_line_and_changes_nothing(
+    office: Lakewarden, arguments: list[str]
+) -> None:
+    before = state(office, "doctor")
+    ended = office("users", "change", "doctor", *arguments)
+    assert (ended.code, ended.out, ended.err.count("\n")) == (64, "", 1)
+    assert state(office, "doctor") == before
 
 
 def test_the_last_officer_who_can_sign_in_is_not_disabled(office: Lakewarden) -> None:
@@ -228,6 +325,7 @@ def test_an_account_that_cannot_be_is_64_in_one_line(lakewarden: Lakewarden, arg
 def test_an_account_that_is_there_or_is_not_there_is_64(office: Lakewarden) -> None:
     for command in (
         ["add", "operator", "--role", "operator"],
+        ["change", "nobody-here", "--role", "operator"],
         ["disable", "nobody-here"],
         ["enable", "nobody-here"],
         ["reset-mfa", "nobody-here"],
@@ -254,6 +352,8 @@ def test_the_enrolment_code_is_nowhere_in_the_workspace(office: Lakewarden) -> N
 
 def test_what_is_done_and_what_is_refused_is_on_record_with_the_officer(office: Lakewarden) -> None:
     office("users", "add", "new.operator", "--role", "operator")
+    office("users", "change", "new.operator", "--role", "doctor", "--shift", "08:00-20:00", "--timezone", "UTC")
+    office("users", "change", "new.operator", "--role", "doctor")
     office("users", "disable", "new.operator")
     office("users", "reset-mfa", "new.operator")
     with closing(practice.opened(office.home, office.environ)) as security:
@@ -261,7 +361,10 @@ def test_what_is_done_and_what_is_refused_is_on_record_with_the_officer(office: 
         assert session is not None
         found = [one.event for one in security.audit.search(Filter(kind=Kind.USER, principal="officer")).events]
         done = [event for event in reversed(found) if event.resource == "user:new.operator"]
-        assert [event.action for event in done] == ["add_user", "disable_user", "reset_mfa"]
+        assert [(event.action, event.code) for event in done] == [
+            ("add_user", "operator"), ("change_user", "role-doctor-shift"), ("change_user", "same"),
+            ("disable_user", None), ("reset_mfa", None),
+        ]  # fmt: skip
         assert {(event.role, event.session, event.address) for event in done} == {("officer", session.ref, "127.0.0.1")}
         assert {event.decision.value for event in found if event.action == "manage_users" and event.decision} == {
             "allow"
@@ -272,6 +375,13 @@ def test_what_is_done_and_what_is_refused_is_on_record_with_the_officer(office: 
             users(security).disable("officer")
         refused = security.audit.search(Filter(action="manage_users", principal="auditor")).events
         assert [one.event.outcome.value for one in refused] == ["refused"]
+
+
+def test_listing_is_on_record_as_listing(office: Lakewarden) -> None:
+    assert office("users", "list").code == 0
+    with closing(practice.opened(office.home, office.environ)) as security:
+        found = [one.event for one in security.audit.search(Filter(action="manage_users")).events]
+        assert [(event.outcome.value, event.code) for event in found] == [("done", "list"), ("intent", "list")]
 
 
 def test_the_officer_is_kept_by_the_action_itself(office: Lakewarden) -> None:

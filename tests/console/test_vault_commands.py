@@ -108,6 +108,17 @@ def test_the_state_of_the_keys_is_told(desk: Desk) -> None:
     assert "AES-256-GCM" in shown
 
 
+def test_what_was_only_looked_at_or_checked_is_on_record_as_that(desk: Desk) -> None:
+    desk.sit_down("officer")
+    for command, code in (("status", "look"), ("check", "check"), ("rotate", None)):
+        before = desk.size()
+        assert desk("vault", command).code == 0
+        told = [event for event in desk.events(before) if event.action == "rotate_keys" and event.resource == "keys"]
+        assert (told[0].outcome, told[-1].outcome, {event.code for event in told}) == (
+            Outcome.INTENT, Outcome.DONE, {code},
+        )  # fmt: skip
+
+
 def test_a_rotation_changes_no_record_and_is_recorded(desk: Desk) -> None:
     before, events = desk.records(), desk.size()
     desk.sit_down("officer")
@@ -181,6 +192,7 @@ def test_a_check_names_every_value_that_does_not_open(desk: Desk) -> None:
     desk.sit_down("officer")
     sound = desk("vault", "check", "--json")
     assert (sound.code, sound.json) == (0, {"ok": True, "problems": []})
+    assert desk("vault", "check").out == "every sealed value opens\n"
     for sql in (
         "UPDATE patient SET ssn = (SELECT ssn FROM patient WHERE patient_id = 'P0003') WHERE patient_id = 'P0002'",
         "UPDATE patient SET name = address WHERE patient_id = 'P0004'",

@@ -31,13 +31,21 @@ def errors_of(line: str) -> tuple[str, ...]:
 
 def test_the_answer_has_the_keys_of_the_interface_and_no_others() -> None:
     (answer,) = answers(json.dumps(GOOD))
-    assert list(answer) == ["decision", "determining", "errors", "columns", "why_not"]
+    assert list(answer) == ["decision", "determining", "errors", "columns", "why_not", "obligations"]
     assert answer["decision"] == "allow"
     assert answer["determining"] == ["doctor-reads-assigned", "doctor-unmasks-assigned"]
     (denied,) = answers(json.dumps(GOOD), now=NIGHT)
     assert denied["decision"] == "deny"
     assert isinstance(denied["why_not"], list)
-    assert {frozenset(why) for why in denied["why_not"]} == {frozenset({"policy", "because"})}
+    assert denied["why_not"][0]["change"] == ["ask from 08:00 to before 20:00 Europe/London"]
+    assert {frozenset(why) for why in denied["why_not"]} == {frozenset({"policy", "because", "change"})}
+
+
+def test_what_a_permit_obliges_to_is_told_in_order() -> None:
+    emergency = {**GOOD, "action": "break_glass", "resource": "patient:P2", "reason": "an accident"}
+    permitted, denied = answers(json.dumps(emergency), json.dumps({**emergency, "reason": None}))
+    assert permitted["obligations"] == ["loud-audit", "sealed-reason"]
+    assert denied["obligations"] == []
 
 
 def test_what_a_line_leaves_out_is_now_this_host_and_a_code_just_given() -> None:

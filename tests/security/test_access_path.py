@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -112,6 +112,20 @@ def test_only_the_columns_that_are_wanted_are_granted_and_recorded(place: Place)
         assert {name for name, shown in grant.patients["P1"].items() if shown is not Visibility.DENIED} == {"name"}
     intents = [event.columns for event in place.events() if event.outcome is Outcome.INTENT]
     assert intents == [("name", "sex"), ("name",)]
+
+
+def test_a_code_tells_what_an_action_was_used_for_and_never_hides_the_broken_glass(place: Place) -> None:
+    with place.access.use(place.caller("officer"), Action.ROTATE_KEYS, "keys", code="look"):
+        pass
+    with (
+        pytest.raises(AccessDenied),
+        place.access.use(place.caller("operator"), Action.ROTATE_KEYS, "keys", code="look"),
+    ):
+        pytest.fail("no grant for what is denied")
+    place.access.break_glass(place.caller(), "P2", REASON)
+    with place.access.use(place.caller(), Action.VIEW_RECORD, "patient:P2", code="look"):
+        pass
+    assert [event.code for event in place.events()] == ["look"] * 3 + ["break-glass"] * 4
 
 
 def test_a_denial_is_recorded_and_says_why(place: Place) -> None:
@@ -310,6 +324,43 @@ def test_many_patients_none_of_whom_is_permitted_are_one_denial(place: Place) ->
     assert (event.outcome, event.count, event.subject) == (Outcome.REFUSED, 2, None)
     with pytest.raises(RequestRefused), place.access.use_patients(place.caller(), Action.VIEW_RECORD, []):
         pytest.fail("nobody is not somebody")
+
+
+def test_a_search_goes_through_those_who_are_permitted_and_is_one_event(place: Place) -> None:
+    place.ward.record("doctor", "P7731", NOON)
+    seen: dict[str, Visibility] = {}
+
+    def find(permitted: Mapping[str, Mapping[str, Visibility]]) -> list[str]:
+        seen.update({patient: columns["name"] for patient, columns in permitted.items()})
+        return ["P3"]
+
+    wanted = ["P1", "P2", "P3", "P404", "P7731"]
+    assert place.access.search_patients(place.caller(), Action.VIEW_RECORD, wanted, find) == ["P3"]
+    assert seen == dict.fromkeys(["P1", "P3", "P7731"], Visibility.CLEAR)
+    (event,) = place.events()
+    assert (event.kind, event.outcome, event.resource, event.subject) == (Kind.QUERY, Outcome.DONE, "patient", None)
+    assert (event.code, event.count, event.columns) == ("search", 1, ())
+
+
+def test_a_search_that_fails_or_is_denied_is_on_record_and_tells_nothing(place: Place) -> None:
+    def busy(_permitted: object) -> list[str]:
+        raise StoreBusy("another process")
+
+    def never(_permitted: object) -> list[str]:
+        pytest.fail("nothing is searched that is denied")
+
+    with pytest.raises(StoreBusy):
+        place.access.search_patients(place.caller(), Action.VIEW_RECORD, ["P1"], busy)
+    with pytest.raises(AccessDenied):
+        place.access.search_patients(place.caller("operator"), Action.VIEW_RECORD, ["P1", "P2"], never)
+    with pytest.raises(RequestRefused):
+        place.access.search_patients(place.caller(), Action.VIEW_RECORD, [], never)
+    assert [(event.outcome, event.code) for event in place.events()] == [
+        (Outcome.FAILED, "search"), (Outcome.REFUSED, "search"),
+    ]  # fmt: skip
+    place.log.close()
+    with pytest.raises(AuditUnavailable):
+        place.access.search_patients(place.caller(), Action.VIEW_RECORD, ["P1"], lambda _permitted: ["P1"])
 
 
 @settings(max_examples=60, deadline=None)

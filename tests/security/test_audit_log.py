@@ -399,6 +399,21 @@ def test_checkpoints_are_carried_to_a_file_elsewhere(folder: LogFolder) -> None:
     assert keeper.kept() == kept
 
 
+def test_a_file_elsewhere_that_is_missing_is_not_made_where_that_is_not_wanted(folder: LogFolder) -> None:
+    path = folder.folder / "elsewhere.txt"
+    with folder.open(every_events=1, keepers=[FileKeeper(path, create=False)]) as log:
+        log.append([event(0)])
+        assert wait_for(lambda: log.keepers()[0].error is not None)
+        assert log.keepers()[0].error == (
+            f"{path}: expected a file for copies of checkpoints, found: No such file or directory; set "
+            "audit.checkpoint_file to a file that this account can read and append to, or make this one so"
+        )
+    assert not path.exists()
+    path.touch()
+    FileKeeper(path, create=False).keep("a\n\nb\n")
+    assert FileKeeper(path).kept() == ["a\n\nb\n"]
+
+
 class Stuck:
     """A keeper that answers when it is let, and then fails once."""
 

@@ -20,7 +20,7 @@ from security.errors import (
     StoreDamaged,
     StoreNewer,
 )
-from security.identity.account import NewAccount, Role
+from security.identity.account import AccountChange, NewAccount, Role
 from security.identity.core import SCHEMA
 from security.identity.events import SERVICE, Actor
 from security.identity.shift import Shift
@@ -129,9 +129,20 @@ def test_without_the_audit_log_no_account_changes(there: Office) -> None:
     for change in (there.accounts.disable, there.accounts.reset):
         with pytest.raises(AuditUnavailable):
             change("doctor", by=SERVICE, now=there.now)
+    with pytest.raises(AuditUnavailable):
+        there.accounts.change("doctor", AccountChange(Role.AUDITOR), by=SERVICE, now=there.now)
     there.audit.failing = False
-    assert [account.user for account in there.accounts.list()] == ["doctor"]
+    assert [(account.user, account.role) for account in there.accounts.list()] == [("doctor", Role.DOCTOR)]
     member.sign_in()
+
+
+def test_a_code_under_way_does_not_outlive_the_address_it_was_sent_to(there: Office) -> None:
+    there.enrolled()
+    begun = there.sign_in.begin("doctor", PASSWORD, HERE, now=there.now)
+    there.accounts.change("doctor", AccountChange(email="new@example.org"), by=SERVICE, now=there.now)
+    with pytest.raises(SignInRefused):
+        there.sign_in.answer(begun.token, "00000000", HERE, now=there.now)
+    assert there.core.database.query("SELECT count(*) FROM challenge") == [(0,)]
 
 
 def test_a_disabled_account_looks_as_if_the_password_were_wrong_until_it_is_enabled(there: Office) -> None:

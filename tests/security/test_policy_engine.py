@@ -79,6 +79,23 @@ def test_a_forbid_wins_over_every_permit() -> None:
     assert (denied.allowed, denied.determining) == (False, ("held",))
 
 
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        (request(resource="warehouse"), "resource: view_record is about patient:ID, found 'warehouse'"),
+        (request("operator", "trigger_run", "audit"), "resource: trigger_run is about pipeline:weather, found 'audit'"),
+        (request("data_scientist", "query_research", "keys"), "query_research is about dataset:DOMAIN, found 'keys'"),
+        (request("officer", "rotate_keys", "patient:P1"), "rotate_keys is about keys, found 'patient:P1'"),
+        (request("service", mfa=Factor.HOST), "user: view_record is not for the service"),
+    ],
+)
+def test_a_request_that_does_not_fit_the_schema_says_what_the_action_is_about(asked: Request, words: str) -> None:
+    decision = Engine(read_source()).decide(asked, ward())
+    assert not decision.allowed
+    assert len(decision.errors) == 1
+    assert decision.errors[0].endswith(words)
+
+
 def test_a_policy_without_words_is_explained_by_its_own_text() -> None:
     lone = '@id("lone") @says("x") permit (principal, action, resource) when { context.factor_age_s > 5 };'
     decision = Engine(source(lone)).decide(request(), ward())

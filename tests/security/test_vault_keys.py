@@ -118,12 +118,22 @@ def test_where_a_breach_cannot_be_told_the_log_is_the_error(clinic: Clinic) -> N
 
 
 def test_the_check_names_every_broken_patient_and_no_other(clinic: Clinic) -> None:
-    assert clinic.vault.problems() == []
+    told: list[tuple[int, int]] = []
+    assert clinic.vault.problems(progress=lambda done, whole: told.append((done, whole))) == []
+    assert told == [(done, 8) for done in range(1, 9)]
     clinic.execute("UPDATE patient SET ssn = x'00' WHERE patient_id IN ('P0002', 'P0005')")
     assert [problem.partition(":")[0] for problem in clinic.vault.problems()] == [
         "patient.ssn of P0002",
         "patient.ssn of P0005",
     ]
+
+
+def test_a_check_that_is_stopped_gives_what_it_found_so_far(clinic: Clinic) -> None:
+    clinic.execute("UPDATE patient SET ssn = x'00' WHERE patient_id IN ('P0002', 'P0005')")
+    looked: list[int] = []
+    found = clinic.vault.problems(progress=lambda done, _all: looked.append(done), stop=lambda: len(looked) == 3)
+    assert [problem.partition(":")[0] for problem in found] == ["patient.ssn of P0002"]
+    assert looked == [1, 2, 3]
 
 
 def test_the_state_tells_keys_ages_and_what_they_wrap(clinic: Clinic) -> None:

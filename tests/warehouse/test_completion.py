@@ -67,6 +67,17 @@ def test_behind_join_stand_tables_with_their_condition(desk: Desk) -> None:
     )
 
 
+def test_a_dimension_offers_what_leads_to_it_behind_where_it_leads(desk: Desk) -> None:
+    facts = f"{FACT} ON {FACT}.product_id = p.product_id"
+    texts = desk.texts("SELECT * FROM Product_Table p JOIN |")
+    assert texts.index("Supplier_Table ON Supplier_Table.supplier_id = p.supplier_id") < texts.index(facts)
+    assert "Product_Table ON Product_Table.supplier_id = s.supplier_id" in desk.texts(
+        "SELECT * FROM Supplier_Table s JOIN |"
+    )
+    assert not [text for text in desk.texts(f"SELECT * FROM Product_Table p JOIN {FACT} f USING (product_id) JOIN |")
+                if text.startswith(f"{FACT} ON")]  # fmt: skip
+
+
 def test_behind_a_dot_stand_the_columns_of_what_is_before_it(desk: Desk) -> None:
     items = desk.items(f"SELECT f.| FROM {FACT} f JOIN Store_Table s USING (store_id)")
     assert items[0].text == "transaction_id"

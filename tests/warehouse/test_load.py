@@ -13,7 +13,7 @@ import duckdb
 import pytest
 
 from tests.warehouse.shop import HEADER, MASTER, Shop
-from warehouse import practice_dimensions
+from warehouse import dimensions, practice_dimensions
 from warehouse.errors import DataRefused, EngineMissing, QueryStopped
 from warehouse.models import LoadReport
 
@@ -151,6 +151,35 @@ def test_a_bad_value_rejects_its_row_alone(shop: Shop, column: str, value: str, 
     )
     assert reason in rejected["reason"]
     assert_sound(shop)
+
+
+def test_every_fault_of_a_row_is_told(shop: Shop) -> None:
+    report = shop.load_sales(GOOD, ("x", 20251201, 77, 1, 1, "two", "3,98"), (3, 20251201, 77, 1, 78, 2, "3.98"))
+    assert counts(report) == (1, 0, 0, 2)
+    first, second = (rejected["reason"].split("; ") for rejected in shop.rejects(report))
+    assert [fault.partition(":")[0] for fault in first] == [
+        "transaction_id", "store_id", "quantity_sold", "total_sales_amount",
+    ]  # fmt: skip
+    assert [fault.partition(":")[0] for fault in second] == ["store_id", "customer_id"]
+
+
+def test_every_fault_of_a_day_is_told_with_what_its_columns_take(shop: Shop) -> None:
+    day = ("20260801", "2026-08-01", "1", "Aug", "3", "2026", "Saturday", "1")
+    report = shop.load_rows("Time_Table", [dimensions.SPECIFIED["Time_Table"], day])
+    (rejected,) = shop.rejects(report)
+    assert rejected["reason"].split("; ") == [
+        "month: expected August for 2026-08-01 (month is January to December), found 'Aug'",
+        "quarter: expected Q3 for 2026-08-01 (quarter is Q1 to Q4), found '3'",
+        "is_weekend: expected Yes for 2026-08-01 (is_weekend is Yes or No), found '1'",
+    ]
+
+
+def test_every_fault_of_a_customer_is_told_and_no_name(shop: Shop) -> None:
+    header = dimensions.SPECIFIED["Customer_Table"]
+    report = shop.load_rows("Customer_Table", [header, ("x", "Ada\x01Byron", "", "platinum")])
+    (rejected,) = shop.rejects(report)
+    assert [fault.partition(":")[0] for fault in rejected["reason"].split("; ")] == list(header)
+    assert "Ada" not in rejected["reason"]
 
 
 def test_plain_and_odd_spellings_of_the_same_value_are_the_same(shop: Shop) -> None:

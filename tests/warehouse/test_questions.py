@@ -19,6 +19,7 @@ from warehouse.errors import DataRefused, QueryRefused
 from warehouse.governed import Source
 from warehouse.models import Answer
 from warehouse.publish import publish
+from warehouse.question_files import question_of, values_of
 from warehouse.questions import Questions, ask
 
 AS_OF = date(2026, 3, 15)
@@ -162,7 +163,7 @@ def test_ties_are_all_listed_and_share_a_rank(tmp_path: Path) -> None:
 def test_the_default_day_is_the_last_with_sales_late_ones_included(tmp_path: Path) -> None:
     shop = Shop(tmp_path).with_master_data()
     with closing(SqliteEngine(Source("warehouse", shop.path))) as engine:
-        with pytest.raises(DataRefused, match="no sales yet"):
+        with pytest.raises(DataRefused, match="no sales yet: load some with `lakewarden warehouse load`"):
             asked(engine, "revenue-by-category", as_of=None)
         shop.load_sales(
             (1, 20260227, 1, 1, 1, 1, "1.99"), (2, 20260114, 1, 1, 1, 1, "1.99"), (3, 20251231, 1, 1, 1, 1, "1.99")
@@ -210,6 +211,11 @@ def test_users_add_questions_with_parameters(shop: Shop, engine: SqliteEngine, t
         ("-- title: x\n-- parameter: y integer = 1\nSELECT 1", "has no :y"),
         ("-- title: x\n-- parameter: y whole = 1\nSELECT :y", "the type 'whole'"),
         ("-- title: x\n-- parameter: y date = soon\nSELECT :y", "expected a date"),
+        ("-- title: x\n-- parameter: y choice = a\nSELECT :y", "as in `choice(gold, silver)`"),
+        ("-- title: x\n-- parameter: y text(a, b)\nSELECT :y", "a list for a choice alone"),
+        ("-- title: x\n-- parameter: y choice(a, , b)\nSELECT :y", "different values between commas"),
+        ("-- title: x\n-- parameter: y choice(a, A)\nSELECT :y", "different values between commas"),
+        ("-- title: x\n-- parameter: y choice(a, b) = c\nSELECT :y", "y: expected one of a, b, found 'c'"),
         ("-- title: x\n-- parameter: y\nSELECT :y", "NAME TYPE = DEFAULT"),
         ("-- title: x\n-- parameter: as_of date = 2026-01-01\nSELECT :as_of", "comes from the as-of date"),
         ("-- title: x\nSELECT ?", "written :name"),
@@ -230,3 +236,19 @@ def test_a_bad_question_is_reported_and_the_others_stay(tmp_path: Path, text: st
 def test_a_question_cannot_take_the_name_of_one_of_the_program(tmp_path: Path) -> None:
     (tmp_path / "revenue-by-category.sql").write_text(GOOD, encoding="utf-8")
     assert "comes with the program" in Questions(tmp_path).all()[1][0].problem
+
+
+def test_a_choice_takes_one_of_its_values_and_nothing_else() -> None:
+    text = (
+        "-- title: x\n-- parameter: level choice(gold, 'silver plus') = silver plus | whose\n"
+        "-- parameter: other choice(a, b)\nSELECT :level, :other"
+    )
+    question = question_of("x", text)
+    level, other = question.parameters
+    assert (level.choices, level.default, level.about) == (("gold", "silver plus"), "silver plus", "whose")
+    assert other.default is None
+    assert values_of(question, AS_OF, {"other": "B"}) == {"level": "silver plus", "other": "b"}
+    with pytest.raises(QueryRefused, match="level: expected one of gold, silver plus, found 'tin'"):
+        values_of(question, AS_OF, {"level": "tin", "other": "a"})
+    with pytest.raises(QueryRefused, match=r"x needs other \(one of a, b\)"):
+        values_of(question, AS_OF, {})

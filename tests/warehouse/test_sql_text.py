@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.warehouse.sql_strategies import SQL
 from warehouse.errors import QueryRefused
-from warehouse.sql_text import pieces, readable_tokens, tokens
+from warehouse.sql_text import pieces, readable_tokens, tokens, with_values
 
 
 @given(SQL)
@@ -42,3 +45,16 @@ def test_offsets_count_from_where_the_text_stands() -> None:
     assert [t.kind for t in tokens("x'0f' \"n\" 1.5e3 :p a || b")] == [
         "string", "quoted", "number", "parameter", "word", "operator", "word",
     ]  # fmt: skip
+
+
+@given(
+    st.none()
+    | st.integers(-(2**63) + 1, 2**63 - 1)
+    | st.floats(allow_nan=False)
+    | st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
+)
+def test_values_written_into_a_statement_are_those_that_were_bound(value: float | str | None) -> None:
+    text = "SELECT :value, ':value' -- :value"
+    with closing(sqlite3.connect(":memory:")) as connection:
+        bound = connection.execute(text, {"value": value}).fetchall()
+        assert connection.execute(with_values(text, {"value": value})).fetchall() == bound

@@ -68,7 +68,12 @@ class SparkEngine:
 
     def last_day(self) -> date:
         """The last day with sales. Raises `DataRefused` if there are none."""
-        return last_day_in_columns(self)
+        advice = "load some with `lakewarden warehouse load`, then publish" if self._is_current else "publish"
+        return last_day_in_columns(
+            self,
+            otherwise=f"what was published at {self._published.at} has no sales: {advice} again with "
+            "`lakewarden warehouse publish`",
+        )
 
     def answer(
         self,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import threading
-from dataclasses import replace
 from datetime import date
 
 from warehouse.governed import Parameters, Rows, Session, Source
@@ -70,16 +69,6 @@ class SqliteEngine:
         """The first rows of one SELECT. With `aggregates`, from the smallest that gives the same to the cent."""
         route = self.route(sql, aggregates=aggregates)
         return self._answer(route, self.session.run(route.sql, parameters, limits=limits, stop=stop))
-
-    def checked(
-        self, sql: str, parameters: Parameters | None = None, *, limits: QueryLimits | None = None
-    ) -> tuple[Answer, bool]:
-        """The answer, and whether the facts give the same rows to the cent; the time for both counts."""
-        answer = self.answer(sql, parameters, limits=limits)
-        base = self.answer(sql, parameters, aggregates=False, limits=limits)
-        same = answer.columns == base.columns and same_rows(answer, base)
-        note = "the facts give the same" if same else f"THE FACTS GIVE OTHER ROWS than {', '.join(answer.source)}"
-        return replace(answer, elapsed_ms=answer.elapsed_ms + base.elapsed_ms, notes=(note,)), same
 
     def source(self, read: frozenset[str]) -> tuple[str, ...]:
         """The tables that answered, of those that were read: the facts and aggregates, if there are any."""

@@ -1,4 +1,4 @@
-"""The dialogs of the accounts: the form of a new one, and the enrolment code that is shown once."""
+"""The dialogs of the accounts: the form of one, new or changed, and the enrolment code that is shown once."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from console.tui.off_loop import off_loop
 from console.tui.screens.dialogs import Dialog
 from console.tui.text import plain
 from security.errors import AccountRefused
-from security.identity.account import NewAccount, Role
+from security.identity.account import Account, AccountChange, NewAccount, Role
 from security.identity.shift import Shift
 
 FIELDS = (
@@ -39,34 +39,53 @@ _ROLES = {
 _SHIFTS = (Offer("08:00-20:00", "days"), Offer("20:00-08:00", "nights"), Offer("", "never on shift"))
 
 
-class NewAccountForm(Dialog):
-    """The result is the new account with its enrolment code, or with the error that another must deal with."""
+class AccountForm(Dialog):
+    """The form of a new account, or of one that is changed.
+
+    `save` takes what the fields mean and gives an enrolment code, None for a changed account. The result is the account
+    with that, or with the error that another must deal with.
+    """
 
     CSS_PATH: ClassVar[list[str]] = ["../screens/dialogs.tcss", "screen.tcss"]  # type: ignore[assignment] # Textual takes a list too
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+s", "add", "Add", id="new-account.add", tooltip="Add the account", priority=True)
+        Binding("ctrl+s", "save", "Save", id="account-form.save", tooltip="Add or change the account", priority=True)
     ]
 
-    def __init__(self, add: Callable[[NewAccount], str], domains: Sequence[str], zones: Sequence[str]) -> None:
+    def __init__(
+        self,
+        save: Callable[[NewAccount], str | None],
+        domains: Sequence[str],
+        zones: Sequence[str],
+        *,
+        account: Account | None = None,
+    ) -> None:
         super().__init__()
-        self._add = add
+        self._save = save
+        self._account = account
         self._domains = domains
         self._zones = zones
         self._busy = False
 
     def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog", id="new-account"):
-            yield Static("New account", classes="dialog-title", markup=False)
-            yield ChoiceForm(FIELDS, self._offers, id="account-form")
+        account = self._account
+        title = f"Change {plain(account.user)}" if account else "New account"
+        fields = [field for field in FIELDS if account is None or field.name != "user"]
+        with Vertical(classes="dialog", id="account-dialog"):
+            yield Static(title, classes="dialog-title", markup=False)
+            yield ChoiceForm(fields, self._offers, id="account-form")
             yield Static("", id="account-problem", markup=False)
             with Horizontal(classes="dialog-buttons"):
-                yield Button("Add (Ctrl+S)", id="add", classes="primary")
+                yield Button(f"{'Change' if account else 'Add'} (Ctrl+S)", id="save", classes="primary")
                 yield Button("Cancel (Esc)", id="cancel")
 
     def on_mount(self) -> None:
         form = self.query_one(ChoiceForm)
-        form.put({"role": Role.DOCTOR.value})
-        form.focus_field("user")
+        if self._account is None:
+            form.put({"role": Role.DOCTOR.value})
+            form.focus_field("user")
+        else:
+            form.put(fields_of(self._account))
+            form.focus_field("role")
 
     def on_choice_form_changed(self) -> None:
         self._say("")
@@ -75,29 +94,30 @@ class NewAccountForm(Dialog):
         if event.how == "out":
             self.action_close()
         else:
-            self.set_focus(self.query_one("#add" if event.how == "on" else "#cancel"))
+            self.set_focus(self.query_one("#save" if event.how == "on" else "#cancel"))
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
-        if event.button.id == "add":
-            self.action_add()
+        if event.button.id == "save":
+            self.action_save()
         else:
             self.action_close()
 
-    def action_add(self) -> None:
-        """Add it if it can be; else say below the fields why not."""
+    def action_save(self) -> None:
+        """Save it if it can be; else say below the fields why not."""
         if self._busy:
             return
         try:
-            new = account_of(self.query_one(ChoiceForm).values)
+            known = {} if self._account is None else {"user": self._account.user}
+            new = account_of({**self.query_one(ChoiceForm).values, **known})
         except AccountRefused as error:
             self._say(str(error))
             return
         self._busy = True
 
-        def added(code: str) -> None:
+        def saved(code: str | None) -> None:
             self.dismiss((new, code))
 
-        off_loop(self, lambda: self._add(new), added, lambda error: self._refused(new, error))
+        off_loop(self, lambda: self._save(new), saved, lambda error: self._refused(new, error))
 
     def _refused(self, new: NewAccount, error: Exception) -> None:
         self._busy = False
@@ -149,6 +169,29 @@ class EnrolmentCode(Dialog):
                 classes="dialog-text", markup=False,
             )  # fmt: skip
             yield Static("y: I have noted it", classes="dialog-hint", markup=False)
+
+
+def fields_of(account: Account) -> dict[str, str]:
+    """What the fields of an account hold, but its name."""
+    times, _, timezone = ("", "", "") if account.shift is None else str(account.shift).partition(" ")
+    return {
+        "role": account.role.value,
+        "email": account.email or "",
+        "domain": account.domain or "",
+        "shift": times,
+        "timezone": timezone,
+    }
+
+
+def change_of(account: Account, new: NewAccount) -> AccountChange:
+    """What makes `account` what was typed, and no more: what another officer changed meanwhile stays."""
+    return AccountChange(
+        role=None if new.role is account.role else new.role,
+        email=None if new.email == account.email else new.email or "",
+        domain=None if new.domain == account.domain else new.domain or "",
+        shift=None if new.shift == account.shift else new.shift,
+        no_shift=new.shift is None and account.shift is not None,
+    )
 
 
 def account_of(values: Mapping[str, str]) -> NewAccount:

@@ -22,6 +22,8 @@ class AccountTable(LineTable):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("n", "want('add')", "New", id="accounts.new", tooltip="Add an account; its enrolment code is shown"),
+        Binding("c", "want('change')", "Change", id="accounts.change",
+                tooltip="Give the account another role, address, domain or shift"),
         Binding("d", "want('disable')", "Disable", id="accounts.disable",
                 tooltip="Sign the account out everywhere and let nobody sign in by it (asks first)"),
         Binding("b", "want('enable')", "Enable", id="accounts.enable", tooltip="Let a disabled account sign in again"),
@@ -29,11 +31,11 @@ class AccountTable(LineTable):
                 tooltip="Take the authenticator of the account and show a new enrolment code once (asks first)"),
         Binding("w", "want('reset-password')", "Factor and password", id="accounts.reset-password",
                 tooltip="The same, and take its password too (asks first)"),
-        Binding("l", "want('read')", "Read again", id="accounts.read", tooltip="Read the accounts again"),
+        Binding("r", "want('read')", "Read again", id="accounts.read", tooltip="Read the accounts again"),
     ]  # fmt: skip
 
     class Wanted(Message):
-        """`what` is to be done: add, disable, enable, reset, reset-password or read."""
+        """`what` is to be done: add, change, disable, enable, reset, reset-password or read."""
 
         def __init__(self, what: str) -> None:
             super().__init__()
@@ -81,7 +83,7 @@ class AccountTable(LineTable):
     def _texts(self) -> list[tuple[str, list[str]]]:
         """Each column's title, and what stands in it."""
         return [
-            ("User", [account.user for account in self.accounts]),
+            (" User", [f" {account.user}" for account in self.accounts]),
             ("Role", [account.role.value for account in self.accounts]),
             ("Domain", [account.domain or "" for account in self.accounts]),
             ("Shift", [str(account.shift or "") for account in self.accounts]),
@@ -92,7 +94,7 @@ class AccountTable(LineTable):
         account = self.accounts[index]
         text, tone = state_words(account)
         return (
-            cell(plain(account.user), "muted" if account.disabled else "text"),
+            cell(f" {plain(account.user)}", "muted" if account.disabled else "text"),
             cell(account.role.value, "accent"),
             cell(plain(account.domain or "")),
             cell(plain(str(account.shift or ""))),

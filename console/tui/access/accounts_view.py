@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.message import Message
 
-from console.tui.access.account_dialogs import EnrolmentCode, NewAccountForm
+from console.tui.access.account_dialogs import AccountForm, EnrolmentCode, change_of
 from console.tui.access.account_table import AccountTable, state_words
 from console.tui.access.line_view import LineView
 from console.tui.access.paragraphs import Paragraph
@@ -103,26 +103,35 @@ class AccountsView(Vertical):
         if event.what == "read":
             self.read()
         elif event.what == "add":
-            self._add()
+            self._fill_in()
+        elif event.what == "change" and account is not None:
+            self._fill_in(account)
         elif account is not None:
             self._change(event.what, account)
 
-    def _add(self) -> None:
+    def _fill_in(self, account: Account | None = None) -> None:
+        """Show the form of a new account, or of one to be changed, and do what it says."""
         if self._office is None:
             return
         users = self._office.users
-        domains = sorted({account.domain for account in self.table.accounts if account.domain})
+        domains = sorted({one.domain for one in self.table.accounts if one.domain})
 
-        def closed(result: tuple[NewAccount, str | Exception] | None) -> None:
+        def save(new: NewAccount) -> str | None:
+            if account is None:
+                return users.add(new)
+            users.change(account.user, change_of(account, new))
+            return None
+
+        def closed(result: tuple[NewAccount, str | Exception | None] | None) -> None:
             if result is None:
                 return
             new, outcome = result
             if isinstance(outcome, Exception):
-                self._explain(outcome, lambda: self._do(lambda: users.add(new), new.user, password_stays=False))
+                self._explain(outcome, lambda: self._do(lambda: save(new), new.user))
             else:
                 self._done(new.user, outcome, password_stays=False)
 
-        self.app.push_screen(NewAccountForm(users.add, domains, self._zones), closed)
+        self.app.push_screen(AccountForm(save, domains, self._zones, account=account), closed)
 
     def _change(self, what: str, account: Account) -> None:
         idle = "disable" if account.disabled else "enable"

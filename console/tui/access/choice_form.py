@@ -155,8 +155,10 @@ class ChoiceForm(Vertical):
         self._show_offers(focused if isinstance(focused, ChoiceField) else first)
 
     def focus_field(self, name: str) -> None:
-        """Go to a field."""
-        self.screen.set_focus(self.query_one(f"#field-{name}"))
+        """Go to a field; what is typed there takes the place of what it holds."""
+        field = self.query_one(f"#field-{name}", ChoiceField)
+        self.screen.set_focus(field)
+        field.action_select_all()
 
     # ---- what is typed, taken and left ------------------------------------------------------------------------------
 

@@ -52,11 +52,11 @@ class PolicyList(LineTable):
         return len(self.listed)
 
     def layout_columns(self, width: int) -> tuple[Column, ...]:
-        return (Column("Policies (read only)", max(width - 1, 1)),)
+        return (Column(" Policies (read only)", max(width - 1, 1)),)
 
     def cells(self, index: int) -> Sequence[Cell]:
         line = self.listed[index]
-        return (cell(f" {plain(line.policy)}", "text") if line.policy else cell(plain(line.file), "title"),)
+        return (cell(f"   {plain(line.policy)}", "text") if line.policy else cell(f" {plain(line.file)}", "title"),)
 
     def empty_lines(self) -> Sequence[tuple[str, str]]:
         return (("No policy can be read.", "bad"),)

@@ -72,9 +72,9 @@ class AccessScreen(Screen[None]):
     AUTO_FOCUS = ""
     BINDINGS: ClassVar[list[BindingType]] = [
         _bind("f2,e", f"show('{EXPLORER}')", "Explorer", "Ask what would be decided, and why"),
-        _bind("f3,r", f"show('{MATRIX}')", "Matrix", "Which role may do what"),
+        _bind("f3,x", f"show('{MATRIX}')", "Matrix", "Which role may do what"),
         _bind("f4,p", f"show('{POLICIES}')", "Policies", "The Cedar text of the policies"),
-        _bind("f5,a", f"show('{ACCOUNTS}')", "Accounts", "Add, disable and reset accounts, for an officer"),
+        _bind("f5,a", f"show('{ACCOUNTS}')", "Accounts", "Add, change, disable and reset accounts, for an officer"),
         _bind("f6", "other_panel", "Other panel", "Question or answer; the list or its text", show=True),
     ]
 
@@ -180,9 +180,11 @@ class AccessScreen(Screen[None]):
 
     def signed_in(self) -> None:
         """Somebody has signed in, who was nobody until now: what was refused is tried again."""
+        shut = self._view in self._refused
         self._again()
         self._refused.clear()
-        self._show_view(self._view)
+        if shut:
+            self._show_view(self._view)
 
     def _again(self) -> None:
         """Try the view once more, if it is closed."""

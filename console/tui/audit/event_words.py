@@ -10,6 +10,7 @@ from security.audit.event import Decision, Event, Outcome
 from security.audit.search import Recorded
 
 SHORT = 8  # digits of a pseudonym that are shown where there is room
+LOOKING = frozenset({"look", "list", "check"})  # the words of a use that is not the deed which its action names
 GLASS = frozenset({"break-glass", "break_glass"})
 
 _OUTCOMES = {
@@ -40,14 +41,14 @@ def sign_of(event: Event, *, cross: str) -> Part:
 def outcome_cell(event: Event, *, brief: bool = False) -> Cell:
     """How it ended, denials and the broken glass in capitals, with the program's word for the reason.
 
-    Where it is `brief`, the word is left out of what went well.
+    Where it is `brief`, the word is left out of what went well, unless it says that nothing was changed.
     """
     word, tone, _meaning = _OUTCOMES[event.outcome]
     if event.decision is Decision.DENY:
         word, tone = "DENIED", "bad-strong"
     elif is_glass(event):
         return Cell((("GLASS", "badge"), (f" {word}", tone)))
-    told = event.code and not (brief and word.islower())
+    told = event.code and not (brief and word.islower() and event.code not in LOOKING)
     code = f" {plain(event.code or '')}" if told else ""
     return Cell(((word, tone), (code, "muted"))) if code else Cell(((word, tone),))
 

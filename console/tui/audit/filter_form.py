@@ -16,12 +16,12 @@ from console.tui.audit.filters import EXPECTED, FIELDS, FilterRefused, Wanted, r
 from console.tui.screens.dialogs import Dialog
 from console.tui.text import plain
 from security.audit.event import Decision, Kind
-from security.policy.model import Action
+from security.audit.words import ACTIONS
 
 LONGEST = 100
 SUGGESTED = {
     "kind": [kind.value for kind in Kind],
-    "action": [*(action.value for action in Action), "sign_in", "sign_out", "step_up", "open_sealed"],
+    "action": list(ACTIONS),
     "decision": [decision.value for decision in Decision],
 }
 

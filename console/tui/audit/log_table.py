@@ -16,7 +16,7 @@ from console.tui.widgets.line_table import Cell, Column, LineTable, Part, cell
 from etl.models import RunState
 from security.audit.search import Recorded
 
-WIDE, NARROW = 110, 76
+WIDE, ROOMY, NARROW = 110, 80, 76
 AHEAD = 40  # lines above the window that are loaded before they are reached
 
 
@@ -122,8 +122,10 @@ class LogTable(LineTable):
         elif width < NARROW:
             columns = [Column("", 1), Column("Time UTC", 11), Column("Who", 10), Column("Action", 14)]
         else:
-            columns = [Column("", 1), Column("Time UTC", 11), Column("Kind", 10), Column("Who", 12)]
-            columns += [Column("Action", 15), Column("About", 12)]
+            more = max(width - ROOMY, 0)  # first the longest action has room, then a resource, then a user's name
+            action, about_, who = min(more, 3), min(max(more - 3, 0), 8), min(max(more - 11, 0), 8)
+            columns = [Column("", 1), Column("Time UTC", 11), Column("Kind", 10), Column("Who", 12 + who)]
+            columns += [Column("Action", 15 + action), Column("About", 12 + about_)]
         used = sum(column.width + 1 for column in columns)
         return (*columns, Column("Outcome", max(width - used, 8)))
 

@@ -54,7 +54,7 @@ class AuditScreen(Screen[None]):
     CSS_PATH = "screen.tcss"
     AUTO_FOCUS = ""
     BINDINGS: ClassVar[list[BindingType]] = [
-        _bind("f,slash", "filter", "Search", "Search all events: kind, action, user, decision, time, patient"),
+        _bind("slash,f", "filter", "Search", "Search all events: kind, action, user, decision, time, patient"),
         _bind("p", "prove", "Proof", "Prove that the log holds exactly the selected event"),
         _bind("v", "verify", "Verify", "Verify the whole log, and against the copies outside"),
         _bind("escape", "clear_filter", "Show all", "Leave the search"),
@@ -440,6 +440,6 @@ def empty_text(*, filtered: bool) -> tuple[tuple[str, str], ...]:
     if filtered:
         return (
             ("No event of the whole log passes.", "text"),
-            ("Esc shows all, f searches for something else.", "muted"),
+            ("Esc shows all, / searches for something else.", "muted"),
         )
     return (("The log is empty.", "text"), ("Whatever is decided, shown or changed stands here from then on.", "muted"))

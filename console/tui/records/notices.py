@@ -76,9 +76,7 @@ class NoRecords(Vertical):
             "No policy permits any role to read records." if not self._readers else f"The role {role} reads no record."
         )
         refused = NotSignedIn("not signed in") if role is None else PermissionDenied(_WHY.get(role, why))
-        lines: list[Part] = []
-        if how := [(f"  {text}", "text") for one in self._readers if (text := _HOW.get(one))]:
-            lines += [NOTHING, ("How records are read", "accent"), *how]
+        lines: list[Part] = [NOTHING, (self._done, "good")] if self._done else []
         if self._assigns:
             lines += [
                 NOTHING,
@@ -86,8 +84,8 @@ class NoRecords(Vertical):
                 ("  a assigns a patient to a doctor, x takes an assignment back.", "text"),
                 ("  Either needs a fresh code and is audited; it takes effect at once.", "text"),
             ]
-        if self._done:
-            lines += [NOTHING, (self._done, "good")]
+        if how := [(f"  {text}", "text") for one in self._readers if (text := _HOW.get(one))]:
+            lines += [NOTHING, ("How records are read", "accent"), *how]
         self._notice.show("The section Records", refused, roles=self._readers, more=lines)
 
     def do(self, name: str) -> None:

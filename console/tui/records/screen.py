@@ -31,7 +31,7 @@ if TYPE_CHECKING:  # the actions are made when the office is opened
     from console.tui.office import SecurityOffice
 
 Body = RecordDesk | ResearchDesk | NoRecords
-WIDE, NARROW = 110, 76
+WIDE, ROOMY, NARROW = 110, 96, 76
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +144,7 @@ class RecordsScreen(Screen[None]):
 
     def on_resize(self, event: events.Resize) -> None:
         self.set_class(event.size.width >= WIDE, "-wide")
+        self.set_class(ROOMY <= event.size.width < WIDE, "-roomy")
         self.set_class(event.size.width < NARROW, "-narrow")
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:

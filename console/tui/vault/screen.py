@@ -66,7 +66,7 @@ class VaultScreen(Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         _bind("r", "rotate", "Rotate", "Wrap every data key under a new key, or go on with that (asks first)"),
         _bind("c", "check", "Check", "Open every sealed value of every patient, and tell which does not"),
-        _bind("b,slash", "bench", "Bench", "Type a text and see what is stored of it"),
+        _bind("b", "bench", "Bench", "Type a text and see what is stored of it"),
         _bind("escape", "leave", "Stop", "Stop the rotation (gone on with later) or the check; or leave the field"),
         Binding("tab", "app.focus_next", "Next panel", show=False, id="vault.next", tooltip="Keys, field, its result"),
     ]

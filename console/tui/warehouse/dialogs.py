@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from console.query_history import Entry, QueryHistory
-from console.tui.off_loop import off_loop
 from console.tui.text import plain
 from console.tui.warehouse.catalogue.diagram_screen import DiagramScreen, PreviewTable
 from console.tui.warehouse.editor.plan_view import PlanView
@@ -67,15 +67,14 @@ class WarehouseDialogs:
     def explain(self, text: str, database: Database, parameters: Parameters | None = None) -> None:
         """Tell how a statement is answered."""
 
-        def told(explanation: Explanation) -> None:
-            self._screen.app.push_screen(PlanView(explanation))
+        def load(stop: threading.Event) -> Explanation:
+            return self._queries.explain(text, database=database, parameters=parameters, stop=stop)
 
-        off_loop(
-            self._screen,
-            lambda: self._queries.explain(text, database=database, parameters=parameters),
-            told,
-            self._refused,
-        )
+        def closed(error: Exception | None) -> None:
+            if error is not None:
+                self._refused(error)
+
+        self._screen.app.push_screen(PlanView(load), closed)
 
     def _refused(self, error: Exception) -> None:
         position = error.position if isinstance(error, QueryRefused) else None

@@ -17,6 +17,7 @@ from console.tui.warehouse.results.result_view import ResultView
 from warehouse.browse import CANCELLED
 from warehouse.errors import QueryRefused, QueryStopped
 from warehouse.opened import Database, Opened
+from warehouse.sql_text import with_values
 
 if TYPE_CHECKING:
     from textual.message_pump import MessagePump
@@ -67,13 +68,14 @@ class QueryDesk:
         )
 
     def ask(self, name: str, as_of: date | None, values: Mapping[str, str]) -> None:
-        """Show the answer to a question; the history keeps its SQL, which stands for itself."""
+        """Show the answer to a question; the history keeps its SQL with the values, which stands for itself."""
         limits = self._view.limits
         self._begin(
             f"the question {name}",
             "warehouse",
             lambda queries, stop: queries.open_question(name, as_of=as_of, values=values, limits=limits, stop=stop),
-            keep=False,
+            keep=True,
+            question=True,
         )
 
     def ask_again(self, shown: Opened, *, unmask: bool) -> None:
@@ -102,16 +104,16 @@ class QueryDesk:
 
     # ---- inside -----------------------------------------------------------------------------------------------------
 
-    def _begin(self, text: str, database: Database, open_result: Open, keep: bool) -> None:
+    def _begin(self, text: str, database: Database, open_result: Open, keep: bool, *, question: bool = False) -> None:
+        """`text` is the statement, or names a `question`, whose SQL is known once it is answered."""
         self.cancel()
         stop = self._stop = threading.Event()
         began, at = monotonic(), self._now()
         self._view.show_running(text)
 
-        def remember(outcome: Outcome, rows: int | None, problem: str) -> None:
-            if keep:
-                took_ms = (monotonic() - began) * 1000
-                self._keep(Entry(at, text, database, outcome, duration_ms=took_ms, rows=rows, problem=problem))
+        def remember(sql: str, outcome: Outcome, rows: int | None, problem: str) -> None:
+            took_ms = (monotonic() - began) * 1000
+            self._keep(Entry(at, sql, database, outcome, duration_ms=took_ms, rows=rows, problem=problem))
 
         def work() -> Opened:
             try:
@@ -120,13 +122,16 @@ class QueryDesk:
                     opened.result.close()
                     raise QueryStopped(CANCELLED)
             except Exception as error:
-                remember(_outcome(error), None, str(error))
+                if keep and not question:
+                    remember(text, _outcome(error), None, str(error))
                 raise
-            remember(Outcome.DONE, opened.result.row_count(), "")
+            if keep:
+                sql = with_values(opened.text, opened.parameters or {}) if question else text
+                remember(sql, Outcome.DONE, opened.result.row_count(), "")
             return opened
 
         def again() -> None:
-            self._begin(text, database, open_result, keep)
+            self._begin(text, database, open_result, keep, question=question)
 
         def failed(error: Exception) -> None:
             self._fail(stop, error, again)

@@ -195,9 +195,6 @@ class WarehouseScreen(Screen[None]):
             self._masking = self.set_timer(IN_CLEAR_S, self._mask)
         self._hint()
 
-    def on_result_view_closed(self) -> None:
-        self._stop_masking()
-
     def on_result_view_cancelled(self) -> None:
         self._desk.cancel()
 

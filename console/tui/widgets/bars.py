@@ -147,20 +147,25 @@ class KeyHints(BarLine):
     def parts(self) -> Sequence[tuple[str, str, str]]:
         help_key, quit_key = ("F1", "Ctrl+Q") if self._typing else ("?", "q")
         always = ((help_key, "Help", "app.help"), (quit_key, "Quit", "app.quit"))
-        room = self.size.width - sum(len(key) + len(what) + 3 for key, what, _action in always)
+        apart = " " if _width((*self._hints, *always), " ") <= self.size.width else ""
+        room = self.size.width - _width(always, apart)
         found: list[tuple[str, str, str]] = []
-        for key, what, action in self._hints:
-            room -= len(key) + len(what) + 3
+        for hint in self._hints:
+            room -= _width((hint,), apart)
             if room < 0:
                 break
-            found += _hint(key, what, action)
-        for key, what, action in always:
-            found += _hint(key, what, action)
+            found += _hint(*hint, apart)
+        for hint in always:
+            found += _hint(*hint, apart)
         return found
 
 
-def _hint(key: str, what: str, action: str) -> list[tuple[str, str, str]]:
-    return [(f" {key}", "title", action), (f" {what} ", "heading", action)]
+def _hint(key: str, what: str, action: str, apart: str) -> list[tuple[str, str, str]]:
+    return [(f" {key}", "title", action), (f" {what}{apart}", "heading", action)]
+
+
+def _width(hints: Sequence[tuple[str, str, str]], apart: str) -> int:
+    return sum(len(part) for hint in hints for part, _tone, _action in _hint(*hint, apart))
 
 
 _NAMES = {

@@ -64,7 +64,7 @@ def closed_lines(what: str, error: Exception, *, roles: Sequence[str] = (), who:
     """What is closed, why, to whom it is open where that is not the role that asks, and what would change it."""
     kind = _kind(error)
     lines: list[Part] = [(f"{what} {_TITLES[kind]}", "bold bad" if kind is Exception else "bold wait"), NOTHING]
-    lines += [(text, "text") for text in _why(error, who)]
+    lines += _why(error, who)
     others = () if kind is Exception or (who and who.role in roles) else roles
     if others:
         lines += [NOTHING, ("Who may", "accent"), (f"  {role_words(others)}", "text")]
@@ -108,17 +108,22 @@ def _kind(error: Exception | None) -> type[Exception]:
     return next((kind for kind in _TITLES if isinstance(error, kind)), Exception)
 
 
-def _why(error: Exception, who: Who | None) -> list[str]:
+def _why(error: Exception, who: Who | None) -> list[Part]:
+    said: list[Part] = [(line, "text") for line in refusal_lines(error)]
     if isinstance(error, NotSignedIn):
         ended = str(error).startswith("the session has ended")
-        return ["Your session has ended." if ended else "Nobody is signed in here."]
+        return [("Your session has ended." if ended else "Nobody is signed in here.", "text")]
     if not isinstance(error, PermissionDenied):
-        return refusal_lines(error)
-    here = [f"You are signed in as {_named(who)}."] if who else []
+        return said
+    here: list[Part] = [(f"You are signed in as {_named(who)}.", "text")] if who else []
     if isinstance(error, FreshCodeNeeded):
-        return [*here, "The last code of your authenticator was given more than ten minutes ago."]
-    lacks = missing(error.decision) if error.decision else refusal_lines(error)
-    return [*here, *(f"{text[:1].upper()}{text[1:].rstrip('.')}." for text in lacks)] or refusal_lines(error)
+        return [*here, ("The last code of your authenticator was given more than ten minutes ago.", "text")]
+    if error.decision is None:
+        return [*here, *said]
+    if not (lacks := missing(error.decision)):
+        return here or said
+    ways: list[Part] = [(f"  {'or ' if number else ''}{way}", "text") for number, way in enumerate(lacks)]
+    return [*here, NOTHING, ("What is missing now", "accent"), *ways]
 
 
 def _named(who: Who) -> str:

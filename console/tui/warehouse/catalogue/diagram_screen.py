@@ -19,6 +19,7 @@ from console.tui.widgets.section_title import SectionTitle
 from warehouse.diagram import WIDTH, draw
 from warehouse.joins import PRODUCT, SUPPLIER, JoinText, join_text, joins_of
 from warehouse.models import FACT
+from warehouse.words import rows_words
 
 if TYPE_CHECKING:  # the domain is loaded after the first paint
     from warehouse.catalogue import DatabaseInfo, TableInfo
@@ -105,7 +106,7 @@ class DiagramScreen(Screen[JoinText | PreviewTable | None]):
 
     def _draw(self, *, compact: bool) -> None:
         self._compact = compact
-        notes = {name: f"{table.rows:,} rows" for name, table in self._tables.items() if table.rows is not None}
+        notes = {name: rows_words(table.rows) for name, table in self._tables.items() if table.rows is not None}
         self._drawing = draw(self._kind, compact=compact, notes=notes)
         if not self.has_class("-beside"):
             self.query_one("#drawn").styles.height = len(self._drawing.lines) + 1

@@ -9,6 +9,8 @@ from enum import Enum, auto
 from itertools import groupby
 from typing import TYPE_CHECKING, Literal
 
+from warehouse.words import rows_words
+
 if TYPE_CHECKING:  # the domain is loaded after the first paint
     from warehouse.catalogue import ColumnInfo, DatabaseInfo, TableInfo
 
@@ -131,7 +133,7 @@ def detail_of(line: CatalogueLine) -> tuple[str, str]:
 
 
 def _table_words(table: TableInfo) -> str:
-    rows = "counting its rows" if table.rows is None else f"{table.rows:,} row{'' if table.rows == 1 else 's'}"
+    rows = "counting its rows" if table.rows is None else rows_words(table.rows)
     if table.compression is None:
         return f"{table.kind}, {rows}"
     return f"{table.kind}, {rows}, each the sum of {table.compression:,.1f} facts (÷ {table.compression:,.1f})"

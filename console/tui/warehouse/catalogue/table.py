@@ -198,12 +198,19 @@ class CatalogueLines(LineTable):
         table = line.table
         assert table is not None
         siblings = [other.table.name for other in self._lines if other.table and other.level is Level.TABLE]
-        name = short_name(plain(table.name), self.columns[0].width - len(margin) - 2, siblings, self.glyphs.ellipsis)
-        first = Cell(((margin + self._sign(line), "faint"), (f" {name}", "strong" if line.unfolded else "text")))
-        rows = cell(self.glyphs.ellipsis if table.rows is None else compact_count(table.rows), "muted")
-        if len(self.columns) == 2:
-            return first, rows
-        return first, cell(f"÷{table.compression:.1f}" if table.compression else "", "faint"), rows
+        rows = self.glyphs.ellipsis if table.rows is None else compact_count(table.rows)
+        shrunk = f"÷{table.compression:.1f}" if table.compression and len(self.columns) > 2 else ""
+        told = f"{shrunk:>{RIGHT}} {rows:>{RIGHT}}" if shrunk else rows
+        room = self.line_width - 1 - len(told) - len(margin) - 2
+        name = short_name(plain(table.name), room, siblings, self.glyphs.ellipsis)
+        parts = (
+            (margin + self._sign(line), "faint"),
+            (f" {name}", "strong" if line.unfolded else "text"),
+            (" " * (room + 1 - cell_len(name)), "text"),
+            (told.removesuffix(rows), "faint"),
+            (rows, "muted"),
+        )
+        return (Cell(parts, len(self.columns)),)
 
     def _column_cells(self, line: CatalogueLine, margin: str) -> Sequence[Cell]:
         table, column = line.table, line.column
@@ -212,13 +219,13 @@ class CatalogueLines(LineTable):
         key = "PK" if column.primary_key else "FK" if column.references else ""
         sign = "*" if column.sensitive else "=" if column.computed else ""
         narrow = len(self.columns) == 2
-        width = self.line_width - 1 - TYPE if narrow else self.columns[0].width
+        width = self.line_width - 1 - (TYPE if narrow else RIGHT if not key else 2 * RIGHT + 1)
         room = width - len(margin) - len(sign)
         name = short_name(plain(column.name), room, [other.name for other in table.columns], self.glyphs.ellipsis)
         parts = ((margin + name, "text"), (sign, "wait" if column.sensitive else "muted"))
         kind = cell(short_type(column), "muted")
         if not narrow:
-            return Cell(parts), cell(key, "accent"), kind
+            return (Cell(parts), cell(key, "accent"), kind) if key else (Cell(parts, 2), kind)
         space = " " * (width + 1 - len(margin) - cell_len(name) - len(sign))
         last = (f"{key or short_type(column)[:TYPE]:>{TYPE}}", "accent" if key else "muted")
         return (Cell((*parts, (space, "text"), last), 2),)

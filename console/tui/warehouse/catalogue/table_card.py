@@ -15,6 +15,7 @@ from console.tui.text import fitted, plain
 from console.tui.theme import Glyphs, glyphs, tones
 from console.tui.warehouse.catalogue.lines import short_type
 from warehouse.joins import Join
+from warehouse.words import rows_words
 
 if TYPE_CHECKING:  # the domain is loaded after the first paint
     from warehouse.catalogue import ColumnInfo, TableInfo
@@ -56,7 +57,7 @@ def _note(table: TableInfo | None) -> str:
     if table is None:
         return ""
     signs = [
-        (table.rows is not None, f"{table.rows or 0:,} rows"),
+        (table.rows is not None, rows_words(table.rows or 0)),
         (any(column.sensitive for column in table.columns), "* sealed"),
         (any(column.computed for column in table.columns), "= computed"),
     ]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from textwrap import wrap
 from typing import ClassVar
 
@@ -14,6 +15,7 @@ from textual.containers import Vertical, VerticalScroll
 from textual.widgets import Static
 
 from console.tui.clipboard import TooLongToCopy, copy
+from console.tui.off_loop import off_loop
 from console.tui.screens.dialogs import Dialog
 from console.tui.text import plain
 from console.tui.theme import Tones, tones
@@ -22,6 +24,7 @@ from warehouse.errors import QueryRefused
 from warehouse.explain import Explanation, PlanNode
 from warehouse.formatting import formatted
 from warehouse.highlighting import spans
+from warehouse.words import rows_words
 
 SIGNS: Mapping[str, tuple[str, str, str, str]] = {  # by cost: sign, the same in ASCII, tone, meaning
     "cheap": ("✔", "+", "good", "cheap"),
@@ -37,7 +40,10 @@ MOST_SQL = 20_000
 
 
 class PlanView(Dialog):
-    """An explanation, to be read and copied."""
+    """An explanation, to be read and copied. `load` is called off the loop, and told to stop where the dialog closes.
+
+    The result is the error of `load`, or None.
+    """
 
     CSS_PATH: ClassVar[list[str]] = ["../../screens/dialogs.tcss", "plan_view.tcss"]  # type: ignore[assignment] # Textual takes a list too
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -45,30 +51,48 @@ class PlanView(Dialog):
         Binding("y", "copy", "Copy", id="plan.copy", tooltip="Copy the plan with its SQL"),
     ]
 
-    def __init__(self, explanation: Explanation) -> None:
+    def __init__(self, load: Callable[[threading.Event], Explanation]) -> None:
         super().__init__()
-        self._explanation = explanation
+        self._load = load
+        self._stop = threading.Event()
+        self._explanation: Explanation | None = None
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
             yield Static("How it is answered", classes="dialog-title", markup=False)
             with VerticalScroll(id="plan"):
                 yield Static(self._text(), id="plan-text", markup=False)
-            yield Static("y copies, Enter or Esc closes", classes="dialog-hint", markup=False)
+            yield Static("Esc stops", classes="dialog-hint", markup=False)
 
     def on_mount(self) -> None:
         self.query_one("#plan").focus()
+        off_loop(self, lambda: self._load(self._stop), self._take, self._fail)
+
+    def on_unmount(self) -> None:
+        self._stop.set()
+
+    def _fail(self, error: Exception) -> None:
+        self.dismiss(error)
+
+    def _take(self, explanation: Explanation) -> None:
+        self._explanation = explanation
+        self.query_one("#plan-text", Static).update(self._text())
+        self.query_one(".dialog-hint", Static).update("y copies, Enter or Esc closes")
 
     def on_resize(self) -> None:
         self.query_one("#plan").styles.max_height = max(self.app.size.height - FRAME, 3)
         self.query_one("#plan-text", Static).update(self._text())
 
     def _text(self) -> Text:
+        if self._explanation is None:
+            return Text("Planning it, and counting the rows that it would read")
         width = min(WIDEST, self.app.size.width * 96 // 100) - 9
         unicode = getattr(self.app, "unicode", True)
         return plan_text(self._explanation, self.app.theme, width=width, unicode=unicode)
 
     def action_copy(self) -> None:
+        if self._explanation is None:
+            return
         hint, tone = self.query_one(".dialog-hint", Static), "good"
         text = plan_text(self._explanation, self.app.theme, width=WIDEST, unicode=False).plain
         try:
@@ -119,7 +143,7 @@ def _step(indent: str, node: PlanNode, styles: Tones, *, width: int, unicode: bo
     dear = node.cost == "scan" and (node.rows or 0) >= MANY_ROWS
     words = plain(node.words)
     if node.rows is not None and f"{node.rows:,}" not in words:
-        words += f": {node.rows:,} rows"
+        words += f": {rows_words(node.rows)}"
     first, *more = wrap(words, max(width - len(indent) - 2, 20)) or [""]
     told = styles["bad-strong" if dear else "text"]
     step = Text.assemble(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import ClassVar
@@ -10,13 +10,14 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.suggester import SuggestFromList
 from textual.widgets import Button, Input, Static
 
 from console.tui.off_loop import off_loop
 from console.tui.screens.dialogs import Dialog
 from console.tui.text import plain
 from warehouse.errors import QueryRefused
-from warehouse.question_files import FROM_AS_OF, Question, values_of
+from warehouse.question_files import FROM_AS_OF, Parameter, Question, values_of
 from warehouse.sql_text import tokens
 
 AS_OF = "as-of"
@@ -54,12 +55,13 @@ class QuestionForm(Dialog):
             with VerticalScroll(classes="form-fields", can_focus=False):
                 yield Static(plain(self._question.title), classes="dialog-text", markup=False)
                 if self._has_as_of:
-                    yield from _field(AS_OF, "As of", "date", "", "empty: the last day with sales")
+                    yield from _field(AS_OF, "As of", EXPECTED["date"], "", "empty: the last day with sales")
                 for parameter in self._question.parameters:
                     default = "" if parameter.default is None else str(parameter.default)
                     yield from _field(
-                        parameter.name, plain(parameter.name), parameter.kind, default, plain(parameter.about)
-                    )
+                        parameter.name, plain(parameter.name), expected(parameter), default, plain(parameter.about),
+                        choices=parameter.choices,
+                    )  # fmt: skip
             with Horizontal(classes="dialog-buttons"):
                 yield Button("Ask (Enter)", id="ask", classes="primary")
                 yield Button("Cancel", id="cancel")
@@ -128,7 +130,7 @@ def problem_of(question: Question, name: str, text: str) -> str:
         return ""
     parameter = next(one for one in question.parameters if one.name == name)
     if not text.strip() and parameter.kind != "text":
-        return f"expected {EXPECTED[parameter.kind]}, found nothing"
+        return f"expected {expected(parameter)}, found nothing"
     try:
         values_of(replace(question, parameters=(parameter,)), ANY_DAY, {name: text})
     except QueryRefused as error:
@@ -136,11 +138,18 @@ def problem_of(question: Question, name: str, text: str) -> str:
     return ""
 
 
-def _field(name: str, label: str, kind: str, value: str, about: str) -> ComposeResult:
+def expected(parameter: Parameter) -> str:
+    """What a parameter takes, in words."""
+    return EXPECTED.get(parameter.kind) or plain(parameter.expected)
+
+
+def _field(name: str, label: str, takes: str, value: str, about: str, *, choices: Sequence[str] = ()) -> ComposeResult:
+    """A field; one with `choices` completes what is begun, and the right arrow takes it."""
     with Horizontal(classes="form-label"):
         yield Static(label, classes="form-name", markup=False)
-        yield Static(f"{EXPECTED[kind]}{'; ' if about else ''}{about}", classes="form-about", markup=False)
-    shown = Input(value=value, max_length=1_000, name=name, id=_id(name))
+        yield Static(f"{takes}{'; ' if about else ''}{about}", classes="form-about", markup=False)
+    known = SuggestFromList([plain(choice) for choice in choices], case_sensitive=False) if choices else None
+    shown = Input(value=value, max_length=1_000, name=name, id=_id(name), suggester=known)
     shown.cursor_blink = False
     yield shown
     problem = Static("", id=f"{_id(name)}-problem", classes="form-problem", markup=False)

@@ -46,7 +46,7 @@ class SaveQuestion(Dialog):
                 name = file_name(self._draft.title)
                 yield from _field("Name", "lower-case letters, digits, hyphens", name, "save-name")
                 for number, (parameter, declared) in enumerate(self._draft.parameters.items()):
-                    about = "type = default | what it is; text, integer, number or date"
+                    about = "type = default | what it is; text, integer, number, date, choice(a, b)"
                     rest = declared.removeprefix(parameter).strip()
                     yield from _field(f":{plain(parameter)}", about, rest, f"save-parameter-{number}")
                 yield Static("", id="save-problem", classes="form-problem", markup=False)

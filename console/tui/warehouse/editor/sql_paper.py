@@ -29,6 +29,7 @@ from warehouse.statements import Statement
 MARKED_UP_TO = 200_000  # characters in which statements and brackets are looked for at every key
 NUMBERED_FROM = 40  # cells of width
 BAR = "▎"
+AROUND, AROUND_ASCII = ("◂", "▸"), ("<", ">")  # where a line goes on beyond the edges
 
 _BRACKET = re.compile(r"--[^\n]*|/\*(?s:.*?)(?:\*/|\Z)|'[^']*(?:'|\Z)|\"[^\"]*(?:\"|\Z)|`[^`]*(?:`|\Z)|[()]")
 _WORD_OR_SIGN = re.compile(r"[\w$]+|\S")
@@ -237,9 +238,12 @@ class SqlPaper(TextArea):
         strip = Strip(segments)
         if first != left:
             strip = strip.crop(left, left + room)
+        before, behind = AROUND if self.glyphs.ellipsis == "…" else AROUND_ASCII
+        style = styles.mark + base.background_style
+        if left and text:
+            strip = Strip([Segment(before, style), *strip.crop(1, room)])
         if cell_len(text) - left > room:
-            ellipsis = Segment(self.glyphs.ellipsis, styles.number + base.background_style)
-            strip = Strip([*strip.crop(0, room - 1), ellipsis])
+            strip = Strip([*strip.crop(0, room - 1), Segment(behind, style)])
         return list(strip.adjust_cell_length(room, base))
 
     def _styles_of(self, row: int, first: int, count: int, base: Style, styles: SqlTones) -> list[Style]:

@@ -18,11 +18,11 @@ from console.tui.screens.dialogs import Dialog
 from console.tui.text import fitted, plain
 from console.tui.theme import glyphs
 from console.tui.warehouse.results.result_cells import Look, number, shown
-from console.tui.warehouse.results.result_words import rows_words
 from console.tui.widgets.line_panel import Line, LinePanel
 from warehouse.facets import ColumnSummary
 from warehouse.models import Cell
 from warehouse.opened import Kind
+from warehouse.words import rows_words
 
 NAME = 12
 BARS_HEIGHT = 5

@@ -17,9 +17,10 @@ from console.tui.off_loop import off_loop, post
 from console.tui.screens.dialogs import Dialog
 from console.tui.text import plain
 from console.tui.theme import glyphs
-from console.tui.warehouse.results.result_words import rows_words, size_words
+from console.tui.warehouse.results.result_words import size_words
 from warehouse.errors import QueryStopped
 from warehouse.export import Exported, ExportKind
+from warehouse.words import rows_words
 
 KINDS: tuple[tuple[ExportKind, str], ...] = (("csv", "CSV (1)"), ("json", "JSON (2)"), ("parquet", "Parquet (3)"))
 BAR = 40

@@ -15,10 +15,10 @@ from console.tui.off_loop import off_loop
 from console.tui.screens.dialogs import Dialog
 from console.tui.text import plain
 from console.tui.warehouse.results.result_cells import Look, shown
-from console.tui.warehouse.results.result_words import rows_words
 from console.tui.widgets.line_table import Cell, Column, LineTable, cell
 from warehouse.facets import Facet, Facets
 from warehouse.shaping import Compare, Condition
+from warehouse.words import rows_words
 
 COUNT = 13
 SHARE = 6

@@ -71,6 +71,7 @@ class ResultChart(Screen[None]):
         self._wish = Wish()
         self._data: ChartData | None = None
         self.choice: ChartChoice | None = None
+        self._nothing: set[str] = {"label", "value", "group"}
 
     def compose(self) -> ComposeResult:
         yield SectionTitle("Chart of the result", id="chart-title")
@@ -80,7 +81,7 @@ class ResultChart(Screen[None]):
 
     def on_mount(self) -> None:
         self.query_one(SectionTitle).activate(True)
-        self.query_one(KeyHints).show([b for b in self.BINDINGS if isinstance(b, Binding) and b.show])
+        self._hint()
         opened = self._opened
         off_loop(self, lambda: opened.result.window(0, MOST_ROWS + 1), self._take, self._fail)
 
@@ -111,27 +112,56 @@ class ResultChart(Screen[None]):
     def action_label(self) -> None:
         """Labels from the next column."""
         if self.choice is not None:
-            columns = [n for n in range(len(self._looks)) if n != self.choice.value]
-            self._ask(replace(self._wish, label=_next(self.choice.label, columns), series=None, single=False))
+            self._ask(self._other_label(self.choice))
 
     def action_value(self) -> None:
         """Values from the next column of numbers."""
-        numbers = [n for n, kind in enumerate(self._opened.kinds) if kind in NUMBERS]
-        if self.choice is not None and numbers:
-            self._ask(replace(self._wish, value=_next(self.choice.value, numbers)))
+        if self.choice is not None:
+            self._ask(self._other_value(self.choice))
 
     def action_group(self) -> None:
         """Series by the next column; after the last one, a single series."""
-        choice = self.choice
-        if choice is None:
-            return
+        if self.choice is not None:
+            self._ask(self._other_series(self.choice))
+
+    def _other_label(self, choice: ChartChoice) -> Wish:
+        columns = [n for n in range(len(self._looks)) if n != choice.value]
+        return replace(self._wish, label=_next(choice.label, columns), series=None, single=False)
+
+    def _other_value(self, choice: ChartChoice) -> Wish:
+        numbers = [n for n, kind in enumerate(self._opened.kinds) if kind in NUMBERS]
+        return replace(self._wish, value=_next(choice.value, numbers))
+
+    def _other_series(self, choice: ChartChoice) -> Wish:
         others = [n for n in range(len(self._looks)) if n not in (choice.label, choice.value, *choice.period)]
         after = [n for n in others if choice.series is None or n > choice.series]
-        self._ask(replace(self._wish, series=after[0] if after else None, single=not after))
+        return replace(self._wish, series=after[0] if after else None, single=not after)
+
+    def _idle(self) -> set[str]:
+        """The actions that would change nothing now."""
+        choice = self.choice
+        if choice is None:
+            return {"label", "value", "group"}
+        wishes = {
+            "label": self._other_label(choice),
+            "value": self._other_value(choice),
+            "group": self._other_series(choice),
+        }
+        return {action for action, wish in wishes.items() if _drawn(self._chosen(wish)) == _drawn(choice)}
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return action not in self._nothing and super().check_action(action, parameters) is not False
+
+    def _hint(self) -> None:
+        """The keys that do something."""
+        found = [b for b in self.BINDINGS if isinstance(b, Binding) and b.show and b.action not in self._nothing]
+        self.query_one(KeyHints).show(found)
 
     def _ask(self, wish: Wish) -> None:
         self._wish = wish
         self.choice = self._chosen(wish)
+        self._nothing = self._idle()
+        self._hint()
         self._draw()
 
     def _chosen(self, wish: Wish) -> ChartChoice:
@@ -178,11 +208,12 @@ class ResultChart(Screen[None]):
         return sparklines(data, look, panel.line_width, signs=signs.bars, gap=signs.gap)
 
     def _none(self, choice: ChartChoice) -> list[Line]:
+        keys = [key for key, action in (("x", "label"), ("v", "value"), ("g", "group")) if action not in self._nothing]
         return [
             (("There is no chart of this result", "text"),),
             (),
             ((plain(choice.because), "muted"),),
-            (("x, v and g choose the columns, a takes back what was chosen.", "muted"),),
+            ((f"{' and '.join(keys)} choose the columns, a takes back what was chosen.", "muted"),) if keys else (),
         ]
 
     def _words(self, choice: ChartChoice, data: ChartData) -> str:
@@ -198,6 +229,13 @@ class ResultChart(Screen[None]):
         if self._charted.more:
             words += f". Cut: only the first {MOST_ROWS:,} rows are drawn"
         return words + (f". {plain(data.left_out)}" if data.left_out else "")
+
+
+def _drawn(choice: ChartChoice) -> tuple[object, ...]:
+    """What of a choice can be seen."""
+    if choice.kind == "none":
+        return ("none",)
+    return choice.kind, choice.label, choice.value, choice.series, choice.period
 
 
 def _next(now: int | None, among: Sequence[int]) -> int | None:

@@ -30,18 +30,18 @@ class ResultTable(CellGrid):
     """Shows one `Opened`; `Asked` tells what a key wants done with the cell under the cursor."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        _bind("enter", "Cell", "cell", "The whole cell, and its row as a list", show=True),
         _bind("s", "Sort", "sort", "Sort by this column; again: descending; again: as it came", show=True),
         _bind("S", "Sort also", "sort_also", "Sort by this column within the columns sorted by already"),
         _bind("slash", "Filter", "filter", "Show only rows by this column: text, =x, !=x, >100, empty", show=True),
         _bind("f", "Facets", "facets", "The values of this column and how often each occurs", show=True),
-        _bind("i", "Column", "summary", "Least, greatest, mean, nulls and spread of this column", show=True),
         _bind("c", "Chart", "chart", "Draw the result as a chart", show=True),
         _bind("e", "Export", "export", "Write the whole result to exports/: CSV, JSON or Parquet", show=True),
         _bind("y", "Copy", "copy_cell", "Copy the cell", show=True),
         _bind("Y", "Copy row", "copy_row", "Copy the row with its column names, for a spreadsheet"),
         _bind("J", "Copy JSON", "copy_json", "Copy the row as JSON"),
         _bind("l", "Limits", "limits", "Seconds and rows that a query may take", show=True),
+        _bind("enter", "Cell", "cell", "The whole cell, and its row as a list", show=True),
+        _bind("i", "Column", "summary", "Least, greatest, mean, nulls and spread of this column", show=True),
         _bind("escape", "Show all", "show_all", "Leave all filters of the result"),
     ]  # fmt: skip
     DEFAULT_CSS = """

@@ -14,6 +14,7 @@ from console.tui.theme import glyphs, tones
 
 Part = tuple[str, str]  # text, tone
 BETWEEN = " · "
+HEAD = " Result "
 
 
 def fitting(parts: Sequence[Part], room: int, ellipsis: str) -> list[Part]:
@@ -49,6 +50,11 @@ class ResultTitle(Widget):
             self._parts = found
             self.refresh()
 
+    def has_room(self, *parts: Part) -> bool:
+        """Whether all of these can be shown in full."""
+        told = sum(cell_len(plain(text)) for text, _tone in parts) + cell_len(BETWEEN) * (len(parts) - 1)
+        return told <= self.size.width - cell_len(HEAD) - 7
+
     def activate(self, active: bool) -> None:
         """Whether the panel below has the focus."""
         if active != self._active:
@@ -62,7 +68,7 @@ class ResultTitle(Widget):
         width, styles = self.size.width, tones(self.app.theme)
         signs = glyphs(unicode=getattr(self.app, "unicode", True))
         line = styles["accent" if self._active else "faint"]
-        head = " Result "
+        head = HEAD
         told = fitting(self._parts, width - cell_len(head) - 7, signs.ellipsis)
         space = width - 2 - cell_len(head) - sum(cell_len(text) for text, _tone in told) - (4 if told else 0)
         segments = [

@@ -28,13 +28,14 @@ from console.tui.warehouse.results.result_message import Part as Line
 from console.tui.warehouse.results.result_message import ResultMessage
 from console.tui.warehouse.results.result_table import ResultTable
 from console.tui.warehouse.results.result_title import Part, ResultFoot, ResultTitle
-from console.tui.warehouse.results.result_words import filter_words, limits_words, rows_words, took_words
+from console.tui.warehouse.results.result_words import filter_words, limits_words, origin_words
 from console.tui.widgets.log_text import shown_lines
 from warehouse.browse import CANCELLED
 from warehouse.errors import QueryStopped
 from warehouse.limits import QueryLimits
 from warehouse.opened import BROWSING, Opened
 from warehouse.shaping import PLAIN, Condition, Order, Shape
+from warehouse.words import rows_words
 
 MOST_TEXT = 4_000  # characters of a running query that are shown
 IN_CLEAR = "IN CLEAR, for 30 s"
@@ -56,9 +57,6 @@ class ResultView(Vertical):
     class Cancelled(Message):
         """The operator wants the running query to stop."""
 
-    class Closed(Message):
-        """There is no result any more."""
-
     class Changed(Message):
         """Another result is shown, or the same one in another shape."""
 
@@ -72,13 +70,6 @@ class ResultView(Vertical):
         def __init__(self, position: int) -> None:
             super().__init__()
             self.position = position
-
-    class LimitsChanged(Message):
-        """Queries may take so much from now on."""
-
-        def __init__(self, limits: QueryLimits) -> None:
-            super().__init__()
-            self.limits = limits
 
     def __init__(self, queries: Callable[[], WarehouseQueries], *, id: str = "results") -> None:  # noqa: A002
         super().__init__(id=id)
@@ -110,6 +101,9 @@ class ResultView(Vertical):
 
     def on_delivered(self, event: Delivered) -> None:
         event.receive(event.result)
+
+    def on_resize(self) -> None:
+        self.tell()
 
     # ---- what the screen calls --------------------------------------------------------------------------------------
 
@@ -153,13 +147,11 @@ class ResultView(Vertical):
         self.table.clear()
         self._close(closed)
         self._say(NOTHING)
-        self.post_message(self.Closed())
 
     def use_limits(self, limits: QueryLimits) -> None:
         """Queries may take so much from now on."""
         self.limits = limits
         self.tell()
-        self.post_message(self.LimitsChanged(limits))
 
     @property
     def content(self) -> Widget:
@@ -214,11 +206,10 @@ class ResultView(Vertical):
             parts.insert(0, (IN_CLEAR, "bad-strong"))
         if self.table.outdated:
             parts.append(("the data has changed since", "wait"))
-        parts += [(note, "muted") for note in opened.notes]
-        parts.append((took_words(opened.elapsed_ms), "muted"))
-        if opened.source:
-            parts.append((f"from {', '.join(opened.source)}", "muted"))
-        self._title.say(*parts)
+        told = [*parts, *((words, "muted") for words in origin_words(opened))]
+        if not self._title.has_room(*told):
+            told = [*parts, *((words, "muted") for words in origin_words(opened, short=True))]
+        self._title.say(*told)
         self._tell_place(opened)
 
     def _rows_part(self, opened: Opened) -> Part:

@@ -9,14 +9,11 @@ from console.tui.warehouse.results.result_cells import exact, visible
 from warehouse.errors import QueryRefused
 from warehouse.limits import QueryLimits
 from warehouse.models import Cell
+from warehouse.opened import Opened
 from warehouse.shaping import Compare, Condition, Shape, parse_condition
+from warehouse.words import rows_words
 
 MOST = 24  # characters of a value in a condition
-
-
-def rows_words(count: int) -> str:
-    """`1,000,000 rows`."""
-    return f"{count:,} row" + ("" if count == 1 else "s")
 
 
 def took_words(elapsed_ms: float) -> str:
@@ -24,6 +21,15 @@ def took_words(elapsed_ms: float) -> str:
     if elapsed_ms < 1:
         return "under 1 ms"
     return f"{elapsed_ms:.0f} ms" if elapsed_ms < 10_000 else f"{elapsed_ms / 1000:.1f} s"
+
+
+def origin_words(opened: Opened, *, short: bool = False) -> list[str]:
+    """As of when a result is, how long it took, from which tables; `short` is without the ends of the names."""
+    notes, sources = list(opened.notes), list(opened.source)
+    if short:
+        notes = [note.partition(" (")[0] for note in notes]
+        sources = [source.removesuffix("_Table").removesuffix("_Aggregate") for source in sources]
+    return [*notes, took_words(opened.elapsed_ms), *([f"from {', '.join(sources)}"] if sources else [])]
 
 
 def size_words(size: int) -> str:
@@ -35,7 +41,7 @@ def size_words(size: int) -> str:
 
 def limits_words(limits: QueryLimits) -> str:
     """`30 s, all rows`."""
-    rows = f"{limits.rows:,} rows" if limits.rows else "all rows"
+    rows = rows_words(limits.rows) if limits.rows else "all rows"
     return f"at most {limits.timeout_s:g} s, {rows}"
 
 

@@ -10,16 +10,19 @@ from pathlib import Path
 import pytest
 
 from console.actions.decisions import Decisions, Known
-from console.tui.access.account_dialogs import EnrolmentCode, NewAccountForm, account_of
+from console.tui.access.account_dialogs import AccountForm, EnrolmentCode, account_of, change_of
 from console.tui.access.account_table import AccountTable
 from console.tui.access.choice_form import ChoiceForm
 from console.tui.access.explorer import Explorer
 from console.tui.office import SecurityOffice
 from console.tui.screens.dialogs import Confirm, Notice
+from console.tui.widgets.closed import Closed
 from console.tui.workshop import Workshop
+from security.audit.search import Filter
 from security.errors import AccountRefused
-from security.identity.account import Role
+from security.identity.account import Account, AccountChange, NewAccount, Role
 from security.identity.challenges import Next
+from security.identity.shift import Shift
 from tests.console.tui.access.access_app import Console, console
 from tests.console.tui.workspaces import until
 from tests.practice import sit_down
@@ -28,7 +31,9 @@ from tests.practice import sit_down
 async def as_officer(here: Console) -> AccountTable:
     """The list, signed in as the officer through the panel itself."""
     await here.press("f5")
-    await here.shows("Accounts cannot be shown", "Nobody is signed in", "Who may: officer", "Enter: sign in")
+    await here.shows(
+        "The list of accounts needs a sign-in", "Nobody is signed in", "the role officer", "Enter signs in"
+    )
     await here.press("enter")
     await here.sign_in("officer")
     table = here.access.query_one(AccountTable)
@@ -52,8 +57,10 @@ async def test_an_operator_reads_in_place_why_not_and_who_may(tmp_path: Path) ->
     async with console(tmp_path / "home", size=(80, 24)) as here:
         await here.press("f5", "enter")
         await here.sign_in("operator")
-        await here.shows("Accounts cannot be shown", "Who may: officer", "Signed in as operator", "u: sign out")
-        assert here.access.query_one(Denied).has_focus
+        await here.shows(
+            "The list of accounts is not open to you", "the role officer", "signed in as operator", "Sign in as another"
+        )
+        assert here.access.query_one(Closed).has_focus
         assert not here.access.query_one(AccountTable).accounts
         await here.press("f2")
         await here.answers("may")
@@ -65,7 +72,7 @@ async def test_an_old_code_is_asked_for_in_place_and_a_fresh_one_opens_the_list(
         await here.sign_in("officer")
         here.clock.at += timedelta(seconds=700)
         await here.press("f5")
-        await here.shows("fresh code", "Who may: officer", "Enter: give a code of your authenticator")
+        await here.shows("The list of accounts needs a fresh code", "Enter asks for the code")
         await here.press("enter")
         await here.give_code("officer")
         await here.shows("data-scientist", "n New")
@@ -75,7 +82,7 @@ async def test_a_new_account_gets_a_code_that_is_shown_once_and_enrols_it(tmp_pa
     async with console(tmp_path / "home", size=(80, 24)) as here:
         table = await as_officer(here)
         await here.press("n")
-        await until(lambda: isinstance(here.app.screen, NewAccountForm), "the form")
+        await until(lambda: isinstance(here.app.screen, AccountForm), "the form")
         await here.type("night-nurse")
         await here.press("tab")
         await here.type("doct")
@@ -107,7 +114,7 @@ async def test_what_cannot_be_added_is_told_in_the_form(tmp_path: Path) -> None:
     async with console(tmp_path / "home", size=(80, 24)) as here:
         await as_officer(here)
         await here.press("n")
-        await until(lambda: isinstance(here.app.screen, NewAccountForm), "the form")
+        await until(lambda: isinstance(here.app.screen, AccountForm), "the form")
         await here.press("ctrl+s")
         await here.shows("Expected a user name of a to z")
         await here.type("doctor")
@@ -116,6 +123,62 @@ async def test_what_cannot_be_added_is_told_in_the_form(tmp_path: Path) -> None:
         assert here.app.screen.query_one(ChoiceForm).values["user"] == "doctor"
         await here.press("escape")
         await here.shows("F5 [Accounts]")
+
+
+async def test_an_account_is_changed_in_the_same_form(tmp_path: Path) -> None:
+    async with console(tmp_path / "home", size=(80, 24)) as here:
+        table = await as_officer(here)
+        select(table, "doctor")
+        await here.press("c")
+        await until(lambda: isinstance(here.app.screen, AccountForm), "the form")
+        await here.shows("Change doctor", "08:00-20:00", "Change (Ctrl+S)")
+        before = here.security.accounts.get("doctor")
+        await here.press("tab", "tab", "tab")
+        await here.press(*["backspace"] * 11)
+        await here.type("20:00-08:00")
+        await here.press("ctrl+s")
+        await until(lambda: table.account and str(table.account.shift) == "20:00-08:00 UTC", "the other shift")
+        changed = here.security.accounts.get("doctor")
+        assert changed == dataclasses.replace(before, shift=changed.shift)
+        events = here.security.audit.search(Filter(action="change_user")).events
+        assert [(one.event.principal, one.event.code) for one in events] == [("officer", "shift")]
+
+
+async def test_why_the_last_officer_keeps_the_role_is_told_in_the_form(tmp_path: Path) -> None:
+    async with console(tmp_path / "home", size=(80, 24)) as here:
+        table = await as_officer(here)
+        select(table, "officer")
+        await here.press("c")
+        await until(lambda: isinstance(here.app.screen, AccountForm), "the form")
+        await here.type("audit")
+        await here.press("ctrl+s")
+        await here.shows("Officer is the only officer who can sign in")
+        await here.press("escape", "escape")
+        assert here.security.accounts.get("officer").role is Role.OFFICER
+
+
+async def test_a_change_with_an_old_code_asks_for_a_fresh_one_in_the_end(tmp_path: Path) -> None:
+    async with console(tmp_path / "home", size=(80, 24)) as here:
+        table = await as_officer(here)
+        select(table, "partner")
+        await here.press("c")
+        await until(lambda: isinstance(here.app.screen, AccountForm), "the form")
+        here.clock.at += timedelta(seconds=700)
+        await here.type("guest")
+        await here.press("ctrl+s")
+        await here.give_code("officer")
+        await until(lambda: table.account and table.account.role is Role.GUEST, "the other role")
+
+
+def test_only_what_was_typed_is_changed() -> None:
+    shift = Shift.parse("08:00-20:00", "UTC")
+    account = Account("kim", Role.DOCTOR, "kim@example.org", None, shift, False, False, True, 10)
+    same = NewAccount("kim", Role.DOCTOR, "kim@example.org", None, shift)
+    assert change_of(account, same) == AccountChange()
+    bare = NewAccount("kim", Role.DATA_SCIENTIST, None, "oncology", None)
+    assert change_of(account, bare) == AccountChange(Role.DATA_SCIENTIST, "", "oncology", None, no_shift=True)
+    for new in (same, bare):
+        assert account.changed(change_of(account, new)) == new
 
 
 async def test_disabling_asks_first_and_enabling_undoes_it(tmp_path: Path) -> None:
@@ -163,8 +226,8 @@ async def test_reading_again_with_an_old_code_closes_the_list_until_a_fresh_one_
     async with console(tmp_path / "home", size=(80, 24)) as here:
         await as_officer(here)
         here.clock.at += timedelta(seconds=700)
-        await here.press("l")
-        await here.shows("Accounts cannot be shown", "Enter: give a code")
+        await here.press("r")
+        await here.shows("The list of accounts needs a fresh code", "Enter asks for the code")
         await here.press("enter")
         await here.give_code("officer")
         await here.shows("data-scientist", "n New")
@@ -220,9 +283,11 @@ def guarded(workshop: Workshop) -> Callable[[], SecurityOffice]:
 
 async def test_where_asking_is_reading_the_audit_a_visitor_signs_in_from_the_panel(tmp_path: Path) -> None:
     async with console(tmp_path / "home", size=(80, 24), wrap=guarded) as here:
-        await here.shows("Explorer cannot be shown", "Who may: auditor or officer", "Nobody is signed in")
+        await here.shows(
+            "The decision explorer needs a sign-in", "the roles auditor and officer", "Nobody is signed in"
+        )
         await here.press("f3")
-        await here.shows("Matrix cannot be shown", "Enter: sign in")
+        await here.shows("The matrix of roles and actions needs a sign-in", "Enter signs in")
         await here.press("enter")
         await here.sign_in("auditor")
         await here.shows("F3 [Matrix]", "view_record")
@@ -236,9 +301,9 @@ async def test_where_asking_is_reading_the_audit_an_operator_is_told_who_may(tmp
         return guarded(workshop)
 
     async with console(tmp_path / "home", size=(80, 24), wrap=seated) as here:
-        await here.shows("Explorer cannot be shown", "read_audit", "Who may: auditor or officer")
+        await here.shows("The decision explorer is not open to you", "the roles auditor and officer")
         await here.press("f4")
-        await here.shows("Policies cannot be shown")
+        await here.shows("The text of the policies is not open to you")
         assert not here.access.query_one(Explorer).display
 
 
@@ -255,11 +320,11 @@ async def test_a_core_that_cannot_be_opened_is_told_in_every_view_and_tried_agai
         return open_office
 
     async with console(tmp_path / "home", size=(80, 24), wrap=broken_once) as here:
-        await here.shows("Explorer cannot be shown")
+        await here.shows("The decision explorer cannot be shown")
         await here.press(view)
-        await here.shows("cannot be shown", "Identity.db: the disk [bold]failed[/bold]", "Enter: try again")
+        await here.shows("cannot be shown", "Identity.db: the disk [bold]failed[/bold]", "Enter tries again")
         await here.press("enter")
         if view == "f2":
             await here.answers("may view_record")
         else:
-            await here.shows("Accounts cannot be shown", "Who may: officer", "Enter: sign in")
+            await here.shows("The list of accounts needs a sign-in", "the role officer", "Enter signs in")

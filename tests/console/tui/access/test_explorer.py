@@ -199,7 +199,7 @@ async def test_every_key_of_the_section_stands_in_the_help(tmp_path: Path) -> No
         await here.shows(
             "Ask what would be decided, and why", "Which role may do what", "The Cedar text of the policies"
         )
-        await here.shows("Add, disable and reset accounts", "To the fields of the question", "the selected policy")
+        await here.shows("disable and reset accounts", "To the fields of the question", "the selected policy")
 
 
 async def test_without_unicode_the_answer_is_ascii(tmp_path: Path) -> None:

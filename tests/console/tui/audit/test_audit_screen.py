@@ -101,19 +101,19 @@ async def test_auditor_and_officer_see_the_log(opening: Opening, user: str, size
 async def test_every_other_role_reads_in_place_why_not_and_who_may(opening: Opening, user: str) -> None:
     app = Desk(opening(user), AuditScreen, next_user="auditor")
     async with app.run_test(size=(80, 24)) as pilot:
-        await shows(app, "not open to you", f"signed in as {user}", "auditor or officer", "Enter Sign in")
+        await shows(app, "not open to you", f"signed in as {user}", "auditor and officer", "Sign in as another")
         assert not table(app).display
         await press(pilot, "p", "f", "v")
         assert isinstance(app.screen, AuditScreen)
         await press(pilot, "enter")
         await listed(app)
-        await shows(app, "DENIED")
+        assert "DENIED" not in text_of(app), "to look at a closed section is no refused access"
 
 
 async def test_without_a_session_the_panel_says_how_to_sign_in(opening: Opening) -> None:
     app = Desk(opening(None), AuditScreen)
     async with app.run_test(size=(80, 24)) as pilot:
-        await shows(app, "sign in first", "Not signed in", "auditor or officer", "Enter signs in")
+        await shows(app, "needs a sign-in", "Nobody is signed in", "auditor and officer", "Enter signs in")
         await press(pilot, "enter")
         await listed(app)
         assert table(app).has_focus
@@ -125,7 +125,7 @@ async def test_what_ends_the_session_closes_the_panel_and_takes_the_lines_away(o
     async with app.run_test(size=(80, 24)):
         await listed(app)
         security.seat.leave()
-        await shows(app, "sign in first")
+        await shows(app, "needs a sign-in")
         assert table(app).line_count() == 0
         assert "read_audit" not in text_of(app)
 
@@ -437,6 +437,48 @@ async def test_a_log_that_cannot_be_written_when_it_is_opened_is_told_in_place_o
             await press(pilot, "enter")
             await listed(app)
             assert "FAILS" not in text_of(app)
+
+
+async def test_a_log_that_another_process_locks_is_alarmed_until_it_can_be_written_again(opening: Opening) -> None:
+    """Though nothing is asked of the log by anybody here."""
+    security = opening("auditor")
+    app = Desk(security, AuditScreen)
+    with closing(sqlite3.connect(security.settings.audit_db, isolation_level=None)) as other:
+        async with app.run_test(size=(80, 24)):
+            await listed(app)
+            size = security.audit.size()
+            other.execute("BEGIN IMMEDIATE")
+            await shows(app, "THE AUDIT LOG FAILS", "Nothing can be recorded, so nothing is disclosed")
+            assert table(app).line_count()
+            other.execute("ROLLBACK")
+            await until(lambda: not app.screen.query_one(Alarm).display, "the end of the alarm")
+            assert security.audit.size() == size, "what tries whether it can be written leaves no event"
+
+
+async def test_a_log_that_was_locked_at_the_opening_is_shown_once_it_can_be_written(opening: Opening) -> None:
+    security = opening("auditor")
+    app = Desk(security, AuditScreen)
+    with closing(sqlite3.connect(security.settings.audit_db, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        async with app.run_test(size=(80, 24)):
+            await shows(app, "THE AUDIT LOG FAILS", "cannot be shown")
+            other.execute("ROLLBACK")
+            await listed(app)
+            await until(lambda: not app.screen.query_one(Alarm).display, "the end of the alarm")
+
+
+async def test_a_log_that_is_damaged_before_it_is_opened_can_be_verified_by_who_is_signed_in(tmp_path: Path) -> None:
+    keeper = InMemory()
+    with closing(opened(tmp_path / "home", {}, keeper=keeper)) as security:
+        sit_down(security, "auditor")
+        fill(security, 30)
+    tamper(security.settings.audit_db, "DELETE FROM event WHERE seq >= 15")
+    with closing(opened(tmp_path / "home", {}, keeper=keeper)) as security:
+        app = Desk(security, AuditScreen)
+        async with app.run_test(size=(80, 24)) as pilot:
+            await shows(app, "THE AUDIT LOG FAILS", "cannot be shown", "v Verify")
+            await press(pilot, "v")
+            await shows(app, "NOT intact", "cut off")
 
 
 async def test_a_verification_can_be_stopped(opening: Opening, monkeypatch: pytest.MonkeyPatch) -> None:

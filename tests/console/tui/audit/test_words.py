@@ -42,6 +42,11 @@ def test_a_sign_in_that_was_refused_says_why_even_in_short() -> None:
     assert words_of(recorded(0, outcome=Outcome.DONE, code="totp")) == "done totp"
 
 
+@pytest.mark.parametrize("code", ["look", "list", "check"])
+def test_looking_is_told_from_doing_even_in_short(code: str) -> None:
+    assert words_of(recorded(0, action="rotate_keys", outcome=Outcome.DONE, code=code), brief=True) == f"done {code}"
+
+
 @pytest.mark.parametrize("fields", [{"action": "break_glass"}, {"code": "break-glass"}])
 def test_the_broken_glass_stands_out_by_sign_and_capitals(fields: dict[str, str]) -> None:
     glass = recorded(0, outcome=Outcome.DONE, **fields)

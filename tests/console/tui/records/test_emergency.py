@@ -13,9 +13,9 @@ REASON = "unconscious, allergies unknown"
 
 async def broken(found: Desk, pilot: Any) -> None:
     """`doctor-nights`, off shift, opens P0001 in an emergency."""
-    await found.shows("Patients are not shown")
+    await found.shows("The list of patients is not open to you")
     await pilot.press("o", *"P0001", "enter")
-    await found.shows("The record of P0001 is not shown", "In an emergency, b opens it")
+    await found.shows("The record of P0001 is not open to you", "In an emergency, b opens it")
     await pilot.press("b")
     await found.shows("EMERGENCY: break the glass", "audited", "Nothing can", "P0001")
     await pilot.press(*REASON, "enter")
@@ -25,7 +25,7 @@ async def broken(found: Desk, pilot: Any) -> None:
 async def test_it_wants_a_reason(desk: Open) -> None:
     found = desk("doctor-nights")
     async with found.app.run_test(size=SIZE) as pilot:
-        await found.shows("Patients are not shown")
+        await found.shows("The list of patients is not open to you")
         await pilot.press("b", *"P0001", "enter", "enter")
         await found.shows("Expected why this record is needed now, found nothing.")
     assert not found.events("break_glass")
@@ -48,7 +48,7 @@ async def test_the_record_is_shown_under_a_band_and_cannot_be_edited_and_every_r
 async def test_a_fresh_code_is_asked_for_where_it_is_missing_and_nothing_typed_is_lost(desk: Open) -> None:
     found = desk("doctor-nights")
     async with found.app.run_test(size=SIZE) as pilot:
-        await found.shows("Patients are not shown")
+        await found.shows("The list of patients is not open to you")
         found.go_on(11)
         await broken(found, pilot)
     assert len(found.app.explained) == 1
@@ -65,7 +65,7 @@ async def test_it_ends_after_15_minutes_and_nothing_of_the_record_stays(desk: Op
         await pilot.press("r")
         await found.shows("EMERGENCY   2 min left")
         found.go_on(2)
-        await found.shows("The record of P0001 is no longer shown", "was broken at 2026-11-28T12:00:00Z")
+        await found.shows("The record of P0001 is no longer open to you", "was broken at 2026-11-28T12:00:00Z")
         await found.hides(ssn, name, name.split()[0], "min left")
 
 

@@ -34,7 +34,7 @@ async def test_the_next_reading_after_the_shift_is_denied_and_the_panel_is_empti
         name, ssn = await opened(found, pilot)
         found.go_on(2)
         await pilot.press("r")
-        await found.shows("The record of P0001 is not shown", "on shift 08:00–20:00 UTC: it was 20:00")
+        await found.shows("The record of P0001 is not open to you", "on shift 08:00–20:00 UTC: it was 20:00")
         assert name not in found.text()
         assert ssn not in found.text()
 
@@ -47,7 +47,7 @@ async def test_the_record_and_the_names_go_by_themselves_when_the_shift_ends(des
         await pilot.pause(0.5)
         assert len(found.events("view_record")) == read, "looking whether it may still be seen is no reading"
         found.go_on(2)
-        await found.shows("The record of P0001 is no longer shown", "it was 20:00", "None is shown.")
+        await found.shows("The record of P0001 is no longer open to you", "it was 20:00", "None is shown.")
         shown = await found.hides(name, ssn, name.split()[0])
     assert not [text for text in found.personal() if text in shown]
 
@@ -60,7 +60,7 @@ async def test_an_earlier_text_that_is_shown_goes_as_well(desk: Open) -> None:
         await found.shows("Esc closes")
         found.go_on(2)
         await found.hides("Esc closes")
-        await found.shows("The record of P0001 is no longer shown")
+        await found.shows("The record of P0001 is no longer open to you")
 
 
 async def test_the_end_of_the_session_empties_the_panel(desk: Open) -> None:
@@ -114,11 +114,11 @@ async def test_a_slow_answer_for_a_patient_no_longer_wanted_is_dropped(
 async def test_what_was_denied_is_shown_once_the_shift_begins_and_it_is_read_again(desk: Open) -> None:
     found = desk("doctor-nights", at=LATE)
     async with found.app.run_test(size=SIZE) as pilot:
-        await found.shows("Patients are not shown", "it was 19:58")
+        await found.shows("The list of patients is not open to you", "it was 19:58")
         found.go_on(2)
         await pilot.press("r")
         await found.shows("assigned to you", "No record is open")
-        await found.hides("Patients are not shown")
+        await found.hides("The list of patients is not open to you")
 
 
 async def test_reading_the_list_again_leaves_the_record_open(desk: Open) -> None:

@@ -38,7 +38,7 @@ async def test_a_role_that_reads_no_record_is_told_who_does_and_sees_nobody(
 ) -> None:
     found = desk(user)
     async with found.app.run_test(size=(80, 24)) as pilot:
-        await found.shows("No record is shown", expected, "auditors and doctors", "on shift, from a known")
+        await found.shows("The section Records", expected, "the roles auditor and doctor", "on shift, from a known")
         shown = await wandered(found, pilot)
     assert not [text for text in found.personal() if text in shown]
 
@@ -93,7 +93,9 @@ async def test_a_doctor_finds_patients_by_name_and_by_id(desk: Open) -> None:
 async def test_a_doctor_off_shift_is_told_what_is_missing_and_sees_no_name(desk: Open) -> None:
     found = desk("doctor-nights")
     async with found.app.run_test(size=(80, 24)) as pilot:
-        await found.shows("Patients are not shown", "on shift 20:00–08:00 UTC: it was 12:00", "ask from 20:00")
+        await found.shows(
+            "The list of patients is not open to you", "on shift 20:00–08:00 UTC: it was 12:00", "ask from 20:00"
+        )
         await found.shows("b opens one in an emergency")
         shown = await wandered(found, pilot)
     assert not [text for text in found.personal() if text in shown]
@@ -104,9 +106,11 @@ async def test_from_an_unknown_place_nothing_is_shown_and_the_place_is_named(des
     environ = {"LAKEWARDEN_ACCESS__TRUST_SSH_CONNECTION": "true", "SSH_CONNECTION": "203.0.113.9 5022 10.0.0.1 22"}
     found = desk(user, environ=environ)
     async with found.app.run_test(size=(120, 30)) as pilot:
-        await found.shows("Patients are not shown", "203.0.113.9 is in none", "ask from a known network")
+        await found.shows(
+            "The list of patients is not open to you", "203.0.113.9 is in none", "ask from a known network"
+        )
         await pilot.press("o", *"P0001", "enter")
-        await found.shows("The record of P0001 is not shown", "203.0.113.9 is in none")
+        await found.shows("The record of P0001 is not open to you", "203.0.113.9 is in none")
         shown = await wandered(found, pilot)
     assert not [value for value in found.personal() if value in shown]
 
@@ -139,9 +143,11 @@ async def test_records_that_cannot_be_opened_say_why_and_are_tried_again(
 
     monkeypatch.setattr(found.app, "open_office", broken)
     async with found.app.run_test(size=(80, 24)) as pilot:
-        await found.shows("Records cannot be opened", "found another process writing it", "r tries again")
+        await found.shows(
+            "The section Records cannot be shown", "found another process writing it", "Enter tries again"
+        )
         monkeypatch.setattr(found.app, "open_office", opened)
-        await pilot.press("r")
+        await pilot.press("enter")
         await found.shows("P0001", "No record is open")
 
 
@@ -155,7 +161,7 @@ async def test_the_next_patient_that_is_denied_leaves_nothing_of_the_one_before(
         await pilot.press("enter")
         await found.shows(found.column("P0001", "email"))
         await pilot.press("o", *stranger, "enter")
-        await found.shows(f"The record of {stranger} is not shown", "assigned to the patient: not assigned")
+        await found.shows(f"The record of {stranger} is not open to you", "assigned to the patient: not assigned")
         assert found.column("P0001", "email") not in found.text()
         lines = found.app.records.query_one("#record")
         assert lines.opened is None  # type: ignore[attr-defined]
@@ -168,7 +174,7 @@ async def test_a_patient_that_there_is_not_is_refused_as_one_who_is_not_assigned
     async with found.app.run_test(size=(80, 24)) as pilot:
         await found.shows("P0001")
         await pilot.press("o", *"P9999", "enter")
-        await found.shows("The record of P9999 is not shown", "assigned to the patient: not assigned")
+        await found.shows("The record of P9999 is not open to you", "assigned to the patient: not assigned")
 
 
 async def test_what_can_be_no_id_is_refused_where_it_is_typed(desk: Open) -> None:
@@ -193,7 +199,7 @@ async def test_an_officer_assigns_and_unassigns_with_a_fresh_code(desk: Open) ->
         await pilot.press("a", *"P0001", "enter", *"doctor-nights", "enter")
         await found.shows("doctor-nights treats P0001 from now on.")
         assert found.security.admission.facts("P0001").assigned == (*before, "doctor-nights")
-        await pilot.press("u", *"P0001", "enter", *"doctor-nights", "enter")
+        await pilot.press("x", *"P0001", "enter", *"doctor-nights", "enter")
         await found.shows("doctor-nights no longer treats P0001.")
         await pilot.press("a", *"P0001", "enter", *"auditor", "enter")
         await found.shows("Expected an account with the role doctor")

@@ -49,7 +49,7 @@ async def test_another_domain_is_denied_and_says_why(desk: Open) -> None:
         await found.shows("oncology")
         await pilot.press("up", "ctrl+u", *"cardiology", "enter")
         await found.shows(
-            "This domain is not answered",
+            "The domain is not open to you",
             "the research domain cardiology: the account's is oncology",
             "an officer assigns the research domain",
         )
@@ -61,6 +61,6 @@ async def test_a_question_that_cannot_be_asked_says_why(desk: Open) -> None:
     async with found.app.run_test(size=SIZE) as pilot:
         await found.shows("cardiology")
         await pilot.press("down", "right", "right", "down", "down", "right", "enter")  # three columns
-        await found.shows("Not answered", "at most 2 columns")
+        await found.shows("The question is not answered", "at most 2 columns")
         await pilot.press("left", "down", *"female", "enter")  # a value without a column
         await found.shows("choose one, or empty the value")

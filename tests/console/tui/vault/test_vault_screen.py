@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -27,6 +28,8 @@ from console.tui.widgets.closed import Closed
 from console.wiring.security import Security
 from security.audit.event import Outcome
 from security.audit.search import Filter
+from security.records.models import Grant, Record
+from security.records.reading import Reading
 from security.records.vault import Vault
 from security.vault.status import KekStatus, VaultStatus
 from tests.console.tui.audit.desk import Desk
@@ -86,7 +89,7 @@ async def test_an_officer_sees_each_key_with_its_age_and_what_it_wraps(opening: 
     async with app.run_test(size=size):
         await listed(app)
         keys = count(security)
-        await shows(app, security.clinical.keks.current_id(), "AES-256-GCM", f"{keys} ", "0 min", "current")
+        await shows(app, security.clinical.keks.current_id(), "AES-256-GCM", f"{keys} ", " min", "current")
         await shows(app, f"{keys} data keys, one a patient", "never rotated", "r Rotate", "c Check", "b Bench")
 
 
@@ -95,7 +98,7 @@ async def test_every_other_role_reads_in_place_why_not_and_who_may(opening: Open
     security = opening(user)
     app = Desk(security, VaultScreen)
     async with app.run_test(size=(80, 24)) as pilot:
-        await shows(app, "not open to you", f"signed in as {user}", "for the role officer", "Enter Sign in")
+        await shows(app, "not open to you", f"signed in as {user}", "Who may", "the role officer", "Sign in as another")
         assert security.clinical.keks.current_id() not in text_of(app)
         await press(pilot, "r", "c", "b")
         assert isinstance(app.screen, VaultScreen)
@@ -105,7 +108,7 @@ async def test_every_other_role_reads_in_place_why_not_and_who_may(opening: Open
 async def test_without_a_session_the_panel_says_how_to_sign_in_and_goes_on(opening: Opening) -> None:
     app = Desk(opening(None), VaultScreen)
     async with app.run_test(size=(80, 24)) as pilot:
-        await shows(app, "sign in first", "Not signed in", "for the role officer", "Enter signs in")
+        await shows(app, "needs a sign-in", "Nobody is signed in", "the role officer", "Enter signs in")
         await press(pilot, "enter")
         assert (await listed(app)).has_focus
 
@@ -115,7 +118,7 @@ async def test_an_officer_whose_code_is_old_is_asked_for_a_fresh_one(opening: Op
     clock.at += timedelta(minutes=11)
     app = Desk(security, VaultScreen)
     async with app.run_test(size=(80, 24)) as pilot:
-        await shows(app, "a fresh code is needed", "older than ten minutes", "Enter Give a code")
+        await shows(app, "needs a fresh code", "more than ten minutes ago", "Enter Give a code")
         await press(pilot, "enter")
         await listed(app)
 
@@ -184,7 +187,7 @@ async def test_progress_is_a_bar_with_the_number_of_data_keys(opening: Opening) 
         seen: list[str] = []
         show_bar = panel._show_bar
 
-        def note(counts: tuple[int, int]) -> None:
+        def note(counts: tuple[int, int, str]) -> None:
             show_bar(counts)
             seen.append(str(panel.query_one("#work").render()))
 
@@ -235,6 +238,30 @@ async def test_a_check_says_that_every_sealed_value_opens(opening: Opening) -> N
         await shows(app, "Every sealed value of every patient opens")
         found = security.audit.search(Filter(action="rotate_keys", principal="officer")).events
         assert found[0].event.outcome is Outcome.DONE
+
+
+async def test_a_check_shows_how_far_it_is_and_esc_stops_it(opening: Opening, monkeypatch: pytest.MonkeyPatch) -> None:
+    security = opening("officer")
+    go_on, looked = threading.Event(), Reading.record
+
+    def held(reading: Reading, patient_id: str, grant: Grant) -> Record:
+        if patient_id == "P0011":
+            go_on.wait(20)
+        return looked(reading, patient_id, grant)
+
+    monkeypatch.setattr(Reading, "record", held)
+    app = Desk(security, VaultScreen)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await listed(app)
+        await press(pilot, "c")
+        await shows(app, f"of {count(security)} patients", "Esc stops", "Esc Stop")
+        await press(pilot, "escape")
+        await shows(app, "Stopping")
+        go_on.set()
+        await shows(app, f"Stopped after 11 of {count(security)} patients")
+        assert "Every sealed value" not in text_of(app)
+        await press(pilot, "c")
+        await shows(app, "Every sealed value of every patient opens")
 
 
 async def test_a_check_names_the_place_of_a_value_that_was_moved_to_another_row(opening: Opening) -> None:

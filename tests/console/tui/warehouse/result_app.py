@@ -22,7 +22,6 @@ from console.tui.warehouse.results.result_view import ResultView
 from console.wiring.warehouse_queries import warehouse_queries
 from tests.console.tui.workspaces import until, workspace
 from tests.warehouse.shop import Shop
-from warehouse.limits import QueryLimits
 from warehouse.opened import Opened
 
 FACTS = "SELECT * FROM Sales_Transactions_Table"
@@ -45,7 +44,6 @@ class PaneScreen(Screen[None]):
         super().__init__()
         self._queries = queries
         self.told: list[str] = []
-        self.limits: QueryLimits | None = None
 
     def compose(self) -> ComposeResult:
         yield Input(id="elsewhere")
@@ -57,14 +55,8 @@ class PaneScreen(Screen[None]):
     def on_result_view_cancelled(self) -> None:
         self.told.append("cancelled")
 
-    def on_result_view_closed(self) -> None:
-        self.told.append("closed")
-
     def on_result_view_to_place(self, event: ResultView.ToPlace) -> None:
         self.told.append(f"to {event.position}")
-
-    def on_result_view_limits_changed(self, event: ResultView.LimitsChanged) -> None:
-        self.limits = event.limits
 
 
 class PaneApp(App[None]):

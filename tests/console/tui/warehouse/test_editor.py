@@ -372,9 +372,12 @@ async def test_a_letter_repaints_its_line_alone_and_rest_repaints_nothing(show: 
 
 async def test_a_long_line_is_scrolled_and_shown_from_its_beginning_again(show: Show) -> None:
     async with show("SELECT " + "abc, " * 40 + "last") as (app, pilot):
-        await until(lambda: "…" in app.shown().splitlines()[1], "the mark of more")
+        await until(lambda: app.shown().splitlines()[1].rstrip().endswith("▸"), "the mark of more")
         await pilot.press("end")
         await until(lambda: "last" in app.shown(), "the end")
+        line = app.shown().splitlines()[1]
+        assert "◂" in line
+        assert "▸" not in line
         await pilot.press("home")
         await until(lambda: "SELECT" in app.shown(), "the beginning")
 

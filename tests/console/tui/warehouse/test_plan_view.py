@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from console.tui.theme import DARK, tones
 from console.tui.warehouse.editor.plan_view import SIGNS, PlanView, plan_text
 from tests.console.tui.warehouse.editor_app import EditorApp
 from tests.console.tui.workspaces import until
+from warehouse.errors import QueryRefused
 from warehouse.explain import Explanation, PlanNode
 
 PLAN = Explanation(
@@ -71,7 +73,7 @@ def test_a_reason_that_repeats_the_table_is_shown_once() -> None:
 async def test_it_is_shown_scrolled_copied_and_closed(tmp_path: Path, size: tuple[int, int]) -> None:
     app = EditorApp(tmp_path)
     async with app.run_test(size=size) as pilot:
-        app.open(PlanView(PLAN))
+        app.open(PlanView(lambda _stop: PLAN))
         await until(lambda: "Answered from Sales_Transactions_Table" in app.shown(), "the plan")
         assert "\x1b" not in app.shown()
         plan = app.screen.query_one("#plan")
@@ -83,3 +85,33 @@ async def test_it_is_shown_scrolled_copied_and_closed(tmp_path: Path, size: tupl
         assert "= scans Sales_Transactions_Table: 10,000,000 rows" in app.clipboard
         await pilot.press("enter")
         await until(lambda: app.results == [None], "closed")
+
+
+async def test_escape_stops_what_takes_long(tmp_path: Path) -> None:
+    stopped = threading.Event()
+
+    def load(stop: threading.Event) -> Explanation:
+        if stop.wait(20):
+            stopped.set()
+        return PLAN
+
+    app = EditorApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.open(PlanView(load))
+        await until(lambda: "Esc stops" in app.shown(), "the dialog")
+        await pilot.press("y", "escape")
+        await until(lambda: app.results == [None], "closed")
+        await until(stopped.is_set, "the end of the work")
+
+
+async def test_a_statement_that_cannot_be_explained_gives_its_error(tmp_path: Path) -> None:
+    def load(_stop: threading.Event) -> Explanation:
+        raise QueryRefused("there is no such table", position=7)
+
+    app = EditorApp(tmp_path)
+    async with app.run_test(size=(80, 24)):
+        app.open(PlanView(load))
+        await until(lambda: bool(app.results), "closed")
+        (error,) = app.results
+        assert isinstance(error, QueryRefused)
+        assert error.position == 7

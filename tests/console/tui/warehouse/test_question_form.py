@@ -223,3 +223,18 @@ def test_a_statement_with_a_header_keeps_it() -> None:
 def test_names_are_made_from_titles() -> None:
     assert file_name("Sales of Ünï & a city!") == "sales-of-n-a-city"
     assert file_name("") == ""
+
+
+async def test_a_choice_names_its_values_completes_one_and_takes_no_other(tmp_path: Path) -> None:
+    text = "-- title: x\n-- parameter: level choice(gold, silver) | whose sales\nSELECT :level"
+    app = EditorApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.open(QuestionForm(question_of("x", text), lambda: LAST_DAY))
+        await until(lambda: "one of gold, silver; whose sales" in app.shown(), "the field")
+        await pilot.press("t", "enter")
+        await until(lambda: "expected one of gold, silver, found 't'" in app.shown(), "the refusal")
+        await pilot.press("backspace", "s")
+        await until(lambda: app.screen.query_one(Input)._suggestion == "silver", "the completion")
+        await pilot.press("right", "enter")
+        await until(lambda: bool(app.results), "the answers")
+        assert app.results == [Answers(None, {"level": "silver"})]

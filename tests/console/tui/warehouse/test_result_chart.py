@@ -208,3 +208,15 @@ async def test_the_facts_have_a_chart(settings: Settings) -> None:
     async with chart(settings, FACTS) as (_app, _pilot, screen):
         assert screen.choice is not None
         assert screen.choice.kind != "none"
+
+
+async def test_keys_that_would_change_nothing_are_not_offered(settings: Settings) -> None:
+    async with chart(settings, "SELECT region, COUNT(*) AS sales FROM Store_Table GROUP BY 1") as (app, pilot, screen):
+        hints = app.shown().splitlines()[-1]
+        assert "Bars" in hints
+        assert not {"Label", "Value", "Series"} & set(hints.split())
+        before = screen.choice
+        await pilot.press("x", "v", "g")
+        assert screen.choice == before
+    async with chart(settings, MONTHS) as (app, _pilot, _screen):
+        assert {"Label", "Value", "Series"} <= set(app.shown().splitlines()[-1].split())

@@ -157,5 +157,4 @@ async def test_limits_are_asked_for_validated_and_told(settings: Settings) -> No
         assert "expected a number above 0" in str(app.screen.query_one("#limits-words", Static).content)
         seconds.value, app.screen.query_one("#limits-rows", Input).value = "5", "100"
         await pilot.press("enter")
-        await until(lambda: app.pane_screen.limits == QueryLimits(5.0, 100), "the limits")
-        assert app.view.limits == QueryLimits(5.0, 100)
+        await until(lambda: app.view.limits == QueryLimits(5.0, 100), "the limits")

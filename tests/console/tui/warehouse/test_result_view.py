@@ -288,7 +288,7 @@ async def test_results_are_closed_when_another_takes_their_place_and_when_the_pa
         third = await reshaped(app, pilot, "s")
         await until(lambda: second.result._closed, "the end of the second")
         app.view.close_result()
-        await until(lambda: third.result._closed and "closed" in app.pane_screen.told, "the end of the third")
+        await until(lambda: third.result._closed and app.view.opened is None, "the end of the third")
         fourth = await app.ask(FACTS)
         app.pop_screen()
         await until(lambda: fourth.result._closed, "the end of the fourth")

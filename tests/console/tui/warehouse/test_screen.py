@@ -212,6 +212,10 @@ async def test_a_question_is_chosen_asked_and_answered_with_its_day(
         await shows(app, "last day with sales")
         await pilot.press("enter")
         await shows(app, "category", "share", "Dairy", "as of")
+        history = QueryHistory(shop[0].home / HISTORY)
+        await until(lambda: len(history.entries()) == 1, "the question in the history")
+        assert ":as_of_year" not in history.entries()[0].sql
+        assert "2026" in history.entries()[0].sql
         await until(
             lambda: isinstance(app.focused, ResultTable), lambda: f"{app.focused!r} {app.screen!r}", patience_s=5
         )
