@@ -118,7 +118,8 @@ class _Offers:
         origins = self._block.origins if self._block else []
         read = {origin.table.lower() for origin in origins}
         ways = [(join.many, join.one, join.key) for join in self._info.joins]
-        ways += [(join.one, join.many, join.key) for join in self._info.joins]
+        sums = {table.name for table in self._info.tables if table.kind == "aggregate"}  # queries find those themselves
+        ways += [(join.one, join.many, join.key) for join in self._info.joins if join.many not in sums]
         for here, there, key in ways:
             for origin in origins:
                 if here.lower() == origin.table.lower() and there.lower() not in read:
