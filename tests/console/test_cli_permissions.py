@@ -231,8 +231,7 @@ def test_no_hour_is_lost_to_an_audit_log_that_cannot_be_written(
     damage_log(there.home, damage)
     before = len(there("--run-once", "--json").json["cities"])
     assert before == 2
-    assert there("doctor").code in (0, 1)
-    assert there("warehouse", "build", "--rows", "100").code == 0
+    assert there("doctor").code == 1
 
 
 @pytest.mark.parametrize("damage", [damaged, tampered, keyless, a_folder])
@@ -246,6 +245,7 @@ def test_nothing_that_must_be_recorded_is_done_with_such_a_log(
         ["--run-once", "--now"],
         ["cities", "add", "Oslo"],
         ["secrets", "remove", "openweather_api_key"],
+        ["warehouse", "build", "--rows", "100"],
         ["warehouse", "refresh"],
         ["warehouse", "sql", "SELECT 1"],
         ["runs"],

@@ -61,7 +61,7 @@ class PlanView(Dialog):
         with Vertical(classes="dialog"):
             yield Static("How it is answered", classes="dialog-title", markup=False)
             with VerticalScroll(id="plan"):
-                yield Static(self._text(), id="plan-text", markup=False)
+                yield Static("Planning it, and counting the rows that it would read", id="plan-wait", markup=False)
             yield Static("Esc stops", classes="dialog-hint", markup=False)
 
     def on_mount(self) -> None:
@@ -76,19 +76,19 @@ class PlanView(Dialog):
 
     def _take(self, explanation: Explanation) -> None:
         self._explanation = explanation
-        self.query_one("#plan-text", Static).update(self._text())
+        self.query_one("#plan-wait").display = False
+        self.query_one("#plan").mount(Static(self._text(explanation), id="plan-text", markup=False))
         self.query_one(".dialog-hint", Static).update("y copies, Enter or Esc closes")
 
     def on_resize(self) -> None:
         self.query_one("#plan").styles.max_height = max(self.app.size.height - FRAME, 3)
-        self.query_one("#plan-text", Static).update(self._text())
+        if self._explanation is not None:
+            self.query_one("#plan-text", Static).update(self._text(self._explanation))
 
-    def _text(self) -> Text:
-        if self._explanation is None:
-            return Text("Planning it, and counting the rows that it would read")
+    def _text(self, explanation: Explanation) -> Text:
         width = min(WIDEST, self.app.size.width * 96 // 100) - 9
         unicode = getattr(self.app, "unicode", True)
-        return plan_text(self._explanation, self.app.theme, width=width, unicode=unicode)
+        return plan_text(explanation, self.app.theme, width=width, unicode=unicode)
 
     def action_copy(self) -> None:
         if self._explanation is None:
