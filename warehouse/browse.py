@@ -3,7 +3,7 @@
 1. The first rows come from the query with a limit, which lets SQLite sort only those.
 2. Rows that each belong to one row of a table (`key_walk`) are never copied: a window is found by key, from the keys
    of every thousandth row (`Anchors`). If something else orders them, their last rows are the first of the opposite
-   order; where the first rows take long, these are looked for beside them.
+   order; where the first rows take long, these are looked for beside them, or next where no processor is idle.
 3. Anything that is not found by key is spooled, in a thread, into a TEMP table whose rows are numbered. Until that is
    done, a window comes from the query with an offset.
 
@@ -280,8 +280,11 @@ class Result:
             session.keep_little()
             with self._end_turn:
                 keyed = self._find_keys(session, nullcontext())
-                if took_long and keyed and keyed.ordered and not self._limit and _has_time():
-                    self._read_end(session, keyed, first_rows)
+                if took_long and keyed and keyed.ordered and not self._limit:
+                    if not _has_time():
+                        self._first_read.wait()
+                    if not self._unneeded.is_set():
+                        self._read_end(session, keyed, first_rows)
             if took_long:
                 self._first_read.wait()
                 if self._unneeded.is_set():

@@ -28,7 +28,7 @@ CACHE_KIB = 65_536  # of a writing connection; also what one sort may hold in me
 LARGEST_IDLE_LOG = 67_108_864  # bytes of the log that stay on disk when nobody writes
 STEPS_BETWEEN_LOOKS = 20_000  # virtual machine steps after which a long statement asks whether to stop
 STOPPED = "stopped before its end; nothing was changed"
-DAMAGED = ("malformed", "not a database", "disk image")
+DAMAGED = ("malformed database schema", "not a database", "disk image")
 
 
 HOW_TO_MAKE = "`lakewarden warehouse build` makes one of practice data, `lakewarden warehouse load` one of your own"

@@ -236,3 +236,11 @@ def test_an_interrupt_ends_a_query_at_once(shop: Lakewarden) -> None:
 
 def test_a_question_loads_neither_parser_nor_engine_that_it_does_not_use(shop: Lakewarden) -> None:
     assert not loaded(shop, "warehouse", "ask", "revenue-by-category") & {"sqlglot", "duckdb", "textual", "httpx"}
+
+
+def test_json_that_is_none_is_a_fault_of_the_query_and_not_of_the_file(lakewarden: Lakewarden) -> None:
+    lakewarden("warehouse", "build", "--rows", "50")
+    ended = lakewarden("warehouse", "sql", "SELECT json('[1,')")
+    assert ended.code == 64
+    assert "malformed JSON" in ended.err
+    assert "damaged" not in ended.err

@@ -376,8 +376,11 @@ def test_a_result_ends_at_its_row_limit_and_says_so(shop: Shop, masked: Session,
         assert result.window(limit - 3, 50) == whole[:limit][limit - 3 :]
 
 
-def test_the_last_rows_are_there_when_slow_first_rows_are(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("os.getloadavg", lambda: (0.0, 0.0, 0.0))
+@pytest.mark.parametrize("load", [0.0, 1000.0])
+def test_the_last_rows_are_there_when_slow_first_rows_are_or_soon_on_a_busy_machine(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, load: float
+) -> None:
+    monkeypatch.setattr("os.getloadavg", lambda: (load, load, load))
     slow = "abs(length(hex(zeroblob(100000 + quantity_sold))))"
     sql = f"SELECT transaction_id FROM {FACTS} ORDER BY {slow}, transaction_id % 10"
     with closing(opened(shop, sql)) as result:

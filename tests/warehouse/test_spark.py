@@ -26,7 +26,7 @@ from tests.warehouse.spark_java import java_home
 from warehouse.engines.spark import SparkEngine
 from warehouse.engines.spark_session import SparkSession, check_java, check_master
 from warehouse.engines.sqlite import SqliteEngine
-from warehouse.errors import EngineMissing, QueryRefused, QueryStopped
+from warehouse.errors import DataRefused, EngineMissing, QueryRefused, QueryStopped
 from warehouse.governed import Parameters, Source
 from warehouse.limits import QueryLimits
 from warehouse.models import Answer, Cell
@@ -294,6 +294,19 @@ def test_what_was_published_before_a_load_says_so(tmp_path: Path, session: Spark
     answer = SparkEngine(shop.warehouse, found, session, keep_session=True).answer(f"SELECT COUNT(*) FROM {FACTS}")
     assert answer.rows == [(1,)]
     assert "AS PUBLISHED at 2026-11-23T21:17:05" in answer.notes[0]
+
+
+def test_an_empty_publication_says_what_to_do(tmp_path: Path, session: SparkSession) -> None:
+    shop = Shop(tmp_path / "shop").with_master_data()
+    publish(shop.warehouse, tmp_path / "warehouse", now=NOW)
+    found = published(tmp_path / "warehouse")
+    assert found is not None
+    said = "what was published at 2026-11-23T21:17:05.* has no sales: "
+    with pytest.raises(DataRefused, match=f"{said}load some with `lakewarden warehouse load`, then publish again"):
+        SparkEngine(shop.warehouse, found, session, keep_session=True).last_day()
+    shop.load_sales((1, 20260201, 1, 1, 1, 2, "3.98"))
+    with pytest.raises(DataRefused, match=f"{said}publish again with `lakewarden warehouse publish`"):
+        SparkEngine(shop.warehouse, found, session, keep_session=True).last_day()
 
 
 def test_without_the_package_or_java_the_message_says_what_to_install(

@@ -200,7 +200,7 @@ class CatalogueLines(LineTable):
         siblings = [other.table.name for other in self._lines if other.table and other.level is Level.TABLE]
         rows = self.glyphs.ellipsis if table.rows is None else compact_count(table.rows)
         shrunk = f"÷{table.compression:.1f}" if table.compression and len(self.columns) > 2 else ""
-        told = f"{shrunk:>{RIGHT}} {rows:>{RIGHT}}" if shrunk else rows
+        told = f"{shrunk} {rows:>{RIGHT}}" if shrunk else rows
         room = self.line_width - 1 - len(told) - len(margin) - 2
         name = short_name(plain(table.name), room, siblings, self.glyphs.ellipsis)
         parts = (

@@ -19,7 +19,7 @@ from textual.pilot import Pilot
 from console.tui.screens.dialogs import Confirm
 from console.tui.warehouse.editor import editor_tabs
 from console.tui.warehouse.editor.editor import FILE, SqlEditor
-from console.tui.warehouse.editor.editor_tabs import TabsFile
+from console.tui.warehouse.editor.editor_tabs import EditorTab, EditorTabs, TabsFile
 from console.tui.warehouse.editor.plan_view import PlanView
 from console.tui.warehouse.editor.query_history import HistoryDialog, HistoryTable
 from console.tui.warehouse.editor.question_form import QuestionForm
@@ -441,3 +441,10 @@ def test_every_key_is_in_the_help() -> None:
             assert binding.id, binding
             assert binding.description, binding
             assert binding.tooltip, binding
+
+
+def test_a_new_tab_comes_behind_the_one_that_is_shown() -> None:
+    tabs = EditorTabs([EditorTab("one"), EditorTab("two"), EditorTab("three")], 0)
+    tabs.add(EditorTab("new"))
+    assert [tab.title for tab in tabs.tabs] == ["one", "new", "two", "three"]
+    assert tabs.current.title == "new"

@@ -16,8 +16,15 @@ from textual.widgets import Input
 from console.settings import Settings
 from console.tui.warehouse.results.filter_field import FilterField
 from console.tui.warehouse.results.result_message import ResultMessage
+from console.tui.warehouse.results.result_title import ResultTitle
 from console.tui.warehouse.results.result_view import next_order
-from console.tui.warehouse.results.result_words import condition_text, limits_words, size_words, took_words
+from console.tui.warehouse.results.result_words import (
+    condition_text,
+    limits_words,
+    origin_words,
+    size_words,
+    took_words,
+)
 from tests.console.tui.warehouse.result_app import FACTS, PaneApp, shop_workspace
 from tests.console.tui.workspaces import until
 from warehouse.limits import QueryLimits
@@ -335,3 +342,18 @@ async def test_cells_and_rows_are_copied_as_they_may_be_seen(settings: Settings)
 
 def test_a_condition_on_null_is_offered_as_empty() -> None:
     assert condition_text(Condition(0, Compare.IS, None)) == "empty"
+
+
+async def test_a_title_without_room_shortens_its_names_rather_than_cut_them(settings: Settings) -> None:
+    async with pane(settings) as (app, _pilot):
+        shown = await app.ask("SELECT category, SUM(total_sales_cents) AS n FROM Sales_Transactions_Table "
+                              "JOIN Product_Table USING (product_id) GROUP BY 1")  # fmt: skip
+        (source,) = shown.source
+        assert source.endswith("_Aggregate_Table")
+        shown.notes = ("as of 2026-10-31 (the last day with sales)",)
+        assert origin_words(shown)[0] == shown.notes[0]
+        assert origin_words(shown)[-1] == f"from {source}"
+        app.view.tell()
+        title = app.view.query_one(ResultTitle).render_line(0).text
+        assert "as of 2026-10-31 ·" in title
+        assert f"from {source.removesuffix('_Aggregate_Table')} " in title
