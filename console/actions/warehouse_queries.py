@@ -120,11 +120,11 @@ class WarehouseQueries:
         return self._questions.all()
 
     def keep_question(self, name: str, draft: Draft, *, replace: bool = False) -> Path:
-        """Write a question that can be asked into the workspace.
+        """Write a question that can be asked into the workspace, for everybody there: `manage_warehouse`.
 
         Raises `QueryRefused`, a `StoreError`, OSError, and FileExistsError unless `replace`.
         """
-        with self._query("warehouse"):
+        with self._permissions.use(MANAGE_WAREHOUSE, WAREHOUSE):
             with self._open_session(self._sources["warehouse"]()) as session:
                 session.plan(draft.sql, dict.fromkeys((*draft.parameters, *FROM_AS_OF)))
             return keep(self._questions.folder, name, draft, replace=replace)

@@ -75,7 +75,7 @@ FILLING: dict[str, tuple[str, str, Callable[[WarehouseActions], object]]] = {
 DRAFT = Draft(title="Mine", sql="SELECT 1", parameters={})
 ASKING: dict[str, tuple[str, str, Callable[[WarehouseQueries, Opened], object]]] = {
     "questions": ("require", QUERY, lambda a, _: a.questions()),
-    "keep_question": ("use", QUERY, lambda a, _: a.keep_question("mine", DRAFT)),
+    "keep_question": ("use", MANAGE, lambda a, _: a.keep_question("mine", DRAFT)),
     "last_day": ("require", QUERY, lambda a, _: a.last_day()),
     "ask": ("use", QUERY, lambda a, _: a.ask("revenue-by-category", Asked())),
     "sql": ("use", QUERY, lambda a, _: a.sql("SELECT 1", Asked())),
