@@ -93,7 +93,7 @@ def take_records(home: Path, columns: int, rows: int) -> None:
     on_shift = "doctor" if 8 <= now().hour < 20 else "doctor-nights"
     with signed_in(home, columns, rows, on_shift, picture=f"sign-in-{columns}x{rows}") as terminal:
         terminal.press("3")
-        terminal.wait_for("ALLOW")
+        terminal.wait_for("Permitted by")
         terminal.wait_until_quiet(1.0)
         keep(terminal, f"access-{columns}x{rows}")
         terminal.press("4")
