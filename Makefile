@@ -11,7 +11,7 @@ run: $(VENV)/.run
 	@$(BIN)/lakewarden
 
 test: $(VENV)/.test $(AIRFLOW)/.ready
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	$(BIN)/python -m pytest -n 3 --dist worksteal
 
 lint: $(VENV)/.test
 	$(BIN)/ruff format --check --quiet .
@@ -20,7 +20,7 @@ lint: $(VENV)/.test
 	$(BIN)/lint-imports
 
 check: lint
-	$(BIN)/python -m pytest -n 2 -q -m "not slow"
+	$(BIN)/python -m pytest -n 3 -q -m "not slow"
 
 bench: $(VENV)/.test
 	$(BIN)/python -m tests.bench

@@ -256,6 +256,11 @@ class LakewardenApp(App[None]):
         self._fit(self.size)
         self.call_after_refresh(then)
 
+    def leave_section(self) -> None:
+        """Whoever comes next does not begin in a section of Security: what it shows may not be for them."""
+        if self.ui.tab in [section.name for section in SECTIONS]:
+            self.remember(tab=SCREENS[0].name)
+
     def _first_tab(self) -> str:
         names = [tab.name for tab in SCREENS]
         return self.ui.tab if self.ui.tab in names else names[0]

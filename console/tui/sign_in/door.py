@@ -193,6 +193,7 @@ class Door:
         actions = self._office.sign_in
         self.who = self._sitting = None
         self._attendance.end()
+        self._app.leave_section()
         self._app.empty()
 
         def over(_ended: bool) -> None:

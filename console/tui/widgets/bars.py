@@ -17,6 +17,7 @@ from console.tui.text import fitted, plain
 from console.tui.theme import tones
 
 NAME = "Lakewarden"
+WIDE_ENOUGH = 76  # columns of a header that has room for the product's name
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,8 @@ class Header(AttendedLine):
         self._place = place
 
     def parts(self) -> Sequence[tuple[str, str, str]]:
-        left: list[tuple[str, str, str]] = [(f" {NAME} ", "strong", "")]
+        name = f" {NAME} " if self.size.width >= WIDE_ENOUGH else ""  # who is signed in goes last
+        left: list[tuple[str, str, str]] = [(name, "strong", "")] if name else []
         mode = (" PRACTICE ", "badge", "") if self._practice else (" production ", "heading", "")
         left += [mode, ("  ", "heading", "")]
         for number, (name, title) in enumerate(self._tabs, 1):
@@ -135,7 +137,9 @@ class KeyHints(BarLine):
         self._typing = False
 
     def show(self, bindings: Sequence[Binding], *, typing: bool = False) -> None:
-        """Hint at these, the most important first; while something is typed, letters are no commands."""
+        """Hint at these, the most important first; while a text is typed, letters are no commands."""
+        focused = self.screen.focused
+        typing = typing or (focused is not None and focused.check_consume_key("q", "q"))
         if typing != self._typing:
             self._typing = typing
             self.refresh()

@@ -422,3 +422,15 @@ async def test_the_choice_of_the_tab_survives_a_sign_in_and_the_state_names_nobo
         await sign_in(made, pilot, "auditor")
         await until(lambda: made.app.current_mode == "audit", "the section")
     assert "auditor" not in json.dumps(str(made.app.ui))
+
+
+async def test_who_comes_next_does_not_begin_in_the_section_of_the_one_before(console: Open) -> None:
+    made = console()
+    async with made.app.run_test(size=(60, 16)) as pilot:
+        await sign_in(made, pilot, "auditor")
+        await pilot.press("6")
+        await until(lambda: made.app.current_mode == "audit", "the section")
+        await shown(made, "auditor")  # who is signed in stands in the narrowest header too
+        await pilot.press("f8", "o")
+        await left(made)
+        await until(lambda: made.app.current_mode == "pipelines", "the first tab")

@@ -112,7 +112,7 @@ async def test_what_is_in_clear_is_neither_copied_nor_exported_and_goes_with_the
 async def test_a_cell_in_clear_that_is_open_closes_when_it_is_masked(
     console: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(warehouse_screen, "IN_CLEAR_S", 2.0)
+    monkeypatch.setattr(warehouse_screen, "IN_CLEAR_S", 8.0)
     made = console()
     async with made.app.run_test(size=(100, 30)) as pilot:
         await sign_in(made, pilot, "operator")

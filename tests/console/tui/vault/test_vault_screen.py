@@ -218,7 +218,7 @@ async def test_a_key_folder_that_others_can_write_is_refused_and_told(opening: O
         await listed(app)
         security.settings.keys_dir.chmod(0o777)
         await press(pilot, "r", "y")
-        await shows(app, "The vault cannot be shown", "a folder only its owner", "Enter tries again")
+        await shows(app, "The vault cannot be shown", "0777", "Enter tries again")
         security.settings.keys_dir.chmod(0o700)
         await press(pilot, "enter")
         await until(lambda: not app.screen.query_one(Closed).display, "the keys again")
