@@ -238,6 +238,7 @@ def test_the_scheduler_behind_a_console_is_the_service_whoever_sits_there(settin
         behind.start()
         behind.stop()
         assert actions.run_scheduled(RunRequest(HOUR, (OSLO,), Trigger.SCHEDULE)).loaded in (0, 1)
+        wait_until(lambda: behind.unfinished() == 0)  # the history is closed behind it
     assert nobody.asked == []
 
 

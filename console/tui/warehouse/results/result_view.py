@@ -159,8 +159,8 @@ class ResultView(Vertical):
         return self.table if self.table.display else self._words
 
     def focus_content(self) -> None:
-        """Give the pane the focus."""
-        self.content.focus()
+        """Give the pane the focus, at once: the message must not take it once the table has come."""
+        self.screen.set_focus(self.content)
 
     # ---- showing ----------------------------------------------------------------------------------------------------
 
