@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from console.settings import Settings
@@ -10,6 +10,7 @@ from security.errors import AccountUnknown
 from security.identity.account import Account
 from security.identity.accounts import Accounts
 from security.policy.facts import GLASS_STAYS_BROKEN, AccountFacts, Networks, PatientFacts
+from security.records import models
 from security.records.admission import Admission
 from security.records.glass import Glass
 
@@ -40,10 +41,7 @@ class WorkspaceFacts:
             return None
 
     def patients(self, ids: Sequence[str], /) -> Mapping[str, PatientFacts]:
-        return {
-            found.patient_id: PatientFacts(found.patient_id, frozenset(found.assigned), found.domain, found.legal_hold)
-            for found in self._admission().facts_of(ids)
-        }
+        return _patient_facts(self._admission().facts_of(ids))
 
     def has_domain(self, domain: str, /) -> bool:
         return domain in self._admission().domains()
@@ -64,10 +62,7 @@ class Snapshot:
     def __init__(self, facts: WorkspaceFacts, accounts: Accounts, admission: Admission) -> None:
         self._facts = facts
         self._accounts = {account.user: account_facts(account) for account in accounts.list()}
-        self._patients = {
-            found.patient_id: PatientFacts(found.patient_id, frozenset(found.assigned), found.domain, found.legal_hold)
-            for found in admission.all_facts()
-        }
+        self._patients = _patient_facts(admission.all_facts())
         self._domains = {patient.domain for patient in self._patients.values()}
         self._glass: dict[str, Mapping[str, datetime]] = {}
 
@@ -95,3 +90,11 @@ class Snapshot:
 def account_facts(account: Account) -> AccountFacts:
     """What the policies ask of `account`."""
     return AccountFacts(account.user, account.role, account.domain, account.shift, account.disabled)
+
+
+def _patient_facts(stored: Iterable[models.PatientFacts]) -> dict[str, PatientFacts]:
+    """What the policies ask of patients, by id."""
+    return {
+        found.patient_id: PatientFacts(found.patient_id, frozenset(found.assigned), found.domain, found.legal_hold)
+        for found in stored
+    }

@@ -214,11 +214,12 @@ class Security:
                 self._made[name] = make()
             return cast(T, self._made[name])
 
-    def _ring(self, purpose: str) -> KeyRing:
+    def ring(self, purpose: str) -> KeyRing:
+        """The keys of one purpose."""
         return KeyRing(self.settings.keys_dir, write_whole, purpose=purpose)
 
     def _open_audit(self) -> AuditLog:
-        path, ring = self.settings.audit_db, self._ring(AUDIT_KEYS)
+        path, ring = self.settings.audit_db, self.ring(AUDIT_KEYS)
         is_missing = not path.exists() and bool(ring.ids())  # there was a log: its key is here
         log = open_audit_log(path, ring, lock_file=_lock_of(path), now=self.now, keepers=self.checkpoint_keepers)
         if is_missing:
@@ -232,7 +233,7 @@ class Security:
             practice=self.settings.practice,
             lock_file=_lock_of(path),
             now=self.now,
-            seal=IdentityKeys(self._ring(IDENTITY_KEYS)),
+            seal=IdentityKeys(self.ring(IDENTITY_KEYS)),
             sink=self._sink,
             pseudonym=self._pseudonym,
             random_bytes=self.random_bytes,
@@ -243,7 +244,7 @@ class Security:
         return open_clinical(
             path,
             keks=KeyFiles(KeyRing(self.settings.keys_dir, write_whole)),
-            index=BlindIndex(self._ring(INDEX_KEYS).current()),
+            index=BlindIndex(self.ring(INDEX_KEYS).current()),
             sink=self._sink,
             pseudonym=self._pseudonym,
             random_bytes=self.random_bytes,

@@ -94,13 +94,11 @@ def audit_actions(security: Security) -> AuditActions:
     from importlib.metadata import version
 
     from console.actions.audit import AuditActions
-    from etl.files import write_whole
     from security.audit.keys import PURPOSE
     from security.audit.opening import verifying_keys
     from security.audit.siem import Source
-    from security.vault.keys import KeyRing
 
-    ring = KeyRing(security.settings.keys_dir, write_whole, purpose=PURPOSE)
+    ring = security.ring(PURPOSE)
     return AuditActions(
         gate=lambda: security.gate,
         log=lambda: security.audit,

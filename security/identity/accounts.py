@@ -40,7 +40,7 @@ class Accounts:
         """
         with self._core.database.transaction() as connection:
             insert_account(connection, new, practice=False, now=now)
-            code = self._enrolment_code(connection, new.user, now)
+            code = give_enrolment_code(self._core, connection, new.user, now)
             record_change(self._core, by, "add_user", new.user, now=now, code=new.role.value)
         return code
 
@@ -103,15 +103,17 @@ class Accounts:
                 connection.execute("DELETE FROM practice_password WHERE user = ?", (user,))
             end_all(connection, user)
             open_lanes(self._core, connection, user, None)
-            code = self._enrolment_code(connection, user, now)
+            code = give_enrolment_code(self._core, connection, user, now)
             record_change(self._core, by, "reset_mfa", user, now=now, code="password_too" if password else None)
         return code
 
-    def _enrolment_code(self, connection: sqlite3.Connection, user: str, now: datetime) -> str:
-        code = new_code(self._core.random_bytes)
-        row = (user, code_hash("enrolment", user, code.replace("-", "")), to_ms(now + ENROLMENT_CODE_LASTS))
-        connection.execute("INSERT OR REPLACE INTO enrolment VALUES (?, ?, ?)", row)
-        return code
+
+def give_enrolment_code(core: Core, connection: sqlite3.Connection, user: str, now: datetime) -> str:
+    """A new enrolment code in place of another, within the caller's transaction; only its hash is stored."""
+    code = new_code(core.random_bytes)
+    row = (user, code_hash("enrolment", user, code.replace("-", "")), to_ms(now + ENROLMENT_CODE_LASTS))
+    connection.execute("INSERT OR REPLACE INTO enrolment VALUES (?, ?, ?)", row)
+    return code
 
 
 def _changed_code(before: Account, after: NewAccount) -> str:

@@ -13,9 +13,8 @@ from datetime import datetime
 
 from security.errors import AccountRefused
 from security.identity.account import NewAccount, Role, read_accounts
-from security.identity.accounts import ENROLMENT_CODE_LASTS, insert_account
-from security.identity.codes import code_hash, new_code
-from security.identity.core import Core, one, to_ms
+from security.identity.accounts import give_enrolment_code, insert_account
+from security.identity.core import Core, one
 from security.identity.events import SERVICE, record_change
 from security.identity.sessions import end_all
 
@@ -62,9 +61,7 @@ class FirstOfficer:
                 end_all(connection, name)
             else:
                 insert_account(connection, NewAccount(name, Role.OFFICER), practice=False, now=now)
-            code = new_code(self._core.random_bytes)
-            row = (name, code_hash("enrolment", name, code.replace("-", "")), to_ms(now + ENROLMENT_CODE_LASTS))
-            connection.execute("INSERT OR REPLACE INTO enrolment VALUES (?, ?, ?)", row)
+            code = give_enrolment_code(self._core, connection, name, now)
             action = "reset_mfa" if waiting else "add_user"
             record_change(self._core, SERVICE, action, name, now=now, code="first-officer")
             password = one(connection, "SELECT 1 FROM account WHERE user = ? AND password IS NOT NULL", name)
