@@ -30,14 +30,13 @@ from warehouse.models import Cell
 from warehouse.ports import CellCipher, ColumnGuard, Showing
 from warehouse.printf import install_printf
 from warehouse.sql_errors import Names, in_words
-from warehouse.sql_text import Token, at_most, one_select
+from warehouse.sql_text import REMEMBERED_CHARACTERS, Token, at_most, one_select
 from warehouse.temp_room import room_for_one
 
 BUSY_TIMEOUT_S = 5.0
 PLANNING_S = 10.0
 WALKING_CACHE_KIB = 4_096
 REMEMBERED = 64  # texts that were found to be permitted, more than SQLite's statements that are kept
-REMEMBERED_CHARACTERS = 5_000
 Parameters = Mapping[str, Cell]
 
 

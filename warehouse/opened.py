@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from types import NoneType
 from typing import Literal
 
 from warehouse.browse import Result
@@ -66,11 +67,12 @@ class Opened:
 
 def kinds(columns: Sequence[str], rows: Sequence[tuple[Cell, ...]]) -> tuple[Kind, ...]:
     """The kind of each column, from its name and the cells of the first rows."""
-    return tuple(_kind(name, [row[index] for row in rows]) for index, name in enumerate(columns))
+    cells = list(zip(*rows, strict=True)) if rows else [()] * len(columns)
+    return tuple(map(_kind, columns, cells))
 
 
 def _kind(name: str, cells: Sequence[Cell]) -> Kind:
-    types = {type(cell) for cell in cells if cell is not None}
+    types = set(map(type, cells)) - {NoneType}
     if not types:
         return Kind.MONEY if MONEY.fullmatch(name.strip()) else Kind.NONE
     if types <= {int, float}:
@@ -79,7 +81,9 @@ def _kind(name: str, cells: Sequence[Cell]) -> Kind:
         return Kind.NUMBER if float in types else Kind.INTEGER
     if types == {bytes}:
         return Kind.BLOB
-    texts = [cell for cell in cells if isinstance(cell, str)]
-    if types == {str} and all(map(_DATE.fullmatch, texts)):
-        return Kind.DATE
-    return Kind.FLAG if types == {str} and set(texts) <= {"Yes", "No"} else Kind.TEXT
+    if types != {str}:
+        return Kind.TEXT
+    texts = {str(cell) for cell in set(cells) - {None}}
+    if texts <= {"Yes", "No"}:
+        return Kind.FLAG
+    return Kind.DATE if all(map(_DATE.fullmatch, texts)) else Kind.TEXT

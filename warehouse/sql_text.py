@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -17,6 +18,7 @@ from warehouse.keywords import meant_word
 from warehouse.models import Cell
 
 MAX_CHARACTERS = 100_000
+REMEMBERED_CHARACTERS = 5_000  # up to which a text is remembered once it was read
 READING = ("SELECT", "WITH", "VALUES")
 
 # A quotation that does not end takes the rest of the text; the atomic groups keep a doubled quote from being torn.
@@ -46,11 +48,15 @@ class Piece(NamedTuple):
 
 
 class Token(NamedTuple):
-    """One token; `kind` is string, quoted, number, parameter, word or operator, `start` its offset in the text."""
+    """One token; `kind` is string, quoted, number, parameter, word or operator, `start` its offset in the text.
+
+    `name` is what it names, without its quotes and in lower case: it is asked for far oftener than made.
+    """
 
     kind: str
     text: str
     start: int
+    name: str
 
     @property
     def end(self) -> int:
@@ -59,12 +65,15 @@ class Token(NamedTuple):
     @property
     def bare(self) -> str:
         """What the token names, without its quotes."""
-        return self.text[1:-1] if self.kind == "quoted" else self.text
+        return _bare(self.kind, self.text)
 
-    @property
-    def name(self) -> str:
-        """What the token names, without its quotes and in lower case."""
-        return self.bare.lower()
+
+def _bare(kind: str, text: str) -> str:
+    return text[1:-1] if kind == "quoted" else text
+
+
+def _token(kind: str, text: str, start: int) -> Token:
+    return Token(kind, text, start, _bare(kind, text).lower())
 
 
 def pieces(text: str) -> Iterator[Piece]:
@@ -76,7 +85,7 @@ def pieces(text: str) -> Iterator[Piece]:
 def readable_tokens(text: str, start: int = 0) -> list[Token]:
     """The tokens of text that is still being typed; what is none is left out. Offsets count from `start`."""
     return [
-        Token(kind, match.group(), start + match.start())
+        _token(kind, match.group(), start + match.start())
         for match in _PIECE.finditer(text)
         if (kind := str(match.lastgroup)) not in UNREADABLE
     ]
@@ -89,7 +98,7 @@ def tokens(text: str) -> list[Token]:
         if kind in ("unfinished", "other"):
             raise QueryRefused(f"{_unreadable(text[start:])}{where(text, start)}", position=start)
         if kind not in SKIPPED:
-            found.append(Token(kind, text[start:end], start))
+            found.append(_token(kind, text[start:end], start))
     return found
 
 
@@ -98,6 +107,20 @@ def one_select(text: str) -> tuple[str, list[Token]]:
 
     Raises `QueryRefused` for anything else, pointing at the place.
     """
+    if len(text) > REMEMBERED_CHARACTERS:
+        return _one_select(text)
+    sql, found = _remembered(text)
+    return sql, list(found)
+
+
+@lru_cache(maxsize=64)
+def _remembered(text: str) -> tuple[str, tuple[Token, ...]]:
+    """What is read of a text that several ask about, one after the other, until its first rows are shown."""
+    sql, found = _one_select(text)
+    return sql, tuple(found)
+
+
+def _one_select(text: str) -> tuple[str, list[Token]]:
     if len(text) > MAX_CHARACTERS:
         raise QueryRefused(f"the query has {len(text):,} characters; at most {MAX_CHARACTERS:,} are taken")
     if (position := text.find("\0")) >= 0:
