@@ -1,7 +1,8 @@
 """Takes a large file of sales as sets, through DuckDB, if every row of it is plain, valid and new.
 
 In order:
-1. DuckDB reads the file into a table of a folder in the workspace that goes afterwards, so memory stays bounded.
+1. DuckDB keeps what it sums in a folder of the workspace that goes afterwards, so memory stays bounded. A file that
+   is as fast to read again is never copied there; if it changes meanwhile, nothing is taken.
 2. Unless every row passes, and all ids are beyond those of the facts, nothing is taken: `SalesLoad` then finds out
    which rows are odd, bad or there already, and why.
 3. Facts go into SQLite in the order of their ids while DuckDB sums them; then each aggregate takes its sums in the
@@ -12,7 +13,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import chain
@@ -24,7 +25,7 @@ from warehouse.bulk import FACT_COLUMNS, Inserter
 from warehouse.database import STOPPED, script, statements
 from warehouse.engines.arrow_integers import integers
 from warehouse.engines.duckdb_loading import INTEGER, TEXT, csv_relation, load_duckdb, write_csv
-from warehouse.errors import EngineMissing, QueryStopped, StoreError
+from warehouse.errors import DataRefused, EngineMissing, QueryStopped, StoreError
 from warehouse.models import AGGREGATES, FACT
 from warehouse.practice_dimensions import MONTHS
 from warehouse.readers import Relation
@@ -57,8 +58,8 @@ def take(
 ) -> int | None:
     """Put the sales of a file, and what they add to the aggregates, into SQLite: how many, None if that cannot be.
 
-    `scratch_dir` is where that folder is made; `tell` hears which part of the work is done. Raises
-    `QueryStopped`, and a `StoreError`.
+    `scratch_dir` is where that folder is made; `tell` hears which part of the work is done. Raises `DataRefused` for a
+    file that changes meanwhile, `QueryStopped`, a `StoreError`, and OSError.
     """
     if relation.rows < LEAST_ROWS or (sale := _sale(relation)) is None:
         return None
@@ -68,8 +69,12 @@ def take(
         return None
     with ScratchFolder(scratch_dir, "load") as folder, _opened(duckdb, folder) as engine:
         sales = NewSales(connection, engine, folder, tell, stop)
+        before = relation.identity()
         try:
-            return sales.put(batch_id) if sales.read(sale) else None
+            taken = sales.put(batch_id) if sales.read(sale, copied=not relation.again) else None
+            if relation.identity() != before:
+                raise DataRefused("expected a file that nobody writes while it is loaded, found another than at first")
+            return taken
         except duckdb.Error as error:
             reason = str(error).splitlines()[0][:200]
             raise StoreError(f"DuckDB, which sums the sales, broke off: {reason}; nothing was changed") from error
@@ -99,20 +104,18 @@ class NewSales:
         self._engine.interrupt()
         self._threads.shutdown(cancel_futures=True)
 
-    def read(self, sale: str) -> bool:
+    def read(self, sale: str, *, copied: bool) -> bool:
         """Read the file with the SELECT `sale` (1), and whether every row of it may be taken (2)."""
-        try:
-            self._await(self._begun(f"CREATE TABLE sale AS {sale}"), 0.0, READ)
-        except load_duckdb().Error:
-            return False
         for name, table in KEYS.items():
             self._copy_dimension(name, table)
         asked = {"largest_quantity": LARGEST_QUANTITY, "largest_cents": LARGEST_CENTS}
+        checked_from = READ if copied else 0.0
         try:
-            found = self._engine.execute(script("load/check_new"), asked).fetchall()[0]
-        except load_duckdb().Error:  # a product beyond all integers
+            self._await(self._begun(f"CREATE {'TABLE' if copied else 'VIEW'} sale AS {sale}"), 0.0, checked_from)
+            found = self._await(self._begun(script("load/check_new"), asked=asked), checked_from, READ)
+        except load_duckdb().Error:  # not what it seemed, or a product beyond all integers
             return False
-        self._rows, good, behind, least, bounded = found
+        self._rows, good, behind, least, bounded = found[0]
         top = self._connection.execute(f"SELECT max(transaction_id) FROM {FACT}").fetchone()[0]  # noqa: S608
         if not self._rows or good != self._rows or not bounded or (top is not None and least <= top):
             return False
@@ -175,14 +178,18 @@ class NewSales:
         self._engine.execute(f"CREATE TABLE {table} AS FROM {csv_relation(path, columns)}")
         path.unlink()
 
-    def _begun(self, *sql: str) -> Future[None]:
-        def run() -> None:
+    def _begun(self, *sql: str, asked: Mapping[str, int] | None = None) -> Future[list[Any]]:
+        """These statements, running; in the end the rows of the last one."""
+
+        def run() -> list[Any]:
+            found: list[Any] = []
             for statement in sql:
-                self._behind.execute(statement)
+                found = self._behind.execute(statement, asked).fetchall()
+            return found
 
         return self._threads.submit(run)
 
-    def _await(self, running: Future[None], start: float, end: float) -> None:
+    def _await(self, running: Future[list[Any]], start: float, end: float) -> list[Any]:
         """Wait for what is running, which is the work from part `start` to part `end` of the whole."""
         while True:
             try:

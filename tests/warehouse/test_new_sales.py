@@ -20,7 +20,7 @@ from tests.warehouse.shop import HEADER, Shop
 from tests.warehouse.test_aggregates import Sale, sales
 from warehouse import new_sales
 from warehouse.engines.arrow_integers import integers
-from warehouse.errors import QueryStopped
+from warehouse.errors import DataRefused, QueryStopped
 from warehouse.models import FACT, LoadReport
 
 GOOD = (1, 20251201, 1, 1, 1, 2, "3.98")
@@ -192,6 +192,37 @@ def test_a_load_that_is_stopped_in_any_part_changes_nothing(shop: Shop, part: in
     assert shop.hash() == before
     assert taken == []
     assert not list(shop.scratch.iterdir())
+
+
+@pytest.mark.parametrize("written", ["in place", "by another file"])
+def test_a_file_that_changes_while_it_is_read_changes_nothing(
+    shop: Shop, taken: list[int | None], written: str
+) -> None:
+    path, other = _parquet(shop.folder / "sales.parquet", 1), _parquet(shop.folder / "other.parquet", 2)
+    before = shop.hash()
+
+    def told(done: int, _whole: int) -> None:
+        if done >= 250 and other.exists():
+            if written == "in place":
+                path.write_bytes(other.read_bytes())
+                other.unlink()
+            else:
+                other.replace(path)
+
+    with pytest.raises(DataRefused, match="nobody writes while it is loaded"):
+        shop.load(FACT, path, progress=told)
+    assert shop.hash() == before
+    assert taken == []
+
+
+def _parquet(path: Path, quantity: int) -> Path:
+    """Sales of that quantity as a file that is read piece by piece."""
+    duckdb.sql(
+        f"COPY (SELECT i AS transaction_id, 20251201 + i % 30 AS time_id, 1 + i % 4 AS store_id, 1 + i % 6 AS "
+        f"product_id, 1 + i % 3 AS customer_id, {quantity} AS quantity_sold, {quantity * 200} AS total_sales_cents "
+        f"FROM range(300000) t(i)) TO '{path}' (FORMAT parquet, ROW_GROUP_SIZE 20000)"
+    )
+    return path
 
 
 def test_what_a_load_needs_meanwhile_lies_in_the_workspace(

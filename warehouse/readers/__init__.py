@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
 
@@ -29,13 +30,16 @@ class Chunk:
 class Relation:
     """A file as DuckDB reads it: the table function, and the expression that gives each column's cells.
 
-    Those in `whole` are integers, the others text; `rows` is about how many there are.
+    Those in `whole` are integers, the others text; `rows` is about how many there are. `again` says that reading it
+    several times costs less than keeping a copy; `identity` differs once the file is another one, or was written to.
     """
 
     sql: str
     cells: Mapping[str, str]
     whole: frozenset[str]
     rows: int
+    again: bool
+    identity: Callable[[], Hashable]
 
 
 class Reader(Protocol):
@@ -56,3 +60,9 @@ class Reader(Protocol):
         ...
 
     def close(self) -> None: ...
+
+
+def identity(path: Path) -> tuple[int, int, int, int]:
+    """Differs once the file is another one, or was written to. Raises OSError."""
+    found = path.stat()
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns

@@ -6,13 +6,14 @@ import codecs
 import csv
 import io
 from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from warehouse.engines.duckdb_loading import quoted
 from warehouse.errors import DataRefused
-from warehouse.readers import Chunk, Rejected, Relation
+from warehouse.readers import Chunk, Rejected, Relation, identity
 
 BLOCK = 262_144  # bytes read at once
 LONGEST_LINE = 1_048_576  # bytes
@@ -55,7 +56,9 @@ class CsvReader:
         )
         # Of columns with one name the first counts, as for `names.index`.
         cells = dict(zip(reversed(self.names), reversed(columns), strict=True))
-        return Relation(sql, cells, frozenset(), self._size // USUAL_LINE)
+        return Relation(
+            sql, cells, frozenset(), self._size // USUAL_LINE, again=False, identity=partial(identity, self._path)
+        )
 
     def progress(self) -> tuple[int, int]:
         return self._handed, self._size

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from warehouse.engines.duckdb_loading import load_duckdb, quoted
 from warehouse.errors import DataRefused
-from warehouse.readers import Chunk, Relation
+from warehouse.readers import Chunk, Relation, identity
 
 ROWS_A_CHUNK = 5_000
 INTEGERS = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER"}
@@ -37,7 +38,8 @@ class ParquetReader:
             yield Chunk(range(first, self._done + 1), list(zip(*rows, strict=True)))
 
     def relation(self) -> Relation:
-        return Relation(f"read_parquet({quoted(self._path)})", self._cells, self._whole, self._all)
+        sql = f"read_parquet({quoted(self._path)})"
+        return Relation(sql, self._cells, self._whole, self._all, again=True, identity=partial(identity, self._path))
 
     def progress(self) -> tuple[int, int]:
         return self._done, self._all
