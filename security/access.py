@@ -4,19 +4,20 @@ Order of a use, which nothing goes round:
 1. The request is built from the session, the trusted clock and the facts; Cedar decides.
 2. A denial is recorded and raised. A permit is recorded as an intent; if that cannot be made durable, nothing goes on.
 3. Only then does the caller get a `Grant`, which says which columns are clear, masked or denied, and of whom.
-4. When the caller is done the outcome is recorded. What was fetched is shown after that, not before.
+4. When the caller is done the outcome is recorded. What was fetched is shown after that, not before. What was changed
+   stands where it cannot be recorded, and the error says so.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from security.audit.event import Outcome
-from security.disclosure import Caller, Grant, Record, Recorder
-from security.errors import AccessDenied, RequestRefused
+from security.disclosure import Caller, Grant, Record, Recorder, standing
+from security.errors import AccessDenied, AuditUnavailable, OutcomeUnrecorded, RequestRefused
 from security.policy.engine import Decider
 from security.policy.facts import GLASS_STAYS_BROKEN
 from security.policy.many import decide_each
@@ -61,7 +62,8 @@ class Access:
         Of the columns `only` those named are wanted: the others are neither granted nor recorded as disclosed. `code`
         tells the events what the action is used for, such as `look`, where a use need not be the deed it names.
         Raises AccessDenied; AuditUnavailable, before or after, in which case nothing may be shown; AuditEventRefused
-        for a reason that is too long; and what the facts raise.
+        for a reason that is too long; and what the facts raise. OutcomeUnrecorded is an AuditUnavailable after a
+        change, which stands.
         """
         request = request_of(caller, action, resource, at=self.now(), reason=reason)
         decision = _narrowed(self.engine.decide(request, self.facts), only)
@@ -149,10 +151,15 @@ class Access:
     def _recorded(self, record: Record) -> Iterator[None]:
         try:
             yield
+        except OutcomeUnrecorded:
+            with suppress(AuditUnavailable):  # that it is done, if it can be recorded by now
+                record.append(Outcome.DONE)
+            raise
         except BaseException:
             record.append(Outcome.FAILED)
             raise
-        record.append(Outcome.DONE)
+        with standing(record.request.action) if record.changes else nullcontext():
+            record.append(Outcome.DONE)
 
 
 def request_of(caller: Caller, action: Action, resource: str, *, at: datetime, reason: str | None = None) -> Request:

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from security.audit.event import Decision as Said
 from security.audit.event import Event, Kind, Outcome
+from security.audit.log import UNRECORDED
 from security.audit.sealed import seal_reason
+from security.errors import AuditUnavailable, OutcomeUnrecorded
 from security.identity.account import user_name
 from security.policy.facts import read_address
 from security.policy.model import GUEST, SERVICE, Action, Decision, Factor, Request, Visibility
 from security.ports import AuditSink, TextSeal
 
 CORRELATION_BYTES = 16
+CHANGES = frozenset({
+    Action.EDIT_RECORD, Action.TRIGGER_RUN, Action.MANAGE_SCHEDULE, Action.MANAGE_USERS, Action.ROTATE_KEYS,
+    Action.ERASE_SUBJECT, Action.MANAGE_PARTNERS, Action.APPLY_RETENTION, Action.BREAK_GLASS, Action.MANAGE_WAREHOUSE,
+    Action.REBUILD_PROJECTION,
+})  # fmt: skip
 NOBODY = "unknown"
 
 _KINDS = {
@@ -107,6 +115,11 @@ class Record:
     code: str | None = None  # what the action was used for
     counted: list[int] = field(default_factory=list, repr=False)  # what the use counted
 
+    @property
+    def changes(self) -> bool:
+        """Whether the use is a change: what it did stands, be it on record or not."""
+        return self.code is None and self.request.action in CHANGES
+
     def append(self, outcome: Outcome) -> None:
         """Return when it is on the disk: an intent as an event a resource, else as one. Raises AuditError."""
         if outcome is not Outcome.INTENT:
@@ -197,6 +210,18 @@ class Grant:
     def count(self, rows: int) -> None:
         """Say in the outcome that `rows` more rows or records were read."""
         self._record.counted.append(rows)
+
+
+@contextmanager
+def standing(action: str) -> Iterator[None]:
+    """Within it the outcome of a change is recorded, which stands even if that fails. Raises OutcomeUnrecorded."""
+    try:
+        yield
+    except AuditUnavailable as error:
+        raise OutcomeUnrecorded(
+            f"{action} was carried out and what it changed stands; only its outcome is not on record, and nothing that "
+            f"it gave is shown: {str(error).removeprefix(UNRECORDED)}"
+        ) from error
 
 
 def _about(resource: str, decision: Decision, pseudonym: Callable[[str], str]) -> tuple[str, str | None]:

@@ -13,6 +13,7 @@ SecurityError
 │   └── StoreBusy               another process has been writing it for too long
 └── AuditError                  the audit log
     ├── AuditUnavailable        events cannot be made durable: the caller discloses nothing
+    │   └── OutcomeUnrecorded   a change was made and stands; only how it ended could not be recorded
     ├── AuditEventRefused       an event outside its bounds, or one that would name a patient
     ├── CheckpointRefused       a note that is malformed, or not signed by the expected key
     └── ProofRefused            a proof that does not prove, or one that cannot be made
@@ -103,6 +104,10 @@ class AuditError(SecurityError):
 
 
 class AuditUnavailable(AuditError):
+    pass
+
+
+class OutcomeUnrecorded(AuditUnavailable):
     pass
 
 

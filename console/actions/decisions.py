@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from console.actions.gate import Gate
@@ -26,6 +26,7 @@ from security.ports import Facts
 READ_AUDIT = "read_audit"
 AUDIT = "audit"
 CHECK = "check"  # in events: decisions were asked for, no event of the log was read
+ANSWERS_AT_ONCE = 1_000  # of a batch that goes on record
 OWN_ACTIONS = frozenset({Action.REBUILD_PROJECTION, Action.SERVE_AGGREGATES})  # the program's alone
 
 
@@ -72,17 +73,32 @@ class Decisions:
 
     def check(self, fields: dict[str, Any]) -> Decision:
         """The decision on `fields`, as of a line of a batch; what is no request is a denial with errors."""
-        with self._asking([1]):
-            return check_fields(fields, engine=self._engine(), facts=self._known.facts(), now=self._now())
+        self._prepare()
+        if self._gate is None:
+            return self._checked(fields)
+        with self._gate().use(READ_AUDIT, AUDIT, code=CHECK) as grant:
+            decision = self._checked(fields)
+            grant.count(1)
+        return decision
 
     def batch(self, lines: Iterable[str]) -> Iterator[str]:
-        """The answer to each line as one line of JSON, in order, as the facts are when the first is asked for."""
-        asked = [0]
-        with self._asking(asked):
-            engine, facts, now = self._engine(), self._known.snapshot(), self._now()
-            for line in lines:
-                asked[0] += 1
-                yield json.dumps(check_line(line, engine=engine, facts=facts, now=now).as_json())
+        """The answer to each line as one line of JSON, in order, as the facts are when the first is asked for.
+
+        Where anybody may ask, each comes as soon as its line does. Else they come in parts: each is a use of its own,
+        whose outcome is on record before its first answer is handed out.
+        """
+        self._prepare()
+        answers = self._answers(lines)
+        if self._gate is None:
+            yield from answers
+            return
+        while True:
+            with self._gate().use(READ_AUDIT, AUDIT, code=CHECK) as grant:
+                part = list(islice(answers, ANSWERS_AT_ONCE))
+                grant.count(len(part))
+            yield from part
+            if len(part) < ANSWERS_AT_ONCE:
+                return
 
     def matrix(self) -> Matrix:
         """Every role with every action; nothing is permitted where the policies cannot be used."""
@@ -130,13 +146,10 @@ class Decisions:
         if self._gate is not None:
             self._gate().require(READ_AUDIT, AUDIT)
 
-    @contextmanager
-    def _asking(self, asked: list[int]) -> Iterator[None]:
-        """Within it questions may be asked; where that goes on record, so does how many were."""
-        self._prepare()
-        if self._gate is None:
-            yield
-            return
-        with self._gate().use(READ_AUDIT, AUDIT, code=CHECK) as grant:
-            yield
-            grant.count(asked[0])
+    def _checked(self, fields: dict[str, Any]) -> Decision:
+        return check_fields(fields, engine=self._engine(), facts=self._known.facts(), now=self._now())
+
+    def _answers(self, lines: Iterable[str]) -> Iterator[str]:
+        engine, facts, now = self._engine(), self._known.snapshot(), self._now()
+        for line in lines:
+            yield json.dumps(check_line(line, engine=engine, facts=facts, now=now).as_json())

@@ -12,11 +12,13 @@ from console.actions.gate import Gate
 from console.actions.permissions import PermissionDenied
 from security.database import Database
 from security.disclosure import Caller
-from security.policy.model import Action
+from security.policy.model import Action, Decision
 from security.records.admission import Admission
 from security.records.core import Core
 from security.records.research.projection import Projection, Rebuilt, built, rebuild
 from security.records.research.query import Answer, Question, Research
+
+QUERY = "query_research"
 
 
 class ResearchActions:
@@ -44,7 +46,7 @@ class ResearchActions:
 
     def query(self, question: Question) -> Answer:
         """The answer to a question about a domain. Raises QuestionRefused."""
-        with self._told(question.domain), self._gate.use("query_research", _resource(question.domain)) as grant:
+        with self._told(question.domain), self._gate.use(QUERY, _resource(question.domain)) as grant:
             answer = Research(self._database()).ask(question, permitted={question.domain})
             grant.count(len(answer.rows))
         return answer
@@ -52,10 +54,20 @@ class ResearchActions:
     def domains(self) -> list[str]:
         """The domains that may be asked about and have enough patients. Raises PermissionDenied if none may be."""
         found = Research(self._database()).domains()
-        permitted = [domain for domain in found if self._gate.would_allow("query_research", _resource(domain)).allowed]
-        for domain in permitted or found[:1]:
-            self._gate.require("query_research", _resource(domain))
-        return permitted
+        if not found:
+            self._require_role()
+        known = found or sorted(Admission(self._core()).domains())
+        permitted = [domain for domain in known if self._gate.would_allow(QUERY, _resource(domain)).allowed]
+        for domain in permitted or known[:1]:
+            self._gate.require(QUERY, _resource(domain))
+        return [domain for domain in permitted if domain in found]
+
+    def _require_role(self) -> None:
+        """Return if the session's role may ask about some domain, be there one or not. Raises PermissionDenied."""
+        session = self._gate.seat.session()
+        account = None if session is None else self._gate.access.facts.account(session.user)
+        if account is None or account.role.value not in self._gate.roles_for(QUERY):
+            raise self._gate.refusal(QUERY, Decision(False, (), (), {}))
 
     @contextmanager
     def _told(self, domain: str) -> Iterator[None]:
@@ -66,10 +78,10 @@ class ResearchActions:
             if error.decision is None or not error.decision.errors:
                 raise
             found = Research(self._database()).domains()
-            decisions = {one: self._gate.would_allow("query_research", _resource(one)) for one in found}
+            decisions = {one: self._gate.would_allow(QUERY, _resource(one)) for one in found}
             own = [one for one, decision in decisions.items() if decision.allowed]
             if not own and found:  # as any other domain is refused
-                raise self._gate.refusal("query_research", decisions[found[0]]) from error
+                raise self._gate.refusal(QUERY, decisions[found[0]]) from error
             expected = ", ".join(own) or "one that `lakewarden research rebuild` builds from the records"
             raise PermissionDenied(f"expected a research domain: {expected}; found {domain}", error.decision) from error
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from datetime import timedelta
 
 from console.cli.exits import Exit
@@ -14,28 +15,46 @@ from console.cli.session import security_of, with_fresh_code
 from console.cli.signals import EndedBySignal
 from console.settings import Settings
 from console.wiring import security_actions
+from console.wiring.key_folder import CUSTOMERS, DATA_KEYS, SECRETS, key_ring, key_uses, missing_keys, told
 from etl.models import rfc3339
-from security.vault.status import VaultStatus
+from security.vault.keys import PURPOSE
+from security.vault.status import KekStatus, VaultStatus
+
+CURRENT, MISSING, REMOVED = "current", "missing", "removed"
+
+
+@dataclass(frozen=True, slots=True)
+class _Key:
+    """A key-encryption key: what the records know of it, how many of what it has sealed, and how it stands."""
+
+    id: str
+    kek: KekStatus | None
+    sealed: dict[str, int]
+    state: str
 
 
 def status(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> Exit:
     """Print the keys. Raises PermissionDenied, SecurityError."""
     security = security_of(arguments, settings, environ)
     found = with_fresh_code(arguments, security, security_actions.vault_actions(security).status)
+    keys = _keys(found, settings)
     if arguments.json:
-        print_json(_as_json(found))
+        print_json(_as_json(found, keys))
         return Exit.DONE
     print_table(
-        ["key", "first used", "age", "data keys", "state"],
-        [
-            [one.id, rfc3339(one.first_used_at), _age(one.age), f"{one.data_keys:,}", "current" if one.current else ""]
-            for one in found.keks
-        ],
+        ["key", "first used", "age", "data keys", "secrets", "customers", "state"],
+        [[one.id, *_first_use(one.kek), *(f"{count:,}" for count in one.sealed.values()), one.state] for one in keys],
+        spare=["age", "first used"],
     )
     rotated = "never rotated" if found.rotated_at is None else f"last rotated {rfc3339(found.rotated_at)}"
     print(f"\n{found.algorithm}, {found.data_keys:,} data keys, {rotated}")
     if found.rotating is not None:
         say(f"the rotation to {found.rotating} is not finished; `lakewarden vault rotate` goes on with it")
+    if stay := [one.id for one in keys if one.state != CURRENT and (one.sealed[SECRETS] or one.sealed[CUSTOMERS])]:
+        say(
+            "a rotation wraps data keys anew; secrets and customers stay under the key that sealed them: keep "
+            f"{', '.join(f'{PURPOSE}-{key_id}.key' for key_id in stay)}"
+        )
     return Exit.DONE
 
 
@@ -64,7 +83,7 @@ def rotate(arguments: Namespace, settings: Settings, environ: Mapping[str, str])
 
 
 def check(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> Exit:
-    """Open all that is sealed; exit 65 where something does not open.
+    """Open every sealed value of the records and look for every key; exit 65 where one does not open or is missing.
 
     Raises PermissionDenied, SecurityError, EndedBySignal.
     """
@@ -76,6 +95,8 @@ def check(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) 
             security,
             lambda: stoppable(lambda stop: actions.problems(progress=_unfinished(line), stop=stop.is_set)),
         )
+    missing = missing_keys(settings)
+    problems += [f"{settings.keys_dir}: expected {told(use)}, found no such file" for use in missing]
     if arguments.json:
         print_json({"ok": not problems, "problems": problems})
     elif problems:
@@ -95,18 +116,46 @@ def _unfinished(line: ProgressLine) -> Callable[[int, int], None]:
     return progress
 
 
-def _as_json(found: VaultStatus) -> dict[str, object]:
+def _keys(found: VaultStatus, settings: Settings) -> list[_Key]:
+    """Every key that is there or has sealed something, those of the records first. Raises SecurityError, OSError."""
+    uses = [use for use in key_uses(settings) if use.purpose == PURPOSE]
+    counts = {(use.key_id, use.sealed): use.count for use in uses}
+    there = key_ring(settings).ids()
+    known = {kek.id: kek for kek in found.keks}
+    ids = dict.fromkeys([*known, *there, *(use.key_id for use in uses if use.key_id is not None)])
+    keys = []
+    for key_id in ids:
+        sealed = {what: counts.get((key_id, what), 0) for what in (DATA_KEYS, SECRETS, CUSTOMERS)}
+        gone = MISSING if any(sealed.values()) else REMOVED
+        state = gone if key_id not in there else CURRENT if key_id == there[-1] else ""
+        keys.append(_Key(key_id, known.get(key_id), sealed, state))
+    return keys
+
+
+def _first_use(kek: KekStatus | None) -> tuple[str, str]:
+    return ("", "") if kek is None else (rfc3339(kek.first_used_at), _age(kek.age))
+
+
+def _as_json(found: VaultStatus, keys: Sequence[_Key]) -> dict[str, object]:
     return {
         "algorithm": found.algorithm,
         "data_keys": found.data_keys,
         "rotated_at": None if found.rotated_at is None else rfc3339(found.rotated_at),
         "rotating": found.rotating,
         "keys": [
-            {"id": one.id, "first_used_at": rfc3339(one.first_used_at), "age_s": int(one.age.total_seconds()),
-             "data_keys": one.data_keys, "current": one.current}
-            for one in found.keks
+            {
+                "id": one.id,
+                "first_used_at": None if one.kek is None else rfc3339(one.kek.first_used_at),
+                "age_s": None if one.kek is None else int(one.kek.age.total_seconds()),
+                "data_keys": one.sealed[DATA_KEYS],
+                "secrets": one.sealed[SECRETS],
+                "customers": one.sealed[CUSTOMERS],
+                "current": one.state == CURRENT,
+                "missing": one.state == MISSING,
+            }
+            for one in keys
         ],
-    }  # fmt: skip
+    }
 
 
 def _age(age: timedelta) -> str:

@@ -9,6 +9,7 @@ from console.actions.seat import InMemory
 from console.settings import Settings
 from console.wiring.doctor_check import Check
 from console.wiring.security import Security
+from security.audit.file_keeper import REMEDY
 from security.errors import AuditUnavailable
 from security.identity.first_officer import FirstOfficer
 from security.policy.engine import Engine, open_engine
@@ -56,10 +57,15 @@ def _keepers(settings: Settings) -> Iterator[Check]:
     if path is None:
         yield Check("checkpoints", True, "no copy outside this workspace: a rollback of it would not show")
         return
-    keepers = Security(settings, {}, InMemory()).checkpoint_keepers
+    keepers = Security(settings, {}, InMemory()).file_keepers
     try:
         kept = sum(len(keeper.kept()) for keeper in keepers)
+        lost = [keeper.name for keeper in keepers if keeper.is_lost]
     except OSError as error:
         yield Check("checkpoints", False, str(error), f"make {path} readable for this account")
         return
-    yield Check("checkpoints", True, f"{kept:,} copies in {path}")
+    if lost:
+        detail = f"{path}: the copies that were kept there are gone, so a rollback of this workspace would not show"
+        yield Check("checkpoints", False, detail, REMEDY)
+    else:
+        yield Check("checkpoints", True, f"{kept:,} copies in {path}")

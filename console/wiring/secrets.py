@@ -17,8 +17,8 @@ def read_secret(settings: Settings, name: str) -> str | None:
 
 def secret_store(settings: Settings) -> SecretStore:
     """The secret store; its key is made when the first secret is."""
+    from console.wiring.key_folder import key_ring
     from etl.files import write_whole
-    from security.vault.keys import KeyRing
     from security.vault.secrets import SecretStore
 
-    return SecretStore(settings.secrets_file, KeyRing(settings.keys_dir, write_whole), write_whole)
+    return SecretStore(settings.secrets_file, key_ring(settings), write_whole)

@@ -20,12 +20,12 @@ from console.actions.seat import Seat, TokenKeeper
 from console.settings import Settings
 from console.wiring.clock import SystemClock
 from console.wiring.facts import Snapshot, WorkspaceFacts
+from console.wiring.key_folder import key_ring
 from console.wiring.secrets import read_secret
-from etl.files import write_whole
 from etl.ports import Clock
 from security.access import Access
 from security.audit.event import Event, Kind, Outcome
-from security.audit.file_keeper import FileKeeper
+from security.audit.file_keeper import FileKeeper, Places
 from security.audit.keys import PURPOSE as AUDIT_KEYS
 from security.audit.log import AuditLog
 from security.audit.opening import open_audit_log
@@ -50,6 +50,7 @@ from security.records.glass import Glass
 from security.records.research.projection import open_research
 from security.records.text_seal import PatientSeal
 from security.vault.key_files import KeyFiles
+from security.vault.keys import PURPOSE as KEKS
 from security.vault.keys import KeyRing
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
     from security.identity.mailer import SmtpMailer
     from security.identity.sign_in import SignIn
 
+COPIED = "audit.copied"  # the file of the workspace that remembers where copies of checkpoints were kept
 SMTP_PASSWORD = "smtp_password"  # noqa: S105 – the name of a secret
 T = TypeVar("T")
 
@@ -71,7 +73,7 @@ class Security:
         self.settings = settings
         self.now = (clock or SystemClock()).now
         self.random_bytes = secrets.token_bytes
-        self.begins_copies = True  # whether a file for copies of checkpoints is made where there is none
+        self.begins_copies = True  # whether the file for copies of checkpoints is made for the first of them
         self._lock = threading.RLock()
         self._made: dict[str, Any] = {}
         self._closed = False
@@ -104,8 +106,14 @@ class Security:
     @property
     def checkpoint_keepers(self) -> list[CheckpointKeeper]:
         """The places outside the workspace that keep copies of signed checkpoints."""
+        return [*self.file_keepers]
+
+    @property
+    def file_keepers(self) -> list[FileKeeper]:
+        """Those of them that are files."""
         path = self.settings.checkpoint_file
-        return [FileKeeper(path, create=self.begins_copies)] if path else []
+        places = Places(self.settings.home / COPIED)
+        return [FileKeeper(path, create=self.begins_copies, places=places)] if path else []
 
     # ---- identity ---------------------------------------------------------------------------------------------------
 
@@ -215,8 +223,8 @@ class Security:
             return cast(T, self._made[name])
 
     def ring(self, purpose: str) -> KeyRing:
-        """The keys of one purpose."""
-        return KeyRing(self.settings.keys_dir, write_whole, purpose=purpose)
+        """The keys of one purpose; none is made while one that has sealed something is missing."""
+        return key_ring(self.settings, purpose)
 
     def _open_audit(self) -> AuditLog:
         path, ring = self.settings.audit_db, self.ring(AUDIT_KEYS)
@@ -243,7 +251,7 @@ class Security:
         path = self.settings.clinical_db
         return open_clinical(
             path,
-            keks=KeyFiles(KeyRing(self.settings.keys_dir, write_whole)),
+            keks=KeyFiles(self.ring(KEKS)),
             index=BlindIndex(self.ring(INDEX_KEYS).current()),
             sink=self._sink,
             pseudonym=self._pseudonym,

@@ -53,7 +53,6 @@ def scratch_dir(settings: Settings) -> Path:
 
 def cell_cipher(settings: Settings) -> CellCipher:
     """The cipher over the keys of the workspace's vault; the first key is made when the first cell is sealed."""
-    from etl.files import write_whole
-    from security.vault.keys import KeyRing
+    from console.wiring.key_folder import key_ring
 
-    return VaultCells(KeyRing(settings.keys_dir, write_whole))
+    return VaultCells(key_ring(settings))

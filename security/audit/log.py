@@ -33,6 +33,7 @@ BUSY_TIMEOUT_S = 5.0  # how long an append waits for another process before noth
 EVENTS_PER_CHECKPOINT = 1_000
 SECONDS_PER_CHECKPOINT = 60.0
 MOST_EVENTS_PER_COMMIT = 4_096
+UNRECORDED = "nothing can be recorded, so nothing is disclosed: "  # what an event that cannot be written comes to
 CLOSING_PATIENCE_S = 2.0  # how long closing waits for the keepers
 
 
@@ -276,7 +277,7 @@ class Unavailable:
 
     def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
         if isinstance(error, StoreError):
-            raise AuditUnavailable(f"nothing can be recorded, so nothing is disclosed: {error}") from error
+            raise AuditUnavailable(f"{UNRECORDED}{error}") from error
 
 
 def _size(connection: sqlite3.Connection) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from security.audit.event import Event, Kind, Outcome
+from security.disclosure import standing
 from security.errors import SecurityError
 from security.records.admission import Admission, unknown
 from security.records.core import Core
@@ -41,7 +42,8 @@ class Assigning:
         except (SecurityError, OSError):
             self._tell(action, Outcome.FAILED, patient_id, user)
             raise
-        self._tell(action, Outcome.DONE, patient_id, user)
+        with standing(action):
+            self._tell(action, Outcome.DONE, patient_id, user)
         return done
 
     def _tell(self, action: str, outcome: Outcome, patient_id: str, user: str) -> None:

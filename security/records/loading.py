@@ -19,6 +19,7 @@ from datetime import date
 from typing import BinaryIO
 
 from security.audit.event import Event, Kind, Outcome
+from security.disclosure import standing
 from security.errors import RecordRefused
 from security.policy.columns import IDENTIFYING, PATIENT_COLUMNS
 from security.records.admission import IDS_AT_ONCE, Admission
@@ -105,7 +106,8 @@ class Loading:
         except BaseException as error:
             self._tell(Outcome.FAILED, code="faulty_lines" if isinstance(error, FileRefused) else None)
             raise
-        self._tell(Outcome.DONE, count=done.new)
+        with standing(ACTION):
+            self._tell(Outcome.DONE, count=done.new)
         return done
 
     def _load(self, file: BinaryIO, today: date, stop: Callable[[], bool]) -> Loaded:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from security.audit.event import Event, Kind, Outcome
+from security.disclosure import standing
 from security.errors import KeyUnknown, SealBroken, SecurityError
 from security.policy.columns import PATIENT_COLUMNS
 from security.records.core import Core
@@ -37,7 +38,7 @@ class Vault:
         """Wrap every data key under a new key, or go on with a rotation that was broken off.
 
         Where `stop` says so it returns early and the rotation stays open, which the audit log is told.
-        Raises AuditUnavailable (then nothing was begun), VaultError, StoreError, OSError.
+        Raises AuditUnavailable (then nothing was begun), OutcomeUnrecorded, VaultError, StoreError, OSError.
         """
         self._tell(Outcome.INTENT, by, role, None, None)
         core = self._core
@@ -52,7 +53,8 @@ class Vault:
             core.report(SealBroken(), patient_id, by, role)
         left_open = self.status().rotating == found.kek_id
         outcome = Outcome.FAILED if found.broken or left_open else Outcome.DONE
-        self._tell(outcome, by, role, found.rewrapped, found.kek_id, code="stopped" if left_open else None)
+        with standing("rotate_keys"):
+            self._tell(outcome, by, role, found.rewrapped, found.kek_id, code="stopped" if left_open else None)
         return found
 
     def problems(

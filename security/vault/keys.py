@@ -11,6 +11,7 @@ import errno
 import os
 import re
 import stat
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from security.ports import WriteWhole
 from security.vault.locking import locked
 
 KEY_BYTES = 32
+PURPOSE = "kek"  # of the key-encryption keys
 ID = re.compile(r"[0-9]{4}-[0-9a-f]{8}")
 
 
@@ -33,8 +35,17 @@ class Key:
 class KeyRing:
     """The keys of one purpose in `folder`. Safe between threads and processes."""
 
-    def __init__(self, folder: Path, write_whole: WriteWhole, *, purpose: str = "kek") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        write_whole: WriteWhole,
+        *,
+        purpose: str = PURPOSE,
+        may_make: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`may_make` returns if a key may be made here; what it raises is raised where one would have been."""
         self._folder = folder
+        self._may_make = may_make
         self._write_whole = write_whole
         self._purpose = purpose
         self._file = re.compile(rf"{re.escape(purpose)}-({ID.pattern})\.key")
@@ -44,6 +55,7 @@ class KeyRing:
         ids = self.ids()
         if ids:
             return self.get(ids[-1])
+        self._may_make()
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._check_folder()
         with locked(self._folder / ".lock"):
@@ -52,6 +64,7 @@ class KeyRing:
 
     def add(self) -> Key:
         """A new key, current from now on; the older ones stay. Raises KeyFileRefused, OSError."""
+        self._may_make()
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._check_folder()
         with locked(self._folder / ".lock"):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,10 @@ class SecretStore:
     def names(self) -> list[str]:
         """The names that are set, sorted. Raises SecretStoreDamaged, OSError."""
         return sorted(self._read())
+
+    def key_uses(self) -> dict[str, int]:
+        """How many secrets each key has sealed, by its id. Raises SecretStoreDamaged, OSError."""
+        return dict(sorted(Counter(entry["key"] for entry in self._read().values()).items()))
 
     @property
     def _lock(self) -> Path:

@@ -21,6 +21,7 @@ from console.wiring.security import Security
 from console.wiring.security_actions import decisions
 from console.wiring.session_file import TokenFile, session_path
 from security.audit.search import Filter
+from security.errors import AuditUnavailable
 from security.identity import otp
 from security.identity.account import NewAccount, Role
 from security.identity.events import SERVICE
@@ -380,6 +381,48 @@ def test_in_production_asking_is_reading_the_audit_log_and_each_batch_is_on_reco
     assert "decided by auditor-reads-audit: An auditor reads the audit log" in one.out
     assert [event.event.count for event in production.audit.tail(after=before - 1)] == [None, 1]
     assert lakewarden("access", "matrix").code == 0
+
+
+def test_in_production_the_outcome_of_each_part_of_a_batch_is_on_record_before_its_first_answer(
+    production: Security, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("console.actions.decisions.ANSWERS_AT_ONCE", 3)
+    read: list[str] = []
+
+    def lines() -> Iterator[str]:
+        for _ in range(7):
+            read.append(json.dumps({"user": "auditor", "action": "read_audit", "resource": "audit"}))
+            yield read[-1]
+
+    before = production.audit.size()
+    told = []
+    for number, answer_line in enumerate(decisions(production).batch(lines())):
+        told.append(json.loads(answer_line)["decision"])
+        assert len(read) == min(7, (number // 3 + 1) * 3), "no more is held than one part"
+        events = [one.event for one in production.audit.tail(after=before - 1)]
+        assert [event.outcome for event in events[-2:]] == ["intent", "done"]
+        assert sum(event.count or 0 for event in events) == len(read)
+    assert told == ["allow"] * 7
+
+
+def test_in_production_a_batch_stops_where_nothing_can_be_recorded_any_more(
+    production: Security, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("console.actions.decisions.ANSWERS_AT_ONCE", 2)
+    line = json.dumps({"user": "auditor", "action": "read_audit", "resource": "audit"})
+    answers = decisions(production).batch([line] * 6)
+    assert len([next(answers), next(answers)]) == 2
+    production.audit.close()
+    with pytest.raises(AuditUnavailable):
+        next(answers)
+    assert list(answers) == []
+
+
+def test_in_production_a_batch_without_a_line_is_on_record_too(lakewarden: Lakewarden, production: Security) -> None:
+    before = production.audit.size()
+    ended = lakewarden("access", "check", "--batch", "-")
+    assert (ended.code, ended.out, ended.err) == (0, "", "")
+    assert [one.event.outcome for one in production.audit.tail(after=before - 1)] == ["intent", "done"]
 
 
 def test_in_production_nobody_asks_without_a_session(lakewarden: Lakewarden, production: Security) -> None:

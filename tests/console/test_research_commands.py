@@ -16,6 +16,7 @@ from security.policy.columns import IDENTIFYING
 from security.records.research.suppression import SMALLEST
 from tests.conftest import Lakewarden
 from tests.console.desk import Desk, desk_at, identifiers_of
+from tests.practice import prepare
 
 USERS = (
     "doctor", "doctor-nights", "auditor", "operator", "officer", "partner", "guest", "nobody signed in",
@@ -41,6 +42,35 @@ def test_a_data_scientist_asks_the_own_domain_and_nobody_else_any(desk: Desk, us
         assert (ended.out != "") == (ended.code == 0)
     listed = desk("research", "domains")
     assert (listed.code, listed.out) == ((0, f"{DOMAIN_OF[user]}\n") if user in DOMAIN_OF else (77, ""))
+
+
+@pytest.mark.parametrize("guests", ["true", "false"])
+def test_without_a_session_nobody_is_told_even_that_there_is_no_domain(lakewarden: Lakewarden, guests: str) -> None:
+    """Neither in a workspace that is new, nor where the projection has not been built."""
+    for is_new in (True, False):
+        if not is_new:
+            prepare(lakewarden.home)
+        (lakewarden.home / "research.db").unlink(missing_ok=True)
+        ended = lakewarden("research", "domains", "--json", env={"LAKEWARDEN_ACCESS__ALLOW_GUEST": guests})
+        assert (ended.code, ended.out) == (77, "")
+        assert "not signed in: query_research is for data_scientist" in ended.err
+
+
+@pytest.mark.parametrize("emptied", ["subject", "patient"])
+def test_before_there_is_a_domain_to_ask_about_the_role_decides_who_is_told_so(desk: Desk, emptied: str) -> None:
+    for database, sql in (
+        (desk.security.research, "DELETE FROM subject"),
+        (desk.security.clinical.database, "DELETE FROM patient" if emptied == "patient" else "SELECT 1"),
+    ):
+        with database.transaction() as connection:
+            connection.execute(sql)
+    for user in USERS:
+        desk.security.seat.leave()
+        if user != "nobody signed in":
+            desk.sit_down(user)
+        listed = desk("research", "domains")
+        assert (listed.code, listed.out) == (0 if user in DOMAIN_OF else 77, ""), user
+        assert ("there is no domain" in listed.err) is (user in DOMAIN_OF), user
 
 
 def test_an_answer_counts_the_patients_and_hides_small_groups(desk: Desk) -> None:

@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from console.actions.permissions import PermissionDenied
+from console.settings import load_settings
+from console.wiring.secrets import secret_store
 from console.wiring.security_actions import vault_actions
 from security.audit.event import Kind, Outcome
 from security.errors import RecordRefused
@@ -106,6 +108,49 @@ def test_the_state_of_the_keys_is_told(desk: Desk) -> None:
     shown = desk("vault", "status").out
     assert made["key"] in shown
     assert "AES-256-GCM" in shown
+
+
+def test_secrets_and_customers_are_told_with_the_key_that_they_stay_under(lakewarden: Lakewarden) -> None:
+    signed_in(lakewarden.home, lakewarden.environ, "officer")
+    store = secret_store(load_settings(lakewarden.environ))
+    store.set("smtp_password", "correct horse")
+    store.set("another", "battery staple")
+    nobody = {"LAKEWARDEN_SESSION": str(lakewarden.folder / "none")}
+    assert lakewarden("warehouse", "build", "--rows", "1000", env=nobody).code == 0
+    with closing(sqlite3.connect(lakewarden.home / "warehouse.db")) as connection:
+        ((customers,),) = connection.execute("SELECT count(*) FROM Customer_Table").fetchall()
+    assert customers > 0
+    new = lakewarden("vault", "rotate", "--json").json["key"]
+    old, current = lakewarden("vault", "status", "--json").json["keys"]
+    names = ("id", "data_keys", "secrets", "customers", "current", "missing")
+    assert [old[name] for name in names[1:]] == [0, 2, customers, False, False]
+    assert [current[name] for name in names] == [new, COUNT, 0, 0, True, False]
+    told = lakewarden("vault", "status")
+    assert told.out.splitlines()[0].split() == [
+        "key", "first", "used", "age", "data", "keys", "secrets", "customers", "state",
+    ]  # fmt: skip
+    assert f"keep kek-{old['id']}.key" in told.err
+    store.set("another", "battery staple")
+    old, current = lakewarden("vault", "status", "--json").json["keys"]
+    assert (old["secrets"], current["secrets"]) == (1, 1)
+
+
+def test_a_key_that_something_hangs_on_is_missed_and_one_that_nothing_does_is_not(lakewarden: Lakewarden) -> None:
+    signed_in(lakewarden.home, lakewarden.environ, "officer")
+    secret_store(load_settings(lakewarden.environ)).set("smtp_password", "correct horse")
+    old = lakewarden("vault", "status", "--json").json["keys"][0]["id"]
+    assert lakewarden("vault", "rotate").code == 0
+    assert lakewarden("vault", "check").code == 0
+    (lakewarden.home / "keys" / f"kek-{old}.key").unlink()
+    found = lakewarden("vault", "check", "--json")
+    assert (found.code, found.json["ok"], len(found.json["problems"])) == (65, False, 1)
+    assert f"kek-{old}.key, which sealed 1 secret, found no such file" in found.json["problems"][0]
+    assert lakewarden("vault", "status", "--json").json["keys"][0]["missing"] is True
+    (lakewarden.home / "secrets.json").unlink()
+    assert lakewarden("vault", "check").code == 0
+    assert lakewarden("vault", "status", "--json").json["keys"][0]["missing"] is False
+    assert f"{old}  " in lakewarden("vault", "status").out
+    assert "removed" in lakewarden("vault", "status").out
 
 
 def test_what_was_only_looked_at_or_checked_is_on_record_as_that(desk: Desk) -> None:

@@ -19,6 +19,7 @@ from typing import cast
 
 from security.audit.event import Event, Kind, Outcome
 from security.database import BUSY_TIMEOUT_S, Database, Schema, open_database
+from security.disclosure import standing
 from security.records.admission import IDS_AT_ONCE
 from security.records.core import Core
 from security.records.models import Encounter, Grant, Record
@@ -72,7 +73,8 @@ def rebuild(core: Core, research: Database, *, random_bytes: Callable[[int], byt
         )
         connection.execute("INSERT OR REPLACE INTO projection VALUES (1, ?, ?)", (microseconds(now), len(subjects)))
     emptied = research.truncate_log()
-    _tell(core, Outcome.DONE, len(subjects))
+    with standing("rebuild_projection"):
+        _tell(core, Outcome.DONE, len(subjects))
     return Rebuilt(Projection(now, len(subjects)), emptied)
 
 

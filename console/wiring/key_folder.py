@@ -1,0 +1,122 @@
+"""The key folder of a workspace: the rings in it, which keys have sealed something, and which of those are missing.
+
+A folder that lacks such a key is another's, or was emptied: no key is made in it, since what would be sealed with that
+could not be opened once the right folder is back.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+from console.settings import Settings
+from etl.files import write_whole
+from security.database import in_words
+from security.errors import KeyUnknown
+from security.vault.keys import ID, PURPOSE, KeyRing
+from security.vault.secrets import SecretStore
+
+DATA_KEYS, SECRETS, CUSTOMERS = "data keys", "secrets", "customers"
+
+
+class _Question(NamedTuple):
+    """How often the keys of a purpose are named in a database: `sql` gives key id and count."""
+
+    purpose: str
+    sealed: str
+    sql: str
+
+
+_CLINICAL = (
+    _Question(PURPOSE, DATA_KEYS, "SELECT kek_id, count(*) FROM data_key GROUP BY kek_id"),
+    _Question("index", "name words", "SELECT NULL, count(*) FROM name_word HAVING count(*) > 0"),
+)
+_IDENTITY = (
+    _Question("identity", "authenticators", "SELECT key_id, count(*) FROM authenticator GROUP BY key_id"),
+    _Question("identity", "practice passwords", "SELECT key_id, count(*) FROM practice_password GROUP BY key_id"),
+)
+_AUDIT = (_Question("audit", "audit log", "SELECT key_id, count(*) FROM log GROUP BY key_id"),)
+_WAREHOUSE = (
+    _Question(
+        PURPOSE,
+        CUSTOMERS,
+        "SELECT CAST(key AS TEXT), count(DISTINCT customer_id) FROM ("
+        "SELECT customer_id, substr(customer_name, 1, 13) AS key FROM Customer_Table UNION ALL "
+        "SELECT customer_id, substr(address, 1, 13) FROM Customer_Table) GROUP BY key",
+    ),
+)
+_PURPOSES = (PURPOSE, "index", "identity", "audit")
+
+
+@dataclass(frozen=True, slots=True)
+class KeyUse:
+    """How many of what one key has sealed; `key_id` is None where any key of the purpose may have."""
+
+    purpose: str
+    key_id: str | None
+    sealed: str
+    count: int
+
+
+def key_ring(settings: Settings, purpose: str = PURPOSE) -> KeyRing:
+    """The keys of one purpose. Where a key that sealed something is missing it makes none, and raises KeyUnknown."""
+    return KeyRing(settings.keys_dir, write_whole, purpose=purpose, may_make=partial(require_keys, settings))
+
+
+def require_keys(settings: Settings) -> None:
+    """Return if every key is there that has sealed something. Raises KeyUnknown, StoreError, VaultError, OSError."""
+    for missing in missing_keys(settings):
+        raise KeyUnknown(
+            f"{settings.keys_dir}: expected {told(missing)}, found no such file; restore it from a backup, or set "
+            "vault.keys_dir to the folder that has it. No key was made"
+        )
+
+
+def missing_keys(settings: Settings) -> list[KeyUse]:
+    """The uses of keys that are not in the folder. Raises as `require_keys`, but KeyUnknown."""
+    there = {purpose: KeyRing(settings.keys_dir, write_whole, purpose=purpose).ids() for purpose in _PURPOSES}
+    return [
+        use
+        for use in key_uses(settings)
+        if (use.key_id not in there[use.purpose] if use.key_id is not None else not there[use.purpose])
+    ]
+
+
+def key_uses(settings: Settings) -> list[KeyUse]:
+    """What each key has sealed in the stores that there are. Raises StoreError, SecretStoreDamaged, OSError."""
+    secrets = SecretStore(settings.secrets_file, KeyRing(settings.keys_dir, write_whole), write_whole)
+    return [
+        *_uses_in(settings.clinical_db, "clinical store", _CLINICAL),
+        *(KeyUse(PURPOSE, key_id, SECRETS, count) for key_id, count in secrets.key_uses().items()),
+        *_uses_in(settings.home / "warehouse.db", "warehouse", _WAREHOUSE),
+        *_uses_in(settings.identity_db, "identity database", _IDENTITY),
+        *_uses_in(settings.audit_db, "audit log", _AUDIT),
+    ]
+
+
+def told(use: KeyUse) -> str:
+    """The file of a key, and what it has sealed."""
+    sealed = use.sealed.removesuffix("s") if use.count == 1 else use.sealed
+    return f"{use.purpose}-{use.key_id or '…'}.key, which sealed {use.count:,} {sealed}"
+
+
+def _uses_in(path: Path, name: str, questions: Sequence[_Question]) -> Iterator[KeyUse]:
+    """The uses in one database; none where it is missing or just being made."""
+    if not path.is_file():
+        return
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=20)) as connection:
+            connection.text_factory = lambda text: text.decode("ascii", errors="backslashreplace")
+            if not connection.execute("SELECT 1 FROM sqlite_schema").fetchone():
+                return
+            for question in questions:
+                for key_id, count in connection.execute(question.sql).fetchall():
+                    if key_id is None or ID.fullmatch(key_id):  # a damaged cell names no key
+                        yield KeyUse(question.purpose, key_id, question.sealed, count)
+    except sqlite3.Error as error:
+        raise in_words(path, name, error) from error

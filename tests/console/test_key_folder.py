@@ -1,0 +1,113 @@
+"""`vault.keys_dir`, set wrongly: no key is made in a folder that lacks one which has sealed something."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from console.config_file import create_workspace
+from console.settings import Settings, load_settings
+from console.wiring.key_folder import key_ring, key_uses, missing_keys
+from console.wiring.secrets import secret_store
+from security.errors import KeyUnknown
+from tests.conftest import Lakewarden
+from tests.practice import prepare
+
+KEYS_DIR = "LAKEWARDEN_VAULT__KEYS_DIR"
+COMMANDS = (
+    ("research", "rebuild"),
+    ("records", "load", "/dev/null"),
+    ("access", "check", "--user", "doctor", "--action", "view_record", "--resource", "patient:P0001"),
+    ("practice", "facts", "--json"),
+)
+
+
+@pytest.fixture
+def settings(workspace: Path) -> Settings:
+    """Of a practice workspace with accounts, patients, an audit log and a secret."""
+    prepare(workspace)
+    settings = load_settings({"LAKEWARDEN_HOME": str(workspace)})
+    secret_store(settings).set("smtp_password", "correct horse")
+    return settings
+
+
+def names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()} if folder.exists() else set()
+
+
+@pytest.mark.parametrize("folder", ["empty", "absent", "another workspace's"])
+def test_in_a_wrong_folder_no_key_is_made_and_the_one_that_is_missing_is_named(
+    lakewarden: Lakewarden, settings: Settings, folder: str
+) -> None:
+    wrong = lakewarden.folder / "wrong"
+    match folder:
+        case "empty":
+            wrong.mkdir(mode=0o700)
+        case "another workspace's":
+            create_workspace(lakewarden.folder / "other", production=True)
+            other = load_settings({"LAKEWARDEN_HOME": str(lakewarden.folder / "other")})
+            secret_store(other).set("smtp_password", "correct horse")
+            shutil.move(other.keys_dir, wrong)
+    before = names(wrong)
+    (kek,) = settings.keys_dir.glob("kek-*.key")
+    for command in COMMANDS:
+        ended = lakewarden(*command, env={KEYS_DIR: str(wrong)})
+        assert (ended.code, ended.out) == (78, ""), (command, ended)
+        assert f"{wrong}: expected {kek.name}, which sealed 420 data keys, found no such file" in ended.err, command
+        assert names(wrong) == before, command
+        assert wrong.exists() is (folder != "absent")
+    for command in COMMANDS[2:]:
+        assert lakewarden(*command).code == 0, "with the right folder all is as before"
+
+
+@pytest.mark.parametrize(
+    ("purpose", "sealed"),
+    [("kek", "data keys"), ("index", "name words"), ("identity", "authenticators"), ("audit", "audit log")],
+)
+def test_a_key_of_any_purpose_is_missed(settings: Settings, purpose: str, sealed: str) -> None:
+    assert missing_keys(settings) == []
+    (key,) = settings.keys_dir.glob(f"{purpose}-*.key")
+    key.unlink()
+    assert sealed in {use.sealed for use in missing_keys(settings)}
+    assert {use.purpose for use in missing_keys(settings)} == {purpose}
+    before = names(settings.keys_dir)
+    for other in ("kek", "index", "identity", "audit"):
+        with pytest.raises(KeyUnknown, match=f"expected {purpose}-.*, which sealed .* No key was made"):
+            key_ring(settings, other).add()
+    with pytest.raises(KeyUnknown):
+        key_ring(settings, purpose).current()
+    assert names(settings.keys_dir) == before
+
+
+def test_what_each_key_has_sealed_is_counted(settings: Settings) -> None:
+    secret_store(settings).set("another", "battery staple")
+    counts = {use.sealed: use.count for use in key_uses(settings)}
+    assert (counts["data keys"], counts["secrets"], counts["audit log"]) == (420, 2, 1)
+    assert {"name words", "authenticators", "practice passwords"} <= set(counts)
+    assert "customers" not in counts
+
+
+def test_a_workspace_that_has_sealed_nothing_makes_its_keys(workspace: Path) -> None:
+    create_workspace(workspace, production=True)
+    settings = load_settings({"LAKEWARDEN_HOME": str(workspace)})
+    assert key_uses(settings) == []
+    for store in (settings.clinical_db, settings.identity_db, settings.audit_db, workspace / "warehouse.db"):
+        store.touch()  # as another process makes it at this moment
+    assert key_ring(settings).current().id == key_ring(settings).ids()[0]
+    assert key_ring(settings).add().id == key_ring(settings).ids()[1]
+
+
+def test_customers_and_secrets_are_sealed_under_no_key_of_a_wrong_folder(
+    lakewarden: Lakewarden, settings: Settings
+) -> None:
+    wrong = lakewarden.folder / "wrong"
+    built = lakewarden("warehouse", "build", "--rows", "1000", env={KEYS_DIR: str(wrong)})
+    assert built.code == 78
+    assert "No key was made" in built.err
+    with pytest.raises(KeyUnknown, match="which sealed 420 data keys"):
+        secret_store(load_settings({**lakewarden.environ, KEYS_DIR: str(wrong)})).set("another", "battery staple")
+    assert not wrong.exists()
+    assert lakewarden("warehouse", "build", "--rows", "1000").code == 0
+    assert {use.sealed for use in key_uses(settings) if use.purpose == "kek"} == {"data keys", "secrets", "customers"}
