@@ -24,6 +24,7 @@ CHANGES = frozenset({
     Action.REBUILD_PROJECTION,
 })  # fmt: skip
 NOBODY = "unknown"
+UNTELLING = frozenset({"patient_id", "site", "domain"})  # columns that tell nothing of a person by themselves
 
 _KINDS = {
     Action.VIEW_RECORD: Kind.DISCLOSURE,
@@ -121,8 +122,11 @@ class Record:
         return self.code is None and self.request.action in CHANGES
 
     def append(self, outcome: Outcome) -> None:
-        """Return when it is on the disk: an intent as an event a resource, else as one. Raises AuditError."""
-        if outcome is not Outcome.INTENT:
+        """Return when it is on the disk: an intent as an event a resource, else as one. Raises AuditError.
+
+        So is the intent to list patients alike of whom nothing is shown that tells of a person: it has their number.
+        """
+        if outcome is not Outcome.INTENT or self._lists:
             self.recorder.sink.append([self._event(outcome, *self.decisions[0])])
             return
         alike: dict[int, Event] = {}  # resources that were decided together differ in the subject alone
@@ -137,6 +141,13 @@ class Record:
                 events.append(replace(first, resource=about, subject=subject))
         self.recorder.sink.append(events)
 
+    @property
+    def _lists(self) -> bool:
+        different = {id(decision): decision for _, decision in self.decisions}.values()
+        alike = {(decision.allowed, decision.determining, _clear(decision), _code(decision)) for decision in different}
+        ((allowed, _, clear, _), *others) = alike
+        return len(self.decisions) > 1 and not others and allowed and UNTELLING.issuperset(clear)
+
     def append_search(self, outcome: Outcome, hits: int | None = None) -> None:
         """Return when it is on the disk that patients were searched through, as one event. Raises AuditError."""
         event = self._event(outcome, *self.decisions[0])
@@ -146,7 +157,7 @@ class Record:
     def _event(self, outcome: Outcome, resource: str, decision: Decision) -> Event:
         action = Action(self.request.action)
         about, subject = _about(resource, decision, self.recorder.subject)
-        one = len(self.decisions) == 1
+        of_each = outcome is Outcome.INTENT and not self._lists
         before = outcome in (Outcome.INTENT, Outcome.REFUSED)
         return Event(
             at=self.request.at if before else self.recorder.now(),
@@ -156,12 +167,12 @@ class Record:
             principal=user_name(self.caller.user) or NOBODY,
             role=self.role,
             resource=about,
-            subject=subject if one or outcome is Outcome.INTENT else None,
+            subject=subject if of_each or len(self.decisions) == 1 else None,
             decision=Said.ALLOW if decision.allowed else Said.DENY,
             policies=decision.determining,
             session=self.caller.session,
             address=_address(self.caller.address),
-            columns=tuple(name for name, shown in decision.columns.items() if shown is Visibility.CLEAR),
+            columns=_clear(decision),
             count=self._count(outcome),
             code=_code(decision) or self.code,
             correlation=self.correlation,
@@ -171,7 +182,8 @@ class Record:
     def _count(self, outcome: Outcome) -> int | None:
         if outcome is Outcome.DONE and self.counted:
             return sum(self.counted)
-        return len(self.decisions) if len(self.decisions) > 1 and outcome is not Outcome.INTENT else None
+        of_each = outcome is Outcome.INTENT and not self._lists
+        return len(self.decisions) if len(self.decisions) > 1 and not of_each else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +242,11 @@ def _about(resource: str, decision: Decision, pseudonym: Callable[[str], str]) -
         kind = "patient" if resource.startswith("patient:") else "workspace"
         return kind, pseudonym(resource if resource.isascii() else ascii(resource))
     return resource, None
+
+
+def _clear(decision: Decision) -> tuple[str, ...]:
+    """The columns that are shown in clear."""
+    return tuple(name for name, shown in decision.columns.items() if shown is Visibility.CLEAR)
 
 
 def _code(decision: Decision) -> str | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +26,10 @@ from security.audit.siem import FORMATS, Source
 from security.audit.siem.origin import rfc3339
 from security.audit.store import genesis
 from security.audit.verify import VerifyingKeys, verify
-from security.errors import AuditUnavailable, ProofRefused, RequestRefused
+from security.errors import AuditUnavailable, ProofRefused, RecordUnknown, RequestRefused
 from security.ports import CheckpointKeeper
+from security.records.reasons import CODE as REASON
+from security.records.reasons import Reasons
 
 READ_AUDIT = "read_audit"
 AUDIT = "audit"
@@ -54,6 +56,14 @@ class Proof:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenedReason:
+    """What was typed as the reason of an event, opened: it may name a patient."""
+
+    recorded: Recorded
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class SignedHead:
     """A signed checkpoint of the log, with the public key that signed it as one word. Both may be kept anywhere."""
 
@@ -74,14 +84,19 @@ class AuditActions:
         keys: Callable[[Path], VerifyingKeys],
         keepers: Sequence[CheckpointKeeper],
         source: Callable[[], Source],
+        reasons: Callable[[], Reasons],
     ) -> None:
-        """`path` is the log's file, `keys` what verifies it, `source` what SIEM lines say they come from."""
+        """`path` is the log's file, `keys` what verifies it, `source` what SIEM lines say they come from.
+
+        `reasons` opens what is sealed in it.
+        """
         self._gate = gate
         self._log = log
         self._path = path
         self._keys = keys
         self._keepers = keepers
         self._source = source
+        self._reasons = reasons
 
     def tail(self, *, after: int, limit: int = 200) -> list[Recorded]:
         """Up to `limit` events with a number above `after`, oldest first."""
@@ -156,6 +171,21 @@ class AuditActions:
                 previous=previous,
                 body=body.decode("ascii"),
             )
+
+    def reason(self, seq: int) -> OpenedReason:
+        """The reason that is sealed in event `seq`, in clear: a disclosure, which names that event and its subject.
+
+        Raises RecordUnknown for no such event, one without a reason or one of an erased patient; SealBroken and
+        KeyUnknown where it does not open.
+        """
+        with self._gate().use(READ_AUDIT, AUDIT, code=REASON) as grant:
+            size = self._log().size()
+            if not 0 <= seq < size:
+                raise RecordUnknown(f"expected the number of an event, from 0 to {size - 1}, found {seq}")
+            (recorded,) = self._log().tail(after=seq - 1, limit=1)
+            text = self._reasons().open(recorded, by=grant.principal, role=grant.role, correlation=grant.correlation)
+            grant.count(1)
+        return OpenedReason(recorded, text)
 
     def checkpoint(self) -> SignedHead:
         """A signed checkpoint of the log as it is now, to keep elsewhere."""

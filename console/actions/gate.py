@@ -7,6 +7,7 @@ is recorded each time.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -34,6 +35,7 @@ class Gate:
         self.seat = seat
         self._permitted: set[tuple[str, str, str]] = set()
         self._refused: dict[tuple[str, str, str], datetime] = {}
+        self._looking = threading.Lock()  # several workers of a screen look at once: one of them is recorded
 
     def require(self, action: str, resource: str) -> None:
         """Return if the session may look. Raises PermissionDenied, AuditUnavailable."""
@@ -42,7 +44,15 @@ class Gate:
         decision = self.access.would_allow(caller, Action(action), resource)
         if decision.allowed and key in self._permitted:
             return
+        with self._looking:
+            self._look(caller, key, decision)
+
+    def _look(self, caller: Caller, key: tuple[str, str, str], decision: Decision) -> None:
+        """Record a look, unless that was done meanwhile. Raises as `require`."""
+        _, action, resource = key
         now = self.access.now()
+        if decision.allowed and key in self._permitted:
+            return
         if not decision.allowed and abs(now - self._refused.get(key, now - REFUSED_AGAIN)) < REFUSED_AGAIN:
             raise self._denied(caller, action, decision)
         try:

@@ -29,6 +29,7 @@ from security.records.models import HistoryEntry, Record
 from security.records.reading import Reading
 
 LISTED = ("patient_id", "name", "site", "domain")
+FEWEST_WORDS, SHORTEST_REASON = 2, 10  # of a reason, whose white space counts as one character
 ASSIGNED, EMERGENCY, ALL = "assigned", "emergency", "all"
 
 
@@ -256,9 +257,16 @@ def _is_emergency(grant: Grant) -> bool:
 
 def _checked_reason(reason: str) -> str:
     """The reason as it is sealed; none is left to the decision to refuse. Raises RecordRefused."""
-    words = " ".join(reason.split())
-    if len(words) > LONGEST_REASON:
-        raise RecordRefused(f"expected a reason of 1 to {LONGEST_REASON} characters, found {len(words)}")
-    if any(not one.isprintable() for one in words):
+    words = reason.split()
+    text = " ".join(words)
+    if len(text) > LONGEST_REASON:
+        raise RecordRefused(f"expected a reason of at most {LONGEST_REASON} characters, found {len(text)}")
+    if any(not one.isprintable() for one in text):
         raise RecordRefused("expected a reason without control characters, found some")
-    return words
+    if words and (len(words) < FEWEST_WORDS or len(text) < SHORTEST_REASON):
+        count = f"{len(words)} word" if len(words) == 1 else f"{len(words)} words"
+        raise RecordRefused(
+            f"expected a reason that can be reviewed, of at least {FEWEST_WORDS} words and {SHORTEST_REASON} "
+            f"characters, found {count} of {len(text)} characters; say what happened"
+        )
+    return text

@@ -1,4 +1,4 @@
-"""`lakewarden audit tail`, `search`, `verify`, `proof`, `export` and `checkpoint`."""
+"""`lakewarden audit tail`, `search`, `reason`, `verify`, `proof`, `export` and `checkpoint`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 from console.actions.audit import AuditActions, Proof, event_fields
 from console.cli.exits import Exit, UsageError
-from console.cli.output import print_json, print_table, say
+from console.cli.output import print_json, print_table, safe, say
 from console.cli.progress import ProgressLine
 from console.cli.session import security_of
 from console.settings import Settings
@@ -79,6 +79,18 @@ def search(arguments: Namespace, settings: Settings, environ: Mapping[str, str])
     return Exit.DONE
 
 
+def reason(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> Exit:
+    """Print the reason of an event. Raises SecurityError, PermissionDenied, OSError."""
+    found = _actions(arguments, settings, environ).reason(arguments.seq)
+    event = found.recorded.event
+    if arguments.json:
+        print_json({**event_fields(found.recorded), "reason": found.text})
+        return Exit.DONE
+    say(f"the reason of {event.action} by {event.principal}; that you read it is on record")
+    print(safe(found.text))
+    return Exit.DONE
+
+
 def verify(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> Exit:
     """Verify the log; DATA where it is not sound. Raises SecurityError, PermissionDenied, OSError.
 
@@ -92,8 +104,8 @@ def verify(arguments: Namespace, settings: Settings, environ: Mapping[str, str])
         print_json(_report_json(report))
     else:
         _tell_report(report)
-        if not report.outside and not actions.kept_outside:
-            _say_unseen(actions.places_outside)
+    if not report.outside and not actions.kept_outside and (actions.places_outside or not arguments.json):
+        _say_unseen(actions.places_outside)
     if report.found > len(report.problems):
         say(f"{report.found:,} problems found; the first {len(report.problems)} are shown")
     return Exit.DONE if report.ok else Exit.DATA

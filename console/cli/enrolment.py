@@ -11,7 +11,9 @@ from console.actions.sign_in import SignInActions, Who
 from console.cli.logs import wants_colour
 from console.cli.output import say
 from console.cli.session import ask_line, with_tries
-from security.errors import PasswordRefused
+from security.errors import PasswordRefused, SignInRefused
+from security.identity import otp
+from security.identity.authenticator import spelled
 from security.identity.challenges import Challenge, Next
 from security.identity.enrolment import Proposal
 from security.identity.qr import enrolment_lines
@@ -39,10 +41,7 @@ def enrol(
     proposal = actions.propose(challenge, code)
     password = new_password(arguments, actions, challenge.user) if proposal.needs_password else None
     _show(arguments, environ, proposal)
-    return with_tries(
-        arguments,
-        lambda: actions.finish(challenge, ask_line(arguments, "code of the authenticator: ", secret=True), password),
-    )
+    return with_tries(arguments, lambda: actions.finish(challenge, _code(arguments), password))
 
 
 def new_password(arguments: Namespace, actions: SignInActions, user: str) -> str:
@@ -62,6 +61,14 @@ def print_recovery_codes(codes: list[str]) -> None:
     """One a line on stdout."""
     print("\n".join(codes), flush=True)
     say(f"these {len(codes)} recovery codes are shown this once: each signs in once where the authenticator is lost")
+
+
+def _code(arguments: Namespace) -> str:
+    """The code that the authenticator shows; any other form is refused here. Raises SignInRefused, UsageError."""
+    code = spelled(ask_line(arguments, "code of the authenticator: ", secret=True))
+    if not otp.is_code(code):
+        raise SignInRefused(f"expected the {otp.DIGITS} digits that the authenticator shows, found other text")
+    return code
 
 
 def _show(arguments: Namespace, environ: Mapping[str, str], proposal: Proposal) -> None:

@@ -16,7 +16,7 @@ def add_to(commands: argparse._SubParsersAction[Parser]) -> None:
     """Add the commands."""
     _access(group(commands, "access", "what the policies say of a request, and of every role", "check|matrix|policies"))
     text = "who did what and when, and the proof that it stands unchanged"
-    _audit(group(commands, "audit", text, "tail|search|verify|proof|export|checkpoint"))
+    _audit(group(commands, "audit", text, "tail|search|reason|verify|proof|export|checkpoint"))
 
 
 def _access(kinds: argparse._SubParsersAction[Parser]) -> None:
@@ -43,6 +43,10 @@ def _audit(kinds: argparse._SubParsersAction[Parser]) -> None:
     as_json = "print one JSON document; with --follow one for each event, a line each"
     tail.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help=as_json)
     _search(command(kinds, "search", "audit:search", "events that fit, newest first"))
+    text = "open the reason that an event has sealed, such as that of an emergency; reading it is on record"
+    reason = command(kinds, "reason", "audit:reason", text)
+    reason.add_argument("seq", type=_number, metavar="SEQ", help="the number of the event")
+    json_option(reason)
     verify = command(
         kinds, "verify", "audit:verify", "find any change of the log and say where; exit 65 if there is one"
     )

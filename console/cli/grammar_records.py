@@ -54,7 +54,12 @@ def _records_admitted(kinds: argparse._SubParsersAction[Parser]) -> None:
         kinds, "break-glass", "records:break_glass", "open a record in an emergency, for 15 minutes, loudly audited"
     )
     glass.add_argument("patient", type=utf8, metavar="PATIENT", help="the id of a patient")
-    glass.add_argument("--reason", required=True, metavar="TEXT", help=f"why; {UNSEEN}, as its first line")
+    glass.add_argument(
+        "--reason",
+        required=True,
+        metavar="TEXT",
+        help=f"why, in two words and 10 characters at least; {UNSEEN}, as its first line",
+    )
     assign = command(kinds, "assign", "records:assign", "let a doctor treat a patient")
     unassign = command(kinds, "unassign", "records:unassign", "let a doctor treat a patient no longer")
     for kind in (assign, unassign):
@@ -85,8 +90,13 @@ def _records_load(kinds: argparse._SubParsersAction[Parser]) -> None:
 
 
 def _research(commands: argparse._SubParsersAction[Parser]) -> None:
-    kinds = group(commands, "research", "questions about patients nobody can be found in", "COMMAND")
-    query = command(kinds, "query", "research:query", "count groups of patients; groups under 11 are hidden")
+    kinds = group(
+        commands,
+        "research",
+        "numbers of a research domain, from de-identified data; no patient is ever shown",
+        "COMMAND",
+    )
+    query = command(kinds, "query", "research:query", "numbers by group, such as by sex; groups under 11 are hidden")
     query.add_argument("domain", metavar="DOMAIN", help="a research domain, such as oncology")
     query.add_argument("--by", required=True, metavar="COLUMN[,…]", help="sex, age_band, state, diagnosis, first_year")
     query.add_argument("--measure", required=True, metavar="NAME", help="patients, encounters, mean_encounters")

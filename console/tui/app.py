@@ -15,12 +15,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 from textual import events
+from textual.actions import parse
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.command import CommandPalette
+from textual.dom import DOMNode
 from textual.geometry import Size
 from textual.message_pump import MessagePump
 from textual.notifications import Notify, SeverityLevel
-from textual.screen import Screen
+from textual.screen import ModalScreen, Screen
 from textual.widgets import Input
 
 from console.settings import Settings
@@ -36,13 +39,18 @@ from console.tui.state import UiState, load_state, save_state
 from console.tui.terminal import guarded_run
 from console.tui.theme import DARK, LIGHT, AsciiOnly, speaks_unicode, themes, variables
 from console.tui.toasts import FAILURE_S, MOST, SUCCESS_S, shortened
-from console.tui.widgets.bars import AttendedLine
+from console.tui.widgets.bars import AttendedLine, KeyHints
 from console.tui.workshop import Workshop
 
 if TYPE_CHECKING:  # the domain is loaded after the first paint
     from console.actions.sign_in import Who
 
 LEAST_WIDTH, LEAST_HEIGHT = 60, 16
+PALETTE_KEYS = (
+    Binding("enter", "submit", "Do it"),
+    Binding("down", "cursor_down", "Next"),
+    Binding("escape", "escape", "Close"),
+)
 DOOR, NOTHING = "door", "nothing"  # modes beside the tabs: the sign-in that comes first, and an empty screen
 
 
@@ -114,8 +122,12 @@ class LakewardenApp(App[None]):
     CSS_PATH = "app.tcss"
     ENABLE_COMMAND_PALETTE = True
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("q,ctrl+q,ctrl+c", "quit", "Quit", id="app.quit", tooltip="Leave; what runs is completed later"),
-        Binding("question_mark,f1", "help", "Help", id="app.help", tooltip="Keys and signs of this screen"),
+        Binding("q,ctrl+c", "quit", "Quit", id="app.quit", tooltip="Leave; what runs is completed later"),
+        Binding("question_mark", "help", "Help", id="app.help", tooltip="Keys and signs of this screen"),
+        Binding("ctrl+q", "quit", show=False, id="app.quit-anywhere", tooltip="Leave, from a field or a dialog too",
+                priority=True),
+        Binding("f1", "help", show=False, id="app.help-anywhere", tooltip="This help, from a field or a dialog too",
+                priority=True),
         Binding("m", "theme", "Theme", id="app.theme", tooltip="Dark or light"),
         Binding("ctrl+p", "command_palette", "Commands", id="app.commands", tooltip="Find any command by its name"),
         Binding("u,f8", "account", "Sign in or out", id="app.account", tooltip="Sign in, or see your account"),
@@ -179,6 +191,9 @@ class LakewardenApp(App[None]):
 
     def now(self) -> datetime:
         return self._now()
+
+    def on_mount(self) -> None:
+        self.screen_change_signal.subscribe(self, self._tell_keys, immediate=True)
 
     # ---- who is here ------------------------------------------------------------------------------------------------
 
@@ -339,9 +354,12 @@ class LakewardenApp(App[None]):
         """A letter that was under way when a field took the focus is meant for the field, never a command.
 
         Links that are slow deliver several keys at once; a field that had the focus before would have kept it.
+        Where the terminal is too small, q leaves, as is said there.
         """
         focused = self.focused
-        if focused is not None and event.is_printable and focused.check_consume_key(event.key, event.character):
+        if isinstance(self.screen, TooSmall) and event.key == "q":
+            await self.action_quit()
+        elif focused is not None and event.is_printable and focused.check_consume_key(event.key, event.character):
             await focused._on_key(event)
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
@@ -380,14 +398,27 @@ class LakewardenApp(App[None]):
                     drawn.restyle()
             screen.refresh(layout=False)
 
+    def _tell_keys(self, screen: Screen[Any]) -> None:
+        """Of what lies over a screen, the keys are told: those of the screen below do nothing meanwhile."""
+        if not isinstance(screen, ModalScreen) or isinstance(screen, TooSmall) or screen.query(KeyHints):
+            return
+        from console.tui.widgets.dialog_keys import DialogKeys  # the first paint does without
+
+        keys = PALETTE_KEYS if isinstance(screen, CommandPalette) else ()
+        screen.mount(DialogKeys(keys, helped=not isinstance(screen, CommandPalette | HelpScreen)))
+
     def action_help(self) -> None:
-        """The keys of the screen that is shown."""
-        if not isinstance(self.screen, HelpScreen | TooSmall):
+        """The keys of the screen that is shown; from the help, back."""
+        if isinstance(self.screen, HelpScreen):
+            self.screen.action_close()
+        elif not isinstance(self.screen, TooSmall | CommandPalette):
             self.push_screen(HelpScreen(self._bound(self.screen), unicode=self.unicode))
 
     def _bound(self, screen: Screen[Any]) -> list[Bound]:
-        """What can be done now: there is no way to a tab before somebody signs in."""
-        found = bindings_of(screen)
+        """What can be done now: in a dialog little, and there is no way to a tab before somebody signs in."""
+        found = [(binding, node) for binding, node in bindings_of(screen) if _possible(binding, node)]
+        if isinstance(screen, ModalScreen):
+            return [(binding, node) for binding, node in found if node is not self or binding.priority]
         if not self.door.locked:
             return found
         away = ("show_tab", "account")
@@ -404,6 +435,12 @@ class LakewardenApp(App[None]):
                     binding.tooltip or binding.description,
                     lambda action=binding.action, node=namespace: self.call_later(self.run_action, action, node),
                 )
+
+
+def _possible(binding: Binding, node: DOMNode) -> bool:
+    """Whether the node permits now what its key does."""
+    namespace, name, parameters = parse(binding.action)
+    return bool(namespace) or node.check_action(name, parameters) is not False
 
 
 def run_console(settings: Settings, environ: Mapping[str, str]) -> int:

@@ -97,6 +97,7 @@ def audit_actions(security: Security) -> AuditActions:
     from security.audit.keys import PURPOSE
     from security.audit.opening import verifying_keys
     from security.audit.siem import Source
+    from security.records.reasons import Reasons
 
     ring = security.ring(PURPOSE)
     return AuditActions(
@@ -106,6 +107,9 @@ def audit_actions(security: Security) -> AuditActions:
         keys=partial(verifying_keys, ring=ring),
         keepers=security.checkpoint_keepers,
         source=lambda: Source(socket.gethostname(), version("lakewarden"), security.audit.keys.origin),
+        reasons=lambda: Reasons(
+            keys=security.audit.keys, sink=security.audit, core=lambda: security.clinical, now=security.now
+        ),
     )
 
 

@@ -28,10 +28,15 @@ def seal_reason(reason: str, seal: TextSeal, *, correlation: str) -> str:
     return f"{key_id}:{base64.b64encode(envelope).decode()}"
 
 
+def key_of(sealed: str) -> str:
+    """The id of the key that sealed a reason."""
+    return sealed.partition(":")[0]
+
+
 def open_reason(sealed: str, seal: TextSeal, *, correlation: str) -> str:
     """The reason that `seal_reason` sealed. Raises VaultError."""
-    key_id, _, envelope = sealed.partition(":")
-    return seal.open(key_id, base64.b64decode(envelope), _aad(correlation)).decode()
+    _, _, envelope = sealed.partition(":")
+    return seal.open(key_of(sealed), base64.b64decode(envelope), _aad(correlation)).decode()
 
 
 def _aad(correlation: str) -> bytes:

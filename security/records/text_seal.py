@@ -35,3 +35,9 @@ class PatientSeal:
     def _key(self) -> DataKey:
         with self._core.database.snapshot() as connection:
             return self._core.keys.of_subject(connection, self._patient)
+
+
+def patient_of(core: Core, key_id: str) -> str | None:
+    """Whose data key has the id `key_id`, in hex; None where the key was destroyed. Raises StoreError."""
+    rows = core.database.query("SELECT subject FROM data_key WHERE id = ?", (bytes.fromhex(key_id),))
+    return str(rows[0][0]) if rows else None

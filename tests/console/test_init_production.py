@@ -221,6 +221,8 @@ def test_on_a_terminal_of_80x24_the_code_to_scan_is_drawn_above_the_secret(lakew
         assert sum("█" in line or "▀" in line for line in lines) >= 18
         assert PASSWORD not in terminal.text()
         secret = lines[lines.index("Secret to type:") + 1].replace(" ", "")
+        terminal.press("12345x", "enter")
+        terminal.wait_for("expected the 6 digits")
         terminal.press("000000", "enter")
         terminal.wait_for("check its clock")
         terminal.press(code_of(secret), "enter")

@@ -43,9 +43,9 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "edit own": ("records", "edit", OWN, "--add", "a note"),
     "edit other": ("records", "edit", OTHER, "--add", "a note"),
     "amend own": ("records", "edit", OWN, "--entry", "1", "--add", "a better note"),
-    "break own": ("records", "break-glass", OWN, "--reason", "unconscious"),
-    "break other": ("records", "break-glass", OTHER, "--reason", "unconscious"),
-    "break unknown": ("records", "break-glass", STRANGER, "--reason", "unconscious"),
+    "break own": ("records", "break-glass", OWN, "--reason", "found unconscious"),
+    "break other": ("records", "break-glass", OTHER, "--reason", "found unconscious"),
+    "break unknown": ("records", "break-glass", STRANGER, "--reason", "found unconscious"),
     "assign": ("records", "assign", OWN, "doctor"),
     "unassign": ("records", "unassign", OTHER, "doctor"),
 }
@@ -112,7 +112,7 @@ def test_whoever_may_not_see_cannot_tell_an_unknown_patient_from_another(desk: D
         desk.pass_time(601)
     for words_of in (
         ["show"], ["history"], ["edit", "--add", "a note"], ["edit", "--add", "a note", "--entry", "1"],
-        *([["break-glass", "--reason", "unconscious"]] if stale or not user.startswith("doctor") else []),
+        *([["break-glass", "--reason", "found unconscious"]] if stale or not user.startswith("doctor") else []),
     ):  # fmt: skip
         kind, *others = words_of
         answers = {desk("records", kind, patient, *others) for patient in (known, STRANGER, "../etc/passwd", "Pä 1")}
@@ -341,19 +341,37 @@ def test_breaking_the_glass_asks_for_a_fresh_code_and_a_reason(desk: Desk) -> No
     desk.sit_down("doctor")
     patient = desk.patient("doctor-nights")
     desk.pass_time(601)
-    refused = desk("records", "break-glass", patient, "--reason", "unconscious")
+    refused = desk("records", "break-glass", patient, "--reason", "found unconscious")
     assert (refused.code, refused.out) == (77, "")
     assert "--stdin" in refused.err
-    wrong = desk("records", "break-glass", patient, "--reason", "unconscious", "--stdin", stdin=b"000000\n")
+    wrong = desk("records", "break-glass", patient, "--reason", "found unconscious", "--stdin", stdin=b"000000\n")
     assert (wrong.code, wrong.out) == (77, "")
     code = desk.code_of("doctor")
-    given = desk("records", "break-glass", patient, "--reason", "-", "--stdin", stdin=b"unconscious\n" + code)
+    given = desk("records", "break-glass", patient, "--reason", "-", "--stdin", stdin=b"found unconscious\n" + code)
     assert given.code == 0, given
     assert desk("records", "show", patient).code == 0
-    for reason, expected in (("", 77), ("  ", 77), ("x" * 501, 65), ("a\x1b[2Jb", 65)):
+    for reason, expected in (("", 77), ("  ", 77), ("x " * 251, 65), ("found \x1b[2J lying", 65)):
         ended = desk("records", "break-glass", desk.patient("doctor-nights", but=patient), "--reason", reason)
         assert (ended.code, ended.out) == (expected, ""), ended
     assert desk("records", "break-glass", patient, "--reason", "-", stdin=b"\n").code == 64
+
+
+@pytest.mark.parametrize("reason", ["hm", "unconscious", "a b c", "in  a   bad", "x\u00a0\t y", "01234567890123"])
+def test_a_reason_that_nobody_could_review_opens_nothing(desk: Desk, reason: str) -> None:
+    desk.sit_down("doctor")
+    patient, before = desk.patient("doctor-nights"), desk.size()
+    ended = desk("records", "break-glass", patient, "--reason", reason)
+    assert (ended.code, ended.out) == (65, "")
+    words, text = len(reason.split()), " ".join(reason.split())
+    found = f"found {words} word{'' if words == 1 else 's'} of {len(text)} characters"
+    assert f"of at least 2 words and 10 characters, {found}; say what happened" in ended.err
+    assert desk.size() == before
+    assert desk("records", "show", patient).code == 77
+
+
+def test_the_shortest_reason_is_two_words_of_ten_characters(desk: Desk) -> None:
+    desk.sit_down("doctor")
+    assert desk("records", "break-glass", desk.patient("doctor-nights"), "--reason", " fell   badly ").code == 0
 
 
 # ---- edits -------------------------------------------------------------------------------------------------------
@@ -625,3 +643,24 @@ def test_no_patient_stands_in_clear_in_any_file(lakewarden: Lakewarden) -> None:
         connection = sqlite3.connect(lakewarden.home / "research.db")
         with closing(connection):
             assert {row[0] for row in connection.execute("SELECT DISTINCT ssn FROM subject")} == {"XXX-XX-XXXX"}
+
+
+def test_a_list_in_which_every_name_is_masked_is_one_event_with_its_number(desk: Desk) -> None:
+    desk.sit_down("auditor")
+    before = desk.size()
+    listed = desk("records", "find", "--limit", "1000", "--json").json
+    intent, done = desk.events(before)
+    assert (intent.outcome, done.outcome) == (Outcome.INTENT, Outcome.DONE)
+    assert intent.kind is Kind.DISCLOSURE
+    assert intent.count == done.count == len(listed)
+    assert intent.subject is done.subject is None
+    assert intent.columns == ("patient_id", "site", "domain")
+
+
+def test_a_list_that_shows_a_name_names_each_subject_whether_one_or_many(desk: Desk) -> None:
+    desk.sit_down("doctor")
+    before = desk.size()
+    listed = desk("records", "find", "--json", "--limit", "40").json
+    *intents, done = desk.events(before)
+    assert [event.subject for event in intents] == [desk.subject(one["patient_id"]) for one in listed]
+    assert (done.count, done.subject) == (len(listed), None)

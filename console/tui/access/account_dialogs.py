@@ -36,7 +36,7 @@ _ROLES = {
     Role.PARTNER: "aggregates by the gateway",
     Role.GUEST: "what guests may see",
 }
-_SHIFTS = (Offer("08:00-20:00", "days"), Offer("20:00-08:00", "nights"), Offer("", "never on shift"))
+_SHIFTS = (Offer("08:00-20:00", "days"), Offer("20:00-08:00", "nights"), Offer("", "never on shift: no record opens"))
 
 
 class AccountForm(Dialog):

@@ -143,7 +143,17 @@ class ChoiceForm(Vertical):
             with Horizontal(classes="field"):
                 yield Static(field.label, classes="field-label", markup=False)
                 yield ChoiceField(field)
+        yield Static("", classes="form-note", markup=False)
         yield OfferList()
+
+    def on_mount(self) -> None:
+        self.note("")
+
+    def note(self, text: str) -> None:
+        """Say `text` below the fields; empty for nothing."""
+        note = self.query_one(".form-note", Static)
+        note.update(text)
+        note.display = bool(text)
 
     def put(self, values: Mapping[str, str]) -> None:
         """Fill fields; nothing is told."""

@@ -21,6 +21,7 @@ from console.tui.access.question import (
     FIELDS,
     NotATime,
     Offer,
+    account_note,
     account_words,
     first_values,
     fitting_resource,
@@ -122,6 +123,8 @@ class Explorer(Horizontal):
         if self._asker is None or self._choices is None:
             return
         values = dict(self.form.values)
+        chosen = next((one for one in self._choices.users if one.user == values["user"]), None)
+        self.form.note(account_note(chosen))
         now = self._now()
         try:
             at = moment(values["at"], now)
@@ -130,8 +133,7 @@ class Explorer(Horizontal):
             self._answered = None
             self.answer.show([words(str(error), "bad")])
             return
-        accounts = {account.user: account_words(account) for account in self._choices.users}
-        account = accounts.get(values["user"], "")
+        account = account_words(chosen) if chosen is not None else ""
         site = site_of(values["ip"], self._choices.networks)
         self._asker.ask(Asked(values, at or now, at is None, account, site))
 

@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from security.policy.facts import AccountFacts
 
 NOW = "now"
+DOCTOR = "doctor"
+NO_SHIFT = (
+    "A doctor without a shift is never on shift: no record opens but, in an emergency, that of a patient who is not "
+    "assigned."
+)
 PIPELINE = "pipeline:weather"
 NOBODY_THERE = ("203.0.113.7", "198.51.100.7", "192.0.2.7")  # RFC 5737: addresses of no real host
 
@@ -90,15 +95,21 @@ def offers(name: str, choices: Choices, values: Mapping[str, str]) -> list[Offer
 
 
 def account_words(account: AccountFacts) -> str:
-    """Role, domain and shift of an account, and whether it is disabled."""
-    parts = [account.role.value, account.domain or "", str(account.shift or ""), "disabled" if account.disabled else ""]
+    """Role, domain and shift of an account, that a doctor has none, and whether it is disabled."""
+    shift = str(account.shift or "") or ("no shift" if account.role.value == DOCTOR else "")
+    parts = [account.role.value, account.domain or "", shift, "disabled" if account.disabled else ""]
     return ", ".join(part for part in parts if part)
+
+
+def account_note(account: AccountFacts | None) -> str:
+    """What must be known of an account to understand the decisions about it; empty for most."""
+    return NO_SHIFT if account is not None and account.role.value == DOCTOR and account.shift is None else ""
 
 
 def first_values(choices: Choices, user: str | None) -> dict[str, str]:
     """A question to begin with: whoever is signed in, else the first doctor, asks for a record now, if there is one."""
     names = [account.user for account in choices.users]
-    doctors = [account.user for account in choices.users if account.role.value == "doctor"]
+    doctors = [account.user for account in choices.users if account.role.value == DOCTOR]
     values = {
         "user": user if user in names else next(iter([*doctors, *names]), ""),
         "action": "view_record" if choices.patients else "view_pipelines",

@@ -1,8 +1,8 @@
-"""One event of the audit log in full, the others of its use, and the way to its proof."""
+"""One event of the audit log in full, its reason for a short time, the others of its use, and the way to its proof."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, ClassVar
 
@@ -11,23 +11,32 @@ from textual.binding import Binding, BindingType
 from console.tui.audit.event_words import fields_of, outcome_cell, time_words
 from console.tui.audit.lines_dialog import LinesDialog, named_lines, sentence
 from console.tui.off_loop import off_loop
+from console.tui.records.identifiers import SHOWN_S, Identifiers
 from console.tui.text import fitted, plain
 from console.tui.widgets.line_panel import Line
 from security.audit.search import Filter, Recorded
 
 if TYPE_CHECKING:  # the domain is loaded after the first paint
-    from console.actions.audit import AuditActions
+    from console.actions.audit import AuditActions, OpenedReason
 
 AROUND = timedelta(hours=1)  # intent and outcome of a use lie no further apart
 MOST = 500  # events that are looked at for one use
 SHOWN = 40  # of a use
+REASON = "reason"
 
 
 class EventDetail(LinesDialog):
-    """`step(-1)` and `step(1)` give the event before and after; the result is the event to prove, or None."""
+    """`step(-1)` and `step(1)` give the event before and after; the result is the event to prove, or None.
 
+    A reason is shown for `reason_s`, and goes at once where another event is wanted, or something lies over this.
+    """
+
+    ALLOW_SELECT = False
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("p", "prove", "Proof", id="event.prove", tooltip="Prove that the log holds exactly this event"),
+        Binding(
+            "r", "reason", "Reason", id="event.reason", tooltip="Open the sealed reason, or hide it; it is audited"
+        ),
         Binding("c", "use", "Same use", id="event.use", tooltip="All events of the same use, by its correlation"),
         Binding("left", "step(-1)", "Event before", show=False, id="event.before", tooltip="The event above"),
         Binding("right", "step(1)", "Event after", show=False, id="event.after", tooltip="The event below"),
@@ -40,6 +49,7 @@ class EventDetail(LinesDialog):
         audit: AuditActions,
         step: Callable[[int], Recorded | None],
         now: Callable[[], datetime],
+        reason_s: float = SHOWN_S,
     ) -> None:
         super().__init__(_title(recorded))
         self._recorded = recorded
@@ -48,27 +58,67 @@ class EventDetail(LinesDialog):
         self._now = now
         self._use: Sequence[Recorded] = ()
         self._told = ("", "muted")
+        self._reason = Identifiers(self, self._show_reason, shown_s=reason_s)
+        self._reason_lines: tuple[str, int] | None = None  # what is shown of it, and for how many seconds more
+
+    def on_screen_suspend(self) -> None:
+        """Something lies over this."""
+        self._reason.hide()
+
+    def on_unmount(self) -> None:
+        self._reason.forget()
 
     def lines(self, width: int) -> Sequence[Line]:
         found = named_lines(fields_of(self._recorded), width)
         if self._use:
             found += [(), (("All events of this use", "title"),), *self._use_lines()]
+        if self._reason_lines is not None:
+            text, left_s = self._reason_lines
+            found += [(), ((f"The reason, hidden again in {left_s} s", "wait"),), *sentence(text, "strong", width)]
         if self._told[0]:
             found += [(), *sentence(*self._told, width)]
         return found
 
     def hint(self) -> str:
         use = ", c: same use" if self._recorded.event.correlation else ""
-        return f"p: proof{use}, Left and Right: other events, Esc closes"
+        reason = ", r: reason" if self._recorded.event.sealed else ""
+        return f"p: proof{reason}{use}, Left, Right: others, Esc closes"
 
     def action_step(self, by: int) -> None:
         if (found := self._step(by)) is not None:
+            self._reason.hide()
             self._recorded, self._use, self._told = found, (), ("", "muted")
             self.retitle(_title(found))
             self.show()
 
     def action_prove(self) -> None:
         self.dismiss(self._recorded)
+
+    def action_reason(self) -> None:
+        """Open the reason, or hide it."""
+        if self._reason.shown:
+            self._reason.hide()
+            return
+        if self._recorded.event.sealed is None:
+            self._say("This event has no reason: one that was given stands in the intent of its use.", "muted")
+            return
+        seq, wanted = self._recorded.seq, self._reason.ask()
+
+        def receive(found: OpenedReason) -> None:
+            if wanted == self._reason.wanted:
+                self._told = ("", "muted")
+                self._reason.take({REASON: found.text})
+
+        def refused(error: Exception) -> None:
+            if wanted == self._reason.wanted:
+                self._say(str(error), "bad")
+
+        off_loop(self, lambda: self._audit.reason(seq), receive, refused)
+
+    def _show_reason(self, values: Mapping[str, str] | None, left_s: int) -> None:
+        begins = self._reason_lines is None
+        self._reason_lines = (plain(values[REASON]), left_s) if values else None
+        self.show(at_end=begins, stay=not begins)
 
     def action_use(self) -> None:
         """Look for the events with the same correlation."""

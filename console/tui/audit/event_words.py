@@ -10,7 +10,9 @@ from security.audit.event import Decision, Event, Outcome
 from security.audit.search import Recorded
 
 SHORT = 8  # digits of a pseudonym that are shown where there is room
-LOOKING = frozenset({"look", "list", "check"})  # the words of a use that is not the deed which its action names
+LOOKING = frozenset(
+    {"look", "list", "check", "reason"}
+)  # the words of a use that is not the deed which its action names
 GLASS = frozenset({"break-glass", "break_glass"})
 
 _OUTCOMES = {

@@ -66,7 +66,7 @@ class FilterForm(Dialog):
         return field
 
     def on_mount(self) -> None:
-        self.query(Input).first().focus()
+        self.set_focus(self.query(Input).first())
 
     def on_descendant_focus(self) -> None:
         self._tell()
@@ -97,7 +97,7 @@ class FilterForm(Dialog):
     def action_empty(self) -> None:
         for field in self.query(Input):
             field.value = ""
-        self.query(Input).first().focus()
+        self.set_focus(self.query(Input).first())
 
     def action_search(self) -> None:
         """Give the filter back; else go to the field that holds what cannot be looked for."""

@@ -46,14 +46,14 @@ class LinesDialog(Dialog):
         raise NotImplementedError
 
     def on_mount(self) -> None:
-        self.query_one(LinePanel).focus()
+        self.set_focus(self.query_one(LinePanel))
         self.call_after_refresh(self.show)
 
     def on_resize(self) -> None:
         self.call_after_refresh(self.show)
 
-    def show(self, *, at_end: bool = False) -> None:
-        """Show the lines as they are now, from the first one or down to the last."""
+    def show(self, *, at_end: bool = False, stay: bool = False) -> None:
+        """Show the lines as they are now: from the first one, down to the last, or from where the reader is."""
         if not self.is_attached:
             return
         panel = self.query_one(LinePanel)
@@ -61,7 +61,7 @@ class LinesDialog(Dialog):
         panel.styles.height = max(min(len(lines), self.app.size.height - FRAME), 1)
         self.query_one(".dialog-title", Static).update(plain(self._title))
         self.query_one(".dialog-hint", Static).update(self.hint())
-        panel.show(lines)
+        panel.show(lines, stay=stay)
         if at_end:
             self.call_after_refresh(panel.scroll_end, animate=False)
 

@@ -96,7 +96,7 @@ class AuditScreen(Screen[None]):
         self._alarm = self.query_one(Alarm)
         self._shut.display = False
         self.query_one("#preview", LinePanel).can_focus = False
-        self._table.focus()
+        self.set_focus(self._table)
         self.call_after_refresh(self._open)
         self.set_interval(EVERY_S, self._look)
         self.set_interval(WRITING_EVERY_S, self._try_writing)
@@ -170,7 +170,7 @@ class AuditScreen(Screen[None]):
         roles = self._office.gate.roles_for(READ_AUDIT) if self._office else ()
         self._shut.show("The audit log", error, roles=roles)
         self._show_log(False)
-        self._shut.focus()
+        self.set_focus(self._shut)
         self._hint()
 
     def _recover(self) -> None:
@@ -178,7 +178,7 @@ class AuditScreen(Screen[None]):
         self._alarm.tell(Fails.READING, "")
         if self._shut.display:
             self._show_log(True)
-            self._table.focus()
+            self.set_focus(self._table)
 
     def _show_log(self, shown: bool) -> None:
         self._shut.display = not shown

@@ -109,7 +109,7 @@ class VerifyDialog(Dialog):
         self.query_one(".dialog-hint", Static).update("Enter or Esc closes")
         panel = self.query_one(LinePanel)
         panel.display = True
-        panel.focus()
+        self.set_focus(panel)
         self.call_after_refresh(self._show)
 
     def _show(self) -> None:

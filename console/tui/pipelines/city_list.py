@@ -94,6 +94,8 @@ class CityList(LineTable):
         if reading is None:
             blank = cell("")
             kind = self._problems.get(status.city.slug)
+            if kind and len(kind) > self.columns[4].width + 1 + self.columns[5].width:
+                return (name, cell(plain(kind), "bad", span=6))
             why = cell(plain(kind), "bad", span=2) if kind else cell("no reading yet", "muted", span=2)
             return (name, blank, blank, blank, why, blank)
         units = Units(reading.units)

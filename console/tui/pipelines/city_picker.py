@@ -78,7 +78,7 @@ class CityPicker(Dialog):
         table = self.query_one(PickerTable)
         table.styles.height = min(len(self._cities), 10) + 1
         self.call_after_refresh(table.show, self._cities, at[0] if at else 0)
-        self.query_one(Input).focus()
+        self.set_focus(self.query_one(Input))
 
     def on_input_changed(self, event: Input.Changed) -> None:
         wanted = same_city(event.value)

@@ -28,7 +28,10 @@ from etl.models import RunState
 if TYPE_CHECKING:  # the domain is loaded after the first paint
     from console.actions.pipelines import Overview
     from console.tui.pipelines.actions import PipelineActions
+    from etl.history.queries import Problem
 
+NO_KEY = "there is no API key"  # so a problem begins that says it
+SET_A_KEY = "no API key: `lakewarden secrets set openweather_api_key`"
 FILTER_HELP = "failed (partial too), missed, manual … or a city's name"
 
 
@@ -144,7 +147,7 @@ class PipelinesScreen(Screen[None]):
         if message:
             self.query_one(KeyHints).show([])
         else:
-            self._grid.focus()
+            self.set_focus(self._grid)
 
     def on_resize(self) -> None:
         self._fit_cities(len(self._snapshot.cities) if self._snapshot else 1)
@@ -324,7 +327,12 @@ def known_problems(snapshot: Snapshot) -> dict[str, str]:
     last = snapshot.overview.last_problem
     if last is not None:
         found.append((last.slug, last.problem))
-    return {slug: problem.kind.replace("_", " ") for slug, problem in found if problem is not None}
+    return {slug: problem_words(problem) for slug, problem in found if problem is not None}
+
+
+def problem_words(problem: Problem) -> str:
+    """What is wrong, in the room of a line; where no API key is set, how to set one."""
+    return SET_A_KEY if problem.message.startswith(NO_KEY) else problem.kind.replace("_", " ")
 
 
 def empty_text(overview: Overview, *, filtered: bool) -> tuple[tuple[str, str], ...]:

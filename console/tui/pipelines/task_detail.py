@@ -211,7 +211,7 @@ class TaskDetail(Screen[None]):
             self._ask_again()
 
     def on_line_table_opened(self) -> None:
-        self.query_one(LogView).focus()
+        self.set_focus(self.query_one(LogView))
 
     def action_city(self, by: int) -> None:
         """The run's next city, or the one before."""
@@ -234,12 +234,12 @@ class TaskDetail(Screen[None]):
     def action_search(self) -> None:
         field = self.query_one("#search", Input)
         field.display = True
-        field.focus()
+        self.set_focus(field)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         self.query_one("#search").display = False
         view = self.query_one(LogView)
-        view.focus()
+        self.set_focus(view)
         if not view.search(event.value) and event.value:
             self._tell(f"No line of this log holds {plain(event.value)}.", "warning")
 
@@ -295,7 +295,7 @@ class TaskDetail(Screen[None]):
         field = self.query_one("#search", Input)
         if field.display:
             field.display = False
-            self.query_one(LogView).focus()
+            self.set_focus(self.query_one(LogView))
         elif field.value:
             field.value = ""
             self.query_one(LogView).search("")

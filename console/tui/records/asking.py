@@ -73,13 +73,13 @@ class Asking(Dialog):
 
     def on_mount(self) -> None:
         fields = list(self.query(Input))
-        next((one for one in fields if not one.value), fields[0]).focus()
+        self.set_focus(next((one for one in fields if not one.value), fields[0]))
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Enter goes on to the next field that is empty, and does it from there."""
         empty = [one for one in self.query(Input) if not one.value.strip()]
         if empty and event.input not in empty:
-            empty[0].focus()
+            self.set_focus(empty[0])
         else:
             self.act()
 
@@ -97,7 +97,7 @@ class Asking(Dialog):
         for one in self._asked.fields:
             if not values[one.name]:
                 self._say(f"Expected {one.about}, found nothing.", "bad")
-                self.query_one(f"#asked-{one.name}").focus()
+                self.set_focus(self.query_one(f"#asked-{one.name}"))
                 return
         self._working = True
         self._say("Working", "muted")

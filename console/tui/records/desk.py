@@ -24,10 +24,10 @@ from console.tui.records.patient_list import PatientList
 from console.tui.records.reading import NotShown, Opened, open_record, still_permitted
 from console.tui.records.record_actions import RecordActions
 from console.tui.records.record_view import EmergencyBand, RecordView
-from console.tui.text import plain
-from console.tui.widgets.closed import closed_lines
+from console.tui.widgets.closed import closed_lines, refusal_lines
 from console.tui.widgets.line_table import LineTable
 from console.tui.widgets.words import NOTHING, Part
+from security.errors import ReadRefused
 from security.policy.model import Action
 
 if TYPE_CHECKING:  # the actions are made when the office is opened
@@ -39,7 +39,8 @@ if TYPE_CHECKING:  # the actions are made when the office is opened
 LOOK_S = 5.0  # how often it is asked whether the record may still be seen
 TICK_S = 1.0
 MOST_PATIENTS = 500
-BY_NAME, BY_ID = "name, or beginning of an id", "beginning of an id: names are masked"
+BY_NAME = "name or id", "Whole words of a name, or how an id begins"
+BY_ID = "id", "How an id begins; names are masked, so none is found by name"
 NOTHING_OPEN: tuple[Part, ...] = (
     ("No record is open", "strong"),
     NOTHING,
@@ -80,7 +81,7 @@ class RecordDesk(Vertical):
     def compose(self) -> ComposeResult:
         yield EmergencyBand()
         with Horizontal(id="panels"):
-            yield PatientList(BY_NAME if self.treats else BY_ID)
+            yield PatientList(*(BY_NAME if self.treats else BY_ID))
             yield RecordView(id="record-view")
 
     def on_mount(self) -> None:
@@ -127,15 +128,19 @@ class RecordDesk(Vertical):
 
     def _show_patients(self, lines: Sequence[Line], wanted: str) -> None:
         first = "first " if len(lines) == MOST_PATIENTS else ""
-        note = f"{first}{len(lines):,}" + (f" with {plain(wanted)}   Esc shows all" if wanted else "")
-        words = "None of your patients is called so." if wanted else "No patient is assigned to you."
+        note = f"{first}{len(lines):,}"
+        words = "None of your patients; names are found by whole words." if wanted else "No patient is assigned to you."
         self.list.show(lines, ((words, "muted"),), note)
         if self.wanted is None:
             self.view.say(NOTHING_OPEN)
         self.post_message(self.Changed())
 
     def _refuse_patients(self, error: Exception) -> None:
-        """Told beside the list, unless it is told there why one patient is not shown."""
+        """Told beside the list, unless it is told there why one patient is not shown; in it, if none is found."""
+        if isinstance(error, ReadRefused):
+            self.list.show((), [(line, "muted") for line in refusal_lines(error)], "0")
+            self.post_message(self.Changed())
+            return
         self.list.show((), (("None is shown.", "muted"),), "")
         if self.wanted is None:
             self.view.say([*self._closed_lines("The list of patients", error), *self._ways_on(error)])

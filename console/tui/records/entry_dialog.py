@@ -79,7 +79,7 @@ class EntryDialog(Dialog):
 
     def on_mount(self) -> None:
         area = self.query_one(EntryArea)
-        area.focus()
+        self.set_focus(area)
         area.move_cursor(area.document.end)
 
     @property
@@ -171,7 +171,7 @@ class VersionsDialog(Dialog):
             yield Static("Esc closes", classes="dialog-hint", markup=False)
 
     def on_mount(self) -> None:
-        self.query_one(".dialog-body").focus()
+        self.set_focus(self.query_one(".dialog-body"))
 
     def _text(self) -> Content:
         parts: list[Content] = []

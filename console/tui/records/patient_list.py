@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from textwrap import wrap
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
@@ -93,7 +94,7 @@ class PatientTable(LineTable):
         return found
 
     def empty_lines(self) -> Sequence[Part]:
-        return self.words
+        return [(line, tone) for text, tone in self.words for line in wrap(text, max(self.line_width - 3, 10))]
 
 
 class FindField(Input):
@@ -110,30 +111,33 @@ class FindField(Input):
 
 
 class PatientList(Vertical):
-    """The panel. `Find` asks for patients by `searched`; `wanted` says what may be typed."""
+    """The panel. `Find` asks for patients by `searched`; `wanted` says what may be typed, `rule` how it is found."""
 
     class Find(Message):
         """The patients with what was typed are wanted."""
 
-    def __init__(self, wanted: str) -> None:
+    def __init__(self, wanted: str, rule: str) -> None:
         super().__init__(id="patient-list")
-        self._wanted = wanted
+        self._wanted, self._rule = wanted, rule
 
     def compose(self) -> ComposeResult:
         yield SectionTitle("Patients", id="patients-title")
         yield FindField(self._wanted)
+        yield Static("", id="find-words", markup=False)
         yield PatientTable()
         yield Static("", id="patient-detail", markup=False)
 
     def on_mount(self) -> None:
         self.table = self.query_one(PatientTable)
         self.field = self.query_one(FindField)
-        self.field.display = False
+        self._words = self.query_one("#find-words", Static)
+        self.field.display = self._words.display = False
 
     def show(self, lines: Sequence[Line], words: Sequence[Part], note: str) -> None:
-        """Show these patients; `note` says which they are."""
+        """Show these patients; `note` says how many they are."""
         self.table.show(lines, words)
         self.query_one("#patients-title", SectionTitle).say(note)
+        self._say_search()
         self._detail()
 
     @property
@@ -145,6 +149,7 @@ class PatientList(Vertical):
         """Let a name be typed."""
         self.field.display = True
         self.field.action_select_all()
+        self._say_search()
         self.screen.set_focus(self.field)  # at once: the next key is meant for it
 
     def leave(self) -> None:
@@ -166,8 +171,16 @@ class PatientList(Vertical):
 
     def _close(self) -> None:
         self.field.display = False
+        self._say_search()
         if self.screen.focused is None or self.screen.focused is self.field:
             self.screen.set_focus(self.table)
+
+    def _say_search(self) -> None:
+        """How it is found while it is typed; then what was, and the way back."""
+        only = f"only {plain(self.searched)}; Esc shows all" if self.searched else ""
+        told = self._rule if self.field.display else only
+        self._words.update(told)
+        self._words.display = bool(told)
 
     def _detail(self) -> None:
         line = self.table.line

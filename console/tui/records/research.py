@@ -117,7 +117,7 @@ class ResearchDesk(Vertical):
         self._table.display = False
         self._notice.say(
             (
-                ("Ask for numbers of a research domain", "strong"),
+                ("Ask for numbers of a research domain; no patient is ever shown", "strong"),
                 NOTHING,
                 ("Left and Right choose, Up and Down go on, Enter asks. At most two columns take part.", "text"),
                 ("The projection holds no names or identifiers; its SSN column is nothing but the mask.", "text"),

@@ -57,6 +57,7 @@ class RecordsScreen(Screen[None]):
     """
 
     CSS_PATH = "screen.tcss"
+    AUTO_FOCUS = ""
     ALLOW_SELECT = False
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("tab", "app.focus_next", "Next panel", show=False, id="records.tab", tooltip="Patients or the record"),

@@ -11,7 +11,7 @@ from textual.widgets import Button, Static
 
 from console.tui.off_loop import off_loop
 from console.tui.screens.dialogs import Confirm, Dialog
-from console.tui.sign_in.words import minutes_left
+from console.tui.sign_in.words import left_words
 from console.tui.text import local_clock, plain
 
 if TYPE_CHECKING:  # the domain is loaded after the first paint
@@ -19,9 +19,9 @@ if TYPE_CHECKING:  # the domain is loaded after the first paint
     from console.tui.app import LakewardenApp
 
 FACTORS = {
-    "totp": "a code of the authenticator",
-    "email": "a code by mail, which is weaker",
-    "recovery": "a recovery code, which is weaker",
+    "totp": "authenticator code",
+    "email": "code by mail (weaker)",
+    "recovery": "recovery code (weaker)",
 }
 
 
@@ -40,6 +40,7 @@ class AccountDialog(Dialog):
         super().__init__()
         self._shell = app
         self._who = who
+        self._told = ""
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
@@ -52,23 +53,25 @@ class AccountDialog(Dialog):
 
     def on_mount(self) -> None:
         self._tell(self._who)
-        self.query_one("#sign_out").focus()
+        self.set_focus(self.query_one("#sign_out"))
+        self.set_interval(1.0, lambda: self._tell(self._shell.who))
         off_loop(self, self._shell.open_office().sign_in.who, self._tell, lambda _error: None)
 
     def _tell(self, who: Who | None) -> None:
         """As of now; nothing where the session has just ended, which the application tells."""
-        if who is not None:
-            self.query_one("#account-words", Static).update(self._words(who))
+        if who is not None and (words := self._words(who)) != self._told:
+            self._told = words
+            self.query_one("#account-words", Static).update(words)
 
     def _words(self, who: Who) -> str:
-        left = minutes_left(who, self._shell.now())
+        left = left_words(who, self._shell.now())
         age_min = who.factor_age_s // 60
         given = f"given {age_min} min ago" if age_min else "just given"
         return (
             f"Role        {who.role.replace('_', ' ')}\n"
             f"Factor      {FACTORS.get(who.factor, who.factor)}, {given}\n"
             f"Since       {local_clock(who.signed_in_at)}\n"
-            f"Signed off  in {left} min without a key, at {local_clock(who.expires)}"
+            f"Signed off  in {left} without a key, at {local_clock(who.expires)}"
         )
 
     def on_button_pressed(self, event: Button.Pressed) -> None:

@@ -15,7 +15,7 @@ from datetime import datetime
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from console.tui.sign_in.words import minutes_left
+from console.tui.sign_in.words import MINUTE_S, left_words
 
 if TYPE_CHECKING:  # the domain is loaded after the first paint
     from console.actions.sign_in import SignInActions, Who
@@ -23,12 +23,15 @@ if TYPE_CHECKING:  # the domain is loaded after the first paint
 log = logging.getLogger(__name__)
 
 LOOK_S = 2.0
+LAST_LOOK_S = 1.0  # in the last minute, whose seconds are told
 TOUCH_S = 15.0
 SHARE = 5  # of a short idle limit, that many looks
 
 
 class Attendance:
-    """`on_news` is called in its thread: with who is there, at each new minute, and with None when nobody is."""
+    """`on_news` is called in its thread: with who is there, at each new minute and each second of the last, and with
+    None when nobody is.
+    """
 
     def __init__(
         self, *, idle_s: float, now: Callable[[], datetime], on_news: Callable[[object, Who | None], None]
@@ -70,9 +73,9 @@ class Attendance:
 
     def _watch(self, sitting: object, who: Who, actions: SignInActions, wake: threading.Event) -> None:
         touched = monotonic()
-        told = minutes_left(who, self._now())
+        told = left_words(who, self._now())
         while True:
-            wake.wait(self._look_s)
+            wake.wait(self._look_in_s(who))
             wake.clear()
             if self._sitting is not sitting:
                 return
@@ -86,10 +89,14 @@ class Attendance:
                 self._on_news(sitting, None)
                 return
             who = found
-            left = minutes_left(who, self._now())
+            left = left_words(who, self._now())
             if left != told:
                 told = left
                 self._on_news(sitting, who)
+
+    def _look_in_s(self, who: Who) -> float:
+        last = (who.expires - self._now()).total_seconds() <= MINUTE_S + LOOK_S
+        return min(self._look_s, LAST_LOOK_S) if last else self._look_s
 
     def _found(self, known: Who, actions: SignInActions, *, touch: bool) -> Who | None:
         try:

@@ -39,6 +39,7 @@ class Door:
         self._office: SecurityOffice | None = None
         self._guests = guests
         self._told = ""
+        self._entrance: Screen[Any] | None = None
         self._sitting: object | None = None
         access = app.settings.access
         self._attendance = Attendance(
@@ -54,7 +55,8 @@ class Door:
 
     def words(self, room: int) -> str:
         """Who is here, for the header."""
-        return who_words(self.who, self._app.now(), room, key="u" if self._guests else "")
+        key = "u" if self._guests and self._app.screen is not self._entrance else ""  # there, it is a letter
+        return who_words(self.who, self._app.now(), room, key=key)
 
     def used(self) -> None:
         """A key was pressed, or the mouse used."""
@@ -71,7 +73,8 @@ class Door:
         from console.tui.sign_in.screen import SignInScreen
 
         told, self._told = self._told, ""
-        return SignInScreen(self._app, told=told, first=True, entered=lambda who: self._enter(who, None))
+        self._entrance = SignInScreen(self._app, told=told, first=True, entered=lambda who: self._enter(who, None))
+        return self._entrance
 
     def sign_in(self, then: Again | None = None, *, told: str = "") -> None:
         """Show the sign-in, unless it is shown; `then` goes on with what was asked, where its screen stays."""
@@ -84,7 +87,8 @@ class Door:
             self._enter(who, then)
 
         self._app.clear_notifications()
-        self._app.push_screen(SignInScreen(self._app, told=told, entered=entered))
+        self._entrance = SignInScreen(self._app, told=told, entered=entered)
+        self._app.push_screen(self._entrance)
 
     def _enter(self, who: Who, then: Again | None) -> None:
         from console.tui.sign_in.screen import SignInScreen

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.text import Text
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Vertical, VerticalScroll
@@ -15,12 +16,13 @@ from console.tui.messages import Delivered
 from console.tui.off_loop import off_loop
 from console.tui.screens.dialogs import Dialog
 from console.tui.shell import Shell
-from console.tui.sign_in.fields import MOST_CODE, MOST_PASSWORD, FieldLine, field
-from console.tui.sign_in.new_password import DIFFER
+from console.tui.sign_in.fields import CODE_ONLY, MOST_PASSWORD, CodeField, FieldLine, field
+from console.tui.sign_in.password_check import PasswordCheck
 from console.tui.sign_in.refusal import Refusal
 from console.tui.text import plain
 from console.tui.widgets.bars import Header, KeyHints
 from console.tui.widgets.section_title import SectionTitle
+from security.errors import PasswordRefused
 
 if TYPE_CHECKING:  # the domain is loaded after the first paint
     from console.actions.sign_in import SignInActions, Who
@@ -29,6 +31,7 @@ if TYPE_CHECKING:  # the domain is loaded after the first paint
 
 BESIDE = 36  # cells that the form needs beside the picture
 TYPE_IT = "Type this secret into an authenticator app:"
+WIDE, CODES_FRAME = 70, 11  # lines of the dialog around the recovery codes on a screen so wide
 AS_MANY_AS_IT_TAKES = 200  # rows of a picture that can be scrolled
 
 
@@ -52,6 +55,8 @@ class EnrolmentScreen(Screen["Who | None"]):
         self._challenge = challenge
         self._proposal = proposal
         self._asked = False
+        self._check: PasswordCheck | None = None
+        self._scrolls = False
 
     def compose(self) -> ComposeResult:
         shell, proposal = self._shell, self._proposal
@@ -66,15 +71,16 @@ class EnrolmentScreen(Screen["Who | None"]):
                     hint = "8 characters or more"
                     yield FieldLine("New password", field("password", hint, most=MOST_PASSWORD, secret=True))
                     yield FieldLine("New password again", field("repeated", most=MOST_PASSWORD, secret=True))
-                yield FieldLine("Code", field("code", "6 digits the app shows", most=MOST_CODE))
+                yield FieldLine("Code", CodeField("6 digits the app shows"))
                 yield Refusal()
         yield KeyHints()
 
     def on_mount(self) -> None:
-        hints = [b for b in type(self).BINDINGS if isinstance(b, Binding) and b.show]
-        self.query_one(KeyHints).show(hints, typing=True)
         self.query_one(SectionTitle).activate(True)
-        self.query_one(Input).focus()
+        if self._proposal.needs_password:
+            given, repeated = self.query_one("#password", Input), self.query_one("#repeated", Input)
+            self._check = PasswordCheck(self, self._shell, self._proposal.user, given, repeated)
+        self.set_focus(self.query_one(Input))
 
     def on_resize(self) -> None:
         """The picture for the width there is; what does not fit in height is scrolled."""
@@ -88,9 +94,29 @@ class EnrolmentScreen(Screen["Who | None"]):
         self.set_class(lines is not None, "-drawn")
         self.set_class(lines is not None and self.size.width - len(lines[0]) >= BESIDE, "-beside")
         self.query_one("#secret", Static).update(secret_words(self._proposal.secret, drawn=lines is not None))
+        self.call_after_refresh(self._hint)
+
+    def _hint(self) -> None:
+        self._scrolls = self.query_one("#picture-room").max_scroll_y > 0
+        own = [b for b in type(self).BINDINGS if isinstance(b, Binding) and b.show]
+        self.query_one(KeyHints).show([b for b in own if self.check_action(b.action, ())], typing=True)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
+        """There is something to scroll only where the picture is higher than its room."""
+        return action != "scroll_picture" or self._scrolls
 
     def on_delivered(self, event: Delivered) -> None:
         event.receive(event.result)
+
+    def on_code_field_restricted(self) -> None:
+        self.query_one(Refusal).say(CODE_ONLY, bad=True)
+
+    def on_input_changed(self) -> None:
+        self.query_one(Refusal).unsay(CODE_ONLY)
+
+    def on_descendant_blur(self, event: events.DescendantBlur) -> None:
+        if self._check is not None:
+            self._check.left(event.widget)
 
     def on_input_submitted(self) -> None:
         self.action_go_on()
@@ -99,16 +125,12 @@ class EnrolmentScreen(Screen["Who | None"]):
         """To the first empty field; once all are filled, finish."""
         fields = {made.id: made for made in self.query(Input)}
         empty = [made for made in fields.values() if not made.value.strip()]
-        if self._asked:
+        if self._asked or (self._check is not None and not self._check.alike()):
             return
         if empty:
-            empty[0].focus()
+            self.set_focus(empty[0])
             return
-        password = fields["password"].value if "password" in fields else None
-        if password is not None and password != fields["repeated"].value:
-            self.query_one(Refusal).say(DIFFER, bad=True)
-            return
-        self._finish(fields["code"].value, password)
+        self._finish(fields["code"].value, fields["password"].value if "password" in fields else None)
 
     def _finish(self, code: str, password: str | None) -> None:
         self._asked = True
@@ -116,6 +138,8 @@ class EnrolmentScreen(Screen["Who | None"]):
 
         def finish() -> tuple[Who, list[str]]:
             actions: SignInActions = self._shell.open_office().sign_in
+            if password is not None:
+                actions.check_new_password(self._proposal.user, password)
             return actions.finish(self._challenge, code, password)
 
         off_loop(self, finish, self._finished, self._refused)
@@ -131,9 +155,12 @@ class EnrolmentScreen(Screen["Who | None"]):
     def _refused(self, error: Exception) -> None:
         self._asked = False
         self.query_one(Refusal).show(error)
+        if isinstance(error, PasswordRefused):
+            self.set_focus(self.query_one("#password"))
+            return
         code = self.query_one("#code", Input)
         code.value = ""
-        code.focus()
+        self.set_focus(code)
 
     def action_scroll_picture(self) -> None:
         """Down by what is seen; from the end, to the beginning."""
@@ -164,7 +191,10 @@ class RecoveryCodes(Dialog):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog", id="recovery-codes"):
             yield Static(f"Recovery codes of {plain(self._user)}", classes="dialog-title", markup=False)
-            text = "Each signs you in once without the authenticator. Write them down now: they are never shown again."
+            text = (
+                "Each signs you in once without the authenticator.\n"
+                "Shown this once: write them down, then Enter goes on."
+            )
             yield Static(text, classes="dialog-text", markup=False)
             with VerticalScroll(classes="dialog-body"):
                 yield Static("\n".join(self._codes), id="codes", markup=False)
@@ -172,7 +202,12 @@ class RecoveryCodes(Dialog):
             yield Button("I have written them down", id="written", classes="primary")
 
     def on_mount(self) -> None:
-        self.query_one("#written").focus()
+        self.set_focus(self.query_one("#written"))
+
+    def on_resize(self) -> None:
+        """The button stays in sight; codes that find no room are scrolled."""
+        frame = CODES_FRAME if self.size.width >= WIDE else CODES_FRAME + 2  # both sentences wrap
+        self.query_one(".dialog-body").styles.max_height = max(self.size.height * 9 // 10 - frame, 2)
 
     def on_button_pressed(self) -> None:
         self.dismiss(None)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal
+from textual.message import Message
 from textual.widgets import Input, Static
 
+CODE_DIGITS = 6
+CODE_ONLY = f"A code has {CODE_DIGITS} digits only."
 MOST_USER, MOST_PASSWORD, MOST_CODE = 64, 256, 64
 
 
@@ -14,6 +17,23 @@ def field(name: str, hint: str = "", *, most: int, secret: bool = False) -> Inpu
     made = Input(placeholder=hint, max_length=most, password=secret, id=name)
     made.cursor_blink = False
     return made
+
+
+class CodeField(Input):
+    """A code of an authenticator: six digits; spaces and dashes in what is pasted are left out."""
+
+    class Restricted(Message):
+        """Something else was typed."""
+
+    def __init__(self, hint: str) -> None:
+        super().__init__(placeholder=hint, max_length=CODE_DIGITS, restrict="[0-9]*", id="code")
+        self.cursor_blink = False
+
+    def replace(self, text: str, start: int, end: int) -> None:
+        super().replace("".join(text.split()).replace("-", ""), start, end)
+
+    def restricted(self) -> None:
+        self.post_message(self.Restricted())
 
 
 class FieldLine(Horizontal):

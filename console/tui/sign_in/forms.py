@@ -52,7 +52,7 @@ class Form(Vertical):
     def focus_first(self) -> None:
         """To the first field that is empty."""
         empty = [made for _title, made in self._fields if not made.value]
-        (empty or [self._fields[-1][1]])[0].focus()
+        self.screen.set_focus((empty or [self._fields[-1][1]])[0])  # at once: the next key is meant for it
 
     def give(self) -> None:
         """Hand over what was typed, or go to what is missing."""
@@ -71,12 +71,13 @@ class Form(Vertical):
         self._refusal.say(text)
 
     def refuse(self, error: Exception) -> None:
-        """Tell why not, and let what was secret be typed again."""
+        """Tell why not, and let what was secret be typed again; where the focus was moved meanwhile, it stays."""
         self._refusal.show(error)
-        for _title, made in self._fields:
-            if made.id != "user":
-                made.value = ""
-        self.focus_first()
+        secret = [made for _title, made in self._fields if made.id != "user"]
+        for made in secret:
+            made.value = ""
+        if self.screen.focused is None or self.screen.focused in secret:
+            self.focus_first()
 
 
 class PasswordForm(Form):

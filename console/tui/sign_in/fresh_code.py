@@ -12,7 +12,7 @@ from textual.widgets import Button, Input, Static
 from console.tui.off_loop import off_loop
 from console.tui.screens.dialogs import Dialog
 from console.tui.shell import Shell
-from console.tui.sign_in.fields import MOST_CODE, field
+from console.tui.sign_in.fields import CODE_ONLY, CodeField
 from console.tui.sign_in.practice_codes import code_line
 from console.tui.sign_in.refusal import Refusal
 
@@ -26,6 +26,8 @@ class FreshCode(Dialog):
     CSS_PATH = "../screens/dialogs.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "give", "Give", show=False, id="fresh-code.give", tooltip="Give the code"),
+        Binding("down", "app.focus_next", "Next", show=False, id="fresh-code.next"),
+        Binding("up", "app.focus_previous", "Previous", show=False, id="fresh-code.previous"),
     ]
 
     def __init__(self, shell: Shell, user: str) -> None:
@@ -42,7 +44,7 @@ class FreshCode(Dialog):
                 classes="dialog-text",
                 markup=False,
             )
-            yield field("code", "6 digits", most=MOST_CODE)
+            yield CodeField("6 digits")
             yield Refusal()
             yield Static("", id="practice-code", classes="dialog-text", markup=False)
             with Horizontal(classes="dialog-buttons"):
@@ -51,7 +53,7 @@ class FreshCode(Dialog):
 
     def on_mount(self) -> None:
         self.query_one("#practice-code").display = self._shell.practice
-        self.query_one("#code").focus()
+        self.set_focus(self.query_one("#code"))
         if self._shell.practice:
             self._show_practice_code()
             self.set_interval(1.0, self._show_practice_code)
@@ -62,6 +64,12 @@ class FreshCode(Dialog):
         off_loop(
             self, lambda: code_line(self._shell.open_office(), self._user), line.update, lambda _error: line.update("")
         )
+
+    def on_code_field_restricted(self) -> None:
+        self.query_one(Refusal).say(CODE_ONLY, bad=True)
+
+    def on_input_changed(self) -> None:
+        self.query_one(Refusal).unsay(CODE_ONLY)
 
     def on_input_submitted(self) -> None:
         self.action_give()
@@ -91,5 +99,5 @@ class FreshCode(Dialog):
         self._asked = False
         code = self.query_one("#code", Input)
         code.value = ""
-        code.focus()
+        self.set_focus(code)
         self.query_one(Refusal).show(error)

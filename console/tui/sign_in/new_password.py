@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
+from textual import events
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Button, Input, Static
 
@@ -10,15 +14,18 @@ from console.tui.off_loop import off_loop
 from console.tui.screens.dialogs import Dialog
 from console.tui.shell import Shell
 from console.tui.sign_in.fields import MOST_PASSWORD, FieldLine, field
+from console.tui.sign_in.password_check import PasswordCheck
 from console.tui.sign_in.refusal import Refusal
-
-DIFFER = "The two new passwords differ: type them again."
 
 
 class NewPassword(Dialog):
     """The old one, and the new one twice; all other sessions of the account end."""
 
     CSS_PATH = "../screens/dialogs.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("down", "app.focus_next", "Next", show=False, id="new-password.next"),
+        Binding("up", "app.focus_previous", "Previous", show=False, id="new-password.previous"),
+    ]
 
     def __init__(self, shell: Shell) -> None:
         super().__init__()
@@ -37,12 +44,20 @@ class NewPassword(Dialog):
                 yield Button("Cancel", id="cancel")
 
     def on_mount(self) -> None:
-        self.query_one("#old").focus()
+        new, repeated = self.query_one("#new", Input), self.query_one("#repeated", Input)
+        who = self._shell.who
+        self._check = PasswordCheck(self, self._shell, who.user if who else "", new, repeated)
+        self.set_focus(self.query_one("#old"))
+
+    def on_descendant_blur(self, event: events.DescendantBlur) -> None:
+        self._check.left(event.widget)
 
     def on_input_submitted(self) -> None:
         empty = [made for made in self.query(Input) if not made.value]
+        if not self._check.alike():
+            return
         if empty:
-            empty[0].focus()
+            self.set_focus(empty[0])
         else:
             self._set()
 
@@ -54,10 +69,10 @@ class NewPassword(Dialog):
 
     def _set(self) -> None:
         old, new, repeated = (self.query_one(f"#{name}", Input).value for name in ("old", "new", "repeated"))
-        if self._asked:
+        if self._asked or not self._check.alike():
             return
-        if new != repeated:
-            self.query_one(Refusal).say(DIFFER, bad=True)
+        if not (old and new and repeated):
+            self.on_input_submitted()
             return
         self._asked = True
         self.query_one(Refusal).say("Setting the password")

@@ -55,6 +55,13 @@ class PracticeCodes(LineTable):
         self._said = plain(message)
         self.refresh()
 
+    def action_move(self, by: int) -> None:
+        """To another line; from the first one up, to the fields."""
+        if by < 0 and self.cursor == 0:
+            self.screen.focus_previous()
+        else:
+            super().action_move(by)
+
     def action_sign_in(self) -> None:
         self.post_message(self.Opened(self))
 

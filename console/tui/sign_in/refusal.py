@@ -25,7 +25,7 @@ class Refusal(Static):
         super().__init__("", id="refusal", markup=False)
         self._advice = advice
         self._until = 0.0
-        self._message = ""
+        self.said = ""
         self._timer: Timer | None = None
 
     def say(self, text: str, *, bad: bool = False) -> None:
@@ -33,8 +33,14 @@ class Refusal(Static):
         if self._timer is not None:
             self._timer.stop()
             self._timer = None
+        self.said = text
         self.set_class(bad, "-bad")
         self.update(text)
+
+    def unsay(self, text: str) -> None:
+        """No longer show `text`, if that is what was said last."""
+        if self.said == text:
+            self.say("")
 
     def show(self, error: Exception) -> None:
         """Tell why; where a delay was imposed, how many seconds of it are left."""

@@ -11,10 +11,13 @@ from console.tui.text import plain
 if TYPE_CHECKING:  # the domain is loaded after the first paint
     from console.actions.sign_in import Who
 
+MINUTE_S = 60
 
-def minutes_left(who: Who, now: datetime) -> int:
-    """Whole minutes until the session ends if it is not used, begun ones included."""
-    return max(ceil((who.expires - now).total_seconds() / 60), 0)
+
+def left_words(who: Who, now: datetime) -> str:
+    """How long until the session ends if it is not used: `14 min`, in the last minute `20 s`; what has begun counts."""
+    seconds = max(ceil((who.expires - now).total_seconds()), 0)
+    return f"{seconds} s" if seconds < MINUTE_S else f"{ceil(seconds / MINUTE_S)} min"
 
 
 def who_words(who: Who | None, now: datetime, room: int, *, key: str = "") -> str:
@@ -23,13 +26,14 @@ def who_words(who: Who | None, now: datetime, room: int, *, key: str = "") -> st
         nobody = "not signed in"
         hint = f"{nobody} [{key}]" if key else nobody
         return hint if len(hint) <= room else nobody[:room]
-    left = minutes_left(who, now)
+    left = left_words(who, now)
+    short = left.replace(" min", "m").replace(" ", "")
     role = who.role.replace("_", " ")
     named = f"{who.user} ({role})" if role != who.user.replace("-", " ") else who.user
-    for words in (f"{named} · {left} min", f"{who.user} · {left} min", f"{who.user} {left}m"):
+    for words in (f"{named} · {left}", f"{who.user} · {left}", f"{who.user} {short}"):
         if len(words) <= room:
             return words
-    time = f" {left}m"
+    time = f" {short}"
     return f"{who.user[: max(room - len(time) - 1, 0)]}…{time}"[:room]
 
 

@@ -41,6 +41,7 @@ HIGH = 34
 BAR = 30  # cells
 BAR_EVERY_S = 0.1  # between two looks of the bar of a check
 MOST_KEYS = 6  # lines before the list scrolls
+TO_SAY_NONE = 2  # lines of a list without keys
 LONGEST_TEXT = 400  # characters of a text on the bench
 KEYS = ("rotate", "check", "bench")  # what needs the vault
 
@@ -107,7 +108,7 @@ class VaultScreen(Screen[None]):
         self._shut.display = False
         self.query_one("#work").display = False
         self._tell("#state", ("reading the keys", "muted"))
-        self._table.focus()
+        self.set_focus(self._table)
         self.call_after_refresh(self._open)
 
     def on_unmount(self) -> None:
@@ -160,8 +161,8 @@ class VaultScreen(Screen[None]):
         if self._shut.display:
             self._shut.display = False
             self.query_one("#vault").display = True
-            self._table.focus()
-        self._table.styles.height = max(min(len(status.keks), MOST_KEYS), 1) + HEADING
+            self.set_focus(self._table)
+        self._table.styles.height = (min(len(status.keks), MOST_KEYS) or TO_SAY_NONE) + HEADING
         self._table.show(status)
         self.query_one("#keys-title", SectionTitle).say(f"{status.algorithm}, files of mode 0600")
         self._tell("#state", state_words(status))
@@ -174,7 +175,7 @@ class VaultScreen(Screen[None]):
         self._shut.show("The vault", error, roles=roles)
         self._shut.display = True
         self.query_one("#vault").display = False
-        self._shut.focus()
+        self.set_focus(self._shut)
         self._hint()
 
     def _again(self) -> None:
@@ -310,7 +311,7 @@ class VaultScreen(Screen[None]):
             self._stop.set()
             self._tell("#work", ("Stopping", "busy"))
         elif not self._shut.display:
-            self._table.focus()
+            self.set_focus(self._table)
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         self.query_one("#keys-title", SectionTitle).activate(event.widget is self._table)

@@ -10,6 +10,10 @@ from security.vault.rotation import Rotation
 from security.vault.status import VaultStatus
 
 Told = tuple[str, str]  # text, tone
+EMPTY = (
+    "The vault is empty: no patient is stored yet, so there is nothing to rotate or check. `lakewarden records load "
+    "FILE` takes patients in, on the command line; each gets a data key of its own."
+)
 
 
 def age_of(age: timedelta) -> str:
@@ -33,6 +37,8 @@ def left_of(status: VaultStatus) -> int:
 
 def state_words(status: VaultStatus) -> Told:
     """What the keys wrap, and whether a rotation is open."""
+    if not status.data_keys and status.rotating is None:
+        return EMPTY, "text"
     keys = f"{count_words(status.data_keys, 'data key')}, one a patient"
     if status.rotating is not None:
         left = left_of(status)

@@ -129,10 +129,11 @@ class SectionBar(BarLine):
 
 
 class KeyHints(BarLine):
-    """The keys that matter most here, as many as fit; the help names all."""
+    """The keys that matter most here, as many as fit; the help, where there is one (`helped`), names all."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, helped: bool = True) -> None:
         super().__init__(id="hints")
+        self._helped = helped
         self._hints: tuple[tuple[str, str, str], ...] = ()
         self._typing = False
 
@@ -150,7 +151,8 @@ class KeyHints(BarLine):
 
     def parts(self) -> Sequence[tuple[str, str, str]]:
         help_key, quit_key = ("F1", "Ctrl+Q") if self._typing else ("?", "q")
-        always = ((help_key, "Help", "app.help"), (quit_key, "Quit", "app.quit"))
+        always = [(help_key, "Help", "app.help"), (quit_key, "Quit", "app.quit")]
+        always = always if self._helped else always[1:]
         apart = " " if _width((*self._hints, *always), " ") <= self.size.width else ""
         room = self.size.width - _width(always, apart)
         found: list[tuple[str, str, str]] = []

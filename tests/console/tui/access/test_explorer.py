@@ -7,12 +7,15 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
+from textual.widgets import Static
 
 from console.tui.access.choice_form import ChoiceField, OfferList
 from console.tui.access.explorer import Answer, Explorer
 from console.tui.access.policies_view import CedarText
 from console.tui.access.question import request_fields
 from console.tui.records.screen import RecordsScreen
+from security.identity.account import NewAccount, Role
+from security.identity.events import SERVICE
 from security.policy.model import Decision
 from tests.console.tui.access.access_app import Console, console
 from tests.console.tui.workspaces import until
@@ -217,3 +220,25 @@ async def test_a_long_answer_scrolls_to_its_end(tmp_path: Path) -> None:
         await here.press("end")
         await here.shows("encounters history")
         assert here.access.query_one(Answer).scroll_offset.y > 0
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+async def test_what_it_means_that_a_doctor_has_no_shift_stands_in_the_form_and_is_what_is_decided(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
+    async with console(tmp_path / "home", size=size) as here:
+        here.security.accounts.add(NewAccount("rao", Role.DOCTOR), by=SERVICE, now=here.clock.now())
+        await here.press("f3", "f2", "tab")
+        explorer = here.access.query_one(Explorer)
+        note = explorer.form.query_one(".form-note", Static)
+        assert not note.display
+        explorer.take(
+            here.app.open_office().decisions, here.app.open_office().decisions.choices(), (), user="rao", recorded=False
+        )
+        await here.answers("rao (doctor, no shift) may not view_record", "on shift: the account has no shift")
+        await here.shows("A doctor without a shift is", "rao")
+        assert note.display
+        explorer.form.put({"user": "doctor"})
+        explorer.ask_again()
+        await here.answers("doctor (doctor, 08:00")
+        assert not note.display

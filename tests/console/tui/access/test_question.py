@@ -10,7 +10,10 @@ import pytest
 from console.actions.decisions import Choices
 from console.tui.access import question
 from console.tui.access.question import (
+    NO_SHIFT,
     NotATime,
+    account_note,
+    account_words,
     first_values,
     fitting_resource,
     moment,
@@ -35,6 +38,23 @@ CHOICES = Choices(
     domains=["cardiology", "oncology"],
     networks=[("10.0.0.0/8", "north"), ("10.1.0.0/16", "north annex"), ("127.0.0.0/8", "this host")],
 )
+
+
+@pytest.mark.parametrize(
+    ("account", "words", "note"),
+    [
+        (AccountFacts("doctor", Role.DOCTOR, shift=Shift.parse("08:00-20:00", "UTC")), "doctor, 08:00-20:00 UTC", ""),
+        (AccountFacts("new", Role.DOCTOR), "doctor, no shift", NO_SHIFT),
+        (AccountFacts("left", Role.DOCTOR, disabled=True), "doctor, no shift, disabled", NO_SHIFT),
+        (AccountFacts("auditor", Role.AUDITOR), "auditor", ""),
+        (None, None, ""),
+    ],
+)
+def test_a_doctor_without_a_shift_is_told_from_the_others(
+    account: AccountFacts | None, words: str | None, note: str
+) -> None:
+    assert account_note(account) == note
+    assert account is None or account_words(account) == words
 
 
 @pytest.mark.parametrize(

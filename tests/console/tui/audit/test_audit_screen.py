@@ -26,9 +26,11 @@ from console.tui.audit.log_table import LogTable
 from console.tui.audit.proof_view import ProofView, sides
 from console.tui.audit.screen import AuditScreen
 from console.tui.audit.verify_dialog import VerifyDialog
+from console.tui.screens.dialogs import Notice
 from console.tui.screens.help import bindings_of
 from console.tui.widgets.closed import Closed
 from console.wiring.security import Security
+from console.wiring.security_actions import records
 from security.audit.event import Decision, Kind, Outcome
 from security.errors import AuditUnavailable
 from security.policy.columns import PATIENT_COLUMNS
@@ -343,6 +345,98 @@ async def test_p_in_the_detail_proves_the_event_that_is_shown_there(opening: Ope
         table(app).move_to(3)
         await press(pilot, "enter", "left", "p")
         await shows(app, "Proof of event 2", "It holds")
+
+
+# ---- the reason of an emergency -------------------------------------------------------------------------------------
+
+REASON = "found unconscious on ward 3"
+
+
+@pytest.fixture
+def glass(opening: Opening) -> Security:
+    """An auditor sits down after a doctor opened a record in an emergency; the newest event with a reason is that."""
+    security = opening("doctor")
+    others = [one.patient_id for one in security.admission.all_facts() if "doctor" not in one.assigned]
+    records(security).break_glass(others[0], REASON)
+    sit_down(security, "auditor")
+    return security
+
+
+async def on_the_reason(app: Desk, pilot: Pilot[None]) -> None:
+    """Open the event that has the reason."""
+    await listed(app)
+    table(app).move_to(next(at for at, one in enumerate(table(app)._lines.rows) if one.event.sealed))
+    await press(pilot, "enter")
+    await shows(app, "break_glass", "given; sealed with the key", "r: reason")
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_a_reason_is_shown_by_a_key_hidden_by_it_and_recorded_each_time(
+    glass: Security, size: tuple[int, int]
+) -> None:
+    app = Desk(glass, AuditScreen)
+    async with app.run_test(size=size) as pilot:
+        await on_the_reason(app, pilot)
+        assert REASON not in text_of(app)
+        seq = app.screen._recorded.seq  # type: ignore[attr-defined] # of the detail
+        for shown in (1, 2):
+            await press(pilot, "r")
+            await shows(app, REASON, "hidden again in")
+            told = [one for one in glass.audit.tail(after=seq, limit=1_000) if one.event.resource == f"audit:{seq}"]
+            assert [one.event.outcome for one in told] == [Outcome.INTENT, Outcome.DONE] * shown
+            await press(pilot, "r")
+            assert REASON not in text_of(app)
+        assert not app.screen.ALLOW_SELECT
+        assert app.clipboard == ""
+
+
+@pytest.mark.parametrize("key", ["right", "left"])
+async def test_another_event_takes_the_reason_away(glass: Security, key: str) -> None:
+    app = Desk(glass, AuditScreen)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await on_the_reason(app, pilot)
+        await press(pilot, "r")
+        await shows(app, REASON)
+        await press(pilot, key)
+        assert REASON not in text_of(app)
+        await press(pilot, "right" if key == "left" else "left")
+        await shows(app, "r: reason")
+        assert REASON not in text_of(app)
+
+
+async def test_a_reason_goes_by_itself_and_when_something_lies_over_it(glass: Security) -> None:
+    app = Desk(glass, AuditScreen)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await listed(app)
+        line = next(one for one in table(app)._lines.rows if one.event.sealed)
+        detail = EventDetail(line, audit=app.open_office().audit, step=lambda _by: None, now=glass.now, reason_s=0.6)
+        await app.push_screen(detail)
+        await press(pilot, "r")
+        await shows(app, REASON)
+        await until(lambda: REASON not in text_of(app), "it is hidden again", patience_s=3)
+        await press(pilot, "r")
+        await shows(app, REASON)
+        await app.push_screen(Notice("Over it", "nothing"))
+        await press(pilot, "escape")
+        assert REASON not in text_of(app)
+
+
+async def test_an_event_without_a_reason_says_where_one_would_stand(glass: Security) -> None:
+    app = Desk(glass, AuditScreen)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await on_the_reason(app, pilot)
+        await press(pilot, "right", "r")
+        await shows(app, "This event has no reason", "stands in the intent of")
+
+
+async def test_the_reason_of_an_erased_patient_is_told_as_gone(glass: Security) -> None:
+    with glass.clinical.database.transaction() as connection:
+        connection.execute("DELETE FROM data_key")
+    app = Desk(glass, AuditScreen)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await on_the_reason(app, pilot)
+        await press(pilot, "r")
+        await shows(app, "destroyed when the patient was erased")
 
 
 # ---- verifying ------------------------------------------------------------------------------------------------------

@@ -292,7 +292,7 @@ async def test_the_command_palette_offers_what_the_keys_do(show: Show) -> None:
         titles = {command.title for command in one.app.get_system_commands(one.app.screen)}
         assert {"Run now", "Retry", "Add city", "Export", "Theme", "Help", "Quit"} <= titles
         await one.pilot.press("ctrl+p")
-        await one.says("Run now")
+        await one.says("Search for commands", "Cancel run")
         await one.pilot.press(*"Run now")
         await one.pilot.pause()
         await one.pilot.press("down", "enter")

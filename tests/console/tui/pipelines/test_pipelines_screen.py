@@ -13,9 +13,11 @@ from console.tui.pipelines.city_chart import CityChart
 from console.tui.pipelines.city_list import CityList
 from console.tui.pipelines.run_grid import RunGrid
 from console.tui.pipelines.run_lines import row_key
+from console.tui.pipelines.screen import problem_words
 from console.tui.pipelines.task_detail import TaskDetail
 from console.tui.screens.help import HelpScreen
 from console.tui.theme import DARK, LIGHT
+from etl.history.queries import Problem
 from etl.models import RunState, hour_of
 from tests.console.tui.workspaces import NOWHERE, Opened, miss_hours, run_hours, screen_text, until, workspace
 
@@ -262,3 +264,20 @@ async def test_without_utf_8_every_sign_is_ascii(tmp_path: Path, consoles: list[
         await pilot.press("question_mark")
         await shows(app, "This screen")
         assert screen_text(app).isascii()
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+async def test_where_no_api_key_is_set_the_cities_say_how_to_set_one(
+    tmp_path: Path, consoles: list[Opened], size: tuple[int, int]
+) -> None:
+    settings, environ = workspace(tmp_path / "home", LAKEWARDEN_WEATHER__SOURCE="openweather")
+    run_hours(settings, environ, 1)
+    consoles.append(Opened(settings, environ))
+    async with consoles[0].app.run_test(size=size):
+        await shows(consoles[0].app, "no API key: `lakewarden secrets set openweather_api_key`")
+        assert "invalid api key" not in screen_text(consoles[0].app)
+
+
+def test_of_other_problems_the_kind_is_told() -> None:
+    refused = Problem("check_api_availability", "invalid_api_key", "openweather did not accept the API key")
+    assert problem_words(refused) == "invalid api key"

@@ -31,6 +31,17 @@ async def test_it_wants_a_reason(desk: Open) -> None:
     assert not found.events("break_glass")
 
 
+async def test_a_reason_that_nobody_could_review_is_refused_in_the_dialog_and_kept(desk: Open) -> None:
+    found = desk("doctor-nights")
+    async with found.app.run_test(size=SIZE) as pilot:
+        await found.shows("The list of patients is not open to you")
+        await pilot.press("b", *"P0001", "enter", *"urgent", "enter")
+        await found.shows("at least 2 words and 10", "found 1 word of 6 characters", "urgent")
+        await pilot.press(*" stroke", "enter")
+        await found.shows("EMERGENCY   15 min left")
+    assert [str(event.outcome) for event in found.events("break_glass")] == ["intent", "done"]
+
+
 async def test_the_record_is_shown_under_a_band_and_cannot_be_edited_and_every_reading_is_audited(desk: Open) -> None:
     found = desk("doctor-nights")
     async with found.app.run_test(size=SIZE) as pilot:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 
 from console.tui.office import SecurityOffice
+from console.tui.records.patient_list import PatientTable
 from security.errors import StoreBusy
 from tests.console.tui.records.conftest import Open
 from tests.console.tui.records.records_app import Desk
+from tests.console.tui.workspaces import until
 from tests.practice import account_of
 
 KEYS = ("enter", "o", "escape", "slash", "escape", "b", "escape", "a", "escape", "i", "h", "v", "e", "end", "tab", "r")
@@ -88,6 +90,43 @@ async def test_a_doctor_finds_patients_by_name_and_by_id(desk: Open) -> None:
         await found.hides("P0002")
         await pilot.press("escape")
         await found.shows("P0001", "P0002", "P0005")
+
+
+@pytest.mark.parametrize(
+    ("user", "rule", "none"),
+    [
+        (
+            "doctor",
+            ("Whole words of a name, or", "how an id begins"),
+            ("None of your patients;", "names are found by whole", "words."),
+        ),
+        ("auditor", ("names are", "masked, so none is found by"), ("No patient's id begins", "clear")),
+    ],
+)
+async def test_at_80x24_a_search_says_whole_how_it_finds_and_what_it_found(
+    desk: Open, user: str, rule: tuple[str, ...], none: tuple[str, ...]
+) -> None:
+    found = desk(user)
+    async with found.app.run_test(size=(80, 24)) as pilot:
+        await found.shows("P0001")
+        await pilot.press("slash")
+        text = await found.shows(*rule)
+        assert "Esc shows all" not in text
+        await pilot.press(*"zzz", "enter")
+        await found.shows(*none, "only zzz; Esc shows all", "No record is open")
+        await found.hides("Whole words of a name")
+        await pilot.press("escape")
+        await found.shows("P0001")
+        await found.hides("Esc shows all")
+
+
+@pytest.mark.parametrize("user", ["doctor", "auditor"])
+async def test_the_first_enter_after_the_list_appears_opens_a_record(desk: Open, user: str) -> None:
+    found = desk(user)
+    async with found.app.run_test(size=(80, 24)) as pilot:
+        await until(lambda: [one for one in found.app.screen.query(PatientTable) if one.lines], "the list")
+        await pilot.press("enter")
+        await found.shows("P0001   version")
 
 
 async def test_a_doctor_off_shift_is_told_what_is_missing_and_sees_no_name(desk: Open) -> None:

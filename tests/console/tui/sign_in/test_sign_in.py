@@ -11,6 +11,7 @@ from console.tui.pipelines.screen import PipelinesScreen
 from console.tui.sign_in.forms import CodeForm, PasswordForm, RecoveryForm
 from console.tui.sign_in.practice_codes import PracticeCodes, spaced
 from console.tui.sign_in.screen import SignInScreen
+from security.errors import SignInRefused
 from tests.console.tui.sign_in.conftest import Open
 from tests.console.tui.sign_in.people import (
     choose,
@@ -22,7 +23,7 @@ from tests.console.tui.sign_in.people import (
     signed_in,
     typed,
 )
-from tests.console.tui.workspaces import SetClock, screen_text, until
+from tests.console.tui.workspaces import Opened, SetClock, screen_text, until
 
 
 async def test_a_visitor_sees_who_is_not_signed_in_and_how_to(console: Open) -> None:
@@ -72,6 +73,54 @@ async def test_a_wrong_password_and_an_unknown_user_are_told_alike(console: Open
             assert made.app.screen.query_one("#password", Input).value == ""
             made.app.screen.query_one(PasswordForm).say("")
     assert told[0] == told[1]
+
+
+def _focused(made: Opened) -> str | None:
+    return made.app.focused.id if made.app.focused is not None else None
+
+
+async def test_after_a_refusal_the_keys_move_between_the_fields(console: Open) -> None:
+    made = console()
+    async with made.app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("f8")
+        await form_of(made, PasswordForm)
+        for text in ("operator", "not the password"):
+            await typed(made, pilot, text)
+            await pilot.press("enter")
+        await shown(made, "is not right", "data-scientist-cardiology")
+        assert _focused(made) == "password"
+        for key, field in (
+            ("up", "user"), ("down", "password"), ("shift+tab", "user"), ("tab", "password"),
+            ("down", "practice-codes"), ("up", "password"), ("down", "practice-codes"), ("shift+tab", "password"),
+        ):  # fmt: skip
+            await pilot.press(key)
+            await until(lambda field=field: _focused(made) == field, lambda key=key: f"{key}: {_focused(made)}")  # type: ignore[misc]
+
+
+async def test_a_refusal_leaves_the_focus_where_it_was_moved_meanwhile(console: Open) -> None:
+    made = console()
+    async with made.app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("f8")
+        await form_of(made, PasswordForm)
+        form = made.app.screen.query_one(PasswordForm)
+        await typed(made, pilot, "operater")
+        await pilot.press("enter")
+        await typed(made, pilot, "not the password")
+        await pilot.press("up")
+        form.refuse(SignInRefused("it is not right"))
+        await pilot.pause()
+        assert _focused(made) == "user"
+        assert made.app.screen.query_one("#password", Input).value == ""
+
+
+async def test_where_a_letter_is_typed_none_signs_in(console: Open) -> None:
+    made = console()
+    async with made.app.run_test(size=(80, 24)) as pilot:
+        await shown(made, "not signed in [u]")
+        await pilot.press("u")
+        await form_of(made, PasswordForm)
+        await shown(made, "not signed in")
+        assert "[u]" not in screen_text(made.app)
 
 
 async def test_the_practice_authenticator_signs_in_and_is_unmistakable(console: Open) -> None:
@@ -134,7 +183,7 @@ async def test_a_recovery_code_signs_in_at_once_and_is_used_up(console: Open) ->
         await pilot.press("f8", "r")
         await shown(made, "Ten new ones are shown once")
         await pilot.press("y")
-        await shown(made, "Recovery codes of operator", "never shown again")
+        await shown(made, "Recovery codes of operator", "Shown this once")
         code = str(made.app.screen.query_one("#codes").render()).split()[0]
         await pilot.press("escape")
         await shown(made, "Write them down first")

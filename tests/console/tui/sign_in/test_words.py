@@ -10,7 +10,7 @@ import pytest
 from console.actions.permissions import NotSignedIn
 from console.actions.sign_in import Who
 from console.query_history import kept_for
-from console.tui.sign_in.words import ended_words, minutes_left, refusal_words, who_words
+from console.tui.sign_in.words import ended_words, left_words, refusal_words, who_words
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
 
@@ -29,6 +29,8 @@ def who(user: str = "operator", role: str = "operator", *, left_s: float = 840.0
         (who("anna", "data_scientist"), 18, "anna · 14 min"),
         (who("data-scientist", "data_scientist"), 60, "data-scientist · 14 min"),
         (who("data-scientist-cardiology", "data_scientist"), 18, "data-scientis… 14m"),
+        (who(left_s=20), 60, "operator · 20 s"),
+        (who(left_s=20), 14, "operator 20s"),
         (None, 60, "not signed in [u]"),
         (None, 16, "not signed in"),
     ],
@@ -42,9 +44,15 @@ def test_where_no_key_signs_in_none_is_told() -> None:
     assert who_words(None, NOW, 60) == "not signed in"
 
 
-@pytest.mark.parametrize(("left_s", "minutes"), [(900, 15), (841, 15), (840, 14), (60, 1), (1, 1), (0, 0), (-5, 0)])
-def test_begun_minutes_count(left_s: float, minutes: int) -> None:
-    assert minutes_left(who(left_s=left_s), NOW) == minutes
+@pytest.mark.parametrize(
+    ("left_s", "words"),
+    [
+        (900, "15 min"), (841, "15 min"), (840, "14 min"), (61, "2 min"), (60, "1 min"), (59.2, "1 min"),
+        (59, "59 s"), (20, "20 s"), (0.5, "1 s"), (0, "0 s"), (-5, "0 s"),
+    ],
+)  # fmt: skip
+def test_begun_minutes_count_and_the_last_is_told_in_seconds(left_s: float, words: str) -> None:
+    assert left_words(who(left_s=left_s), NOW) == words
 
 
 def test_why_a_session_ended() -> None:

@@ -381,6 +381,18 @@ def test_an_open_rotation_is_told_with_what_is_left() -> None:
     assert question(status(rotating=None))[0] == "Rotate the key?"
 
 
+@pytest.mark.parametrize("size", SIZES)
+async def test_an_empty_vault_says_so_and_what_fills_it(opening: Opening, size: tuple[int, int]) -> None:
+    security = opening("officer")
+    with security.clinical.database.transaction() as connection:
+        for kind in ("patient", "data_key", "kek"):
+            connection.execute(f"DELETE FROM {kind}")
+    app = Desk(security, VaultScreen)
+    async with app.run_test(size=size):
+        await shows(app, "The vault is empty", "`lakewarden records load", "No key is in use yet")
+        assert "never rotated" not in text_of(app)
+
+
 @pytest.mark.parametrize(
     ("age", "words"),
     [(timedelta(seconds=-3), "0 min"), (timedelta(minutes=59), "59 min"), (timedelta(hours=47), "47 h"),
