@@ -5,8 +5,8 @@ In order:
    is as fast to read again is never copied there; if it changes meanwhile, nothing is taken.
 2. Unless every row passes, and all ids are beyond those of the facts, nothing is taken: `SalesLoad` then finds out
    which rows are odd, bad or there already, and why.
-3. Facts go into SQLite in the order of their ids while DuckDB sums them; then each aggregate takes its sums in the
-   order of its key.
+3. Facts go into SQLite in the order of their ids while DuckDB sums them by month; those sums while it rolls them up;
+   then the other aggregates. Each takes its sums in the order of its key.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ LEAST_ROWS = 200_000  # below, starting DuckDB costs more than it saves
 MEMORY = "192MB"
 ROWS_AT_ONCE = 10_000
 LOOK_S = 0.1
-READ, FACTS = 0.2, 0.4  # the parts that reading and the facts have of the whole work; the rest are the aggregates
+READ, SOLD, BY_MONTH = 0.1, 0.6, 0.9  # the parts of the whole work that are done with each; the rest are roll-ups
 
 MONTHLY, YEARLY, BY_CATEGORY, BY_REGION = AGGREGATES
 ROLLED_UP_BY = {"product_id": "category", "store_id": "region"}
@@ -124,11 +124,15 @@ class NewSales:
 
     def put(self, batch_id: int) -> int:
         """Put facts and sums into SQLite (3); returns the facts."""
-        summing = self._begun(*statements(script("load/sum_new")))
-        self._write(self._facts(batch_id), self._rows, READ, READ + FACTS)
-        self._await(summing, READ + FACTS, READ + FACTS)
-        sums = sum(self._count("*", f"{part}_sum") for part in ("month", "year", "category", "region"))
-        self._write(self._sums(), sums, READ + FACTS, 1.0)
+        by_month, *coarser = statements(script("load/sum_new"))
+        summing = self._begun(by_month)
+        self._write(self._facts(batch_id), self._rows, READ, SOLD)
+        self._await(summing, SOLD, SOLD)
+        rolling_up = self._begun(*coarser)
+        self._write(self._month_sums(), self._count("*", "month_sum"), SOLD, BY_MONTH)
+        self._await(rolling_up, BY_MONTH, BY_MONTH)
+        rows = sum(self._count("*", f"{part}_sum") for part in ("year", "category", "region"))
+        self._write(self._roll_ups(), rows, BY_MONTH, 1.0)
         return self._rows
 
     def _write(self, pieces: Iterator[Piece], rows: int, start: float, end: float) -> None:
@@ -146,21 +150,26 @@ class NewSales:
         order = "" if self._in_order else " ORDER BY transaction_id"
         yield from self._integers(into, FACT_COLUMNS, f"sale{order}")
 
-    def _sums(self) -> Iterator[Piece]:
-        """What each aggregate takes; year and month are the same for so many rows that they are part of the SQL."""
-        for (month,) in self._engine.execute("SELECT DISTINCT year_month FROM month_sum ORDER BY 1").fetchall():
-            where, named = f"WHERE year_month = {month}", _named(month)
-            key: tuple[str, ...] = ("store_id", "product_id")
-            into = aggregates.adder(self._connection, MONTHLY, key, **named)
-            yield from self._integers(into, (*key, *SUMS), f"month_sum {where}")
-            key = ("store_id", "category")
-            yield from self._cells(
-                aggregates.adder(self._connection, BY_CATEGORY, key, **named), (*key, *SUMS), f"category_sum {where}"
-            )
-        key = ("year", "store_id", "product_id")
+    def _month_sums(self) -> Iterator[Piece]:
+        key = ("store_id", "product_id")
+        for month in self._months():
+            into = aggregates.adder(self._connection, MONTHLY, key, **_named(month))
+            yield from self._integers(into, (*key, *SUMS), f"month_sum WHERE year_month = {month}")
+
+    def _roll_ups(self) -> Iterator[Piece]:
+        key: tuple[str, ...] = ("year", "store_id", "product_id")
         yield from self._integers(aggregates.adder(self._connection, YEARLY, key), (*key, *SUMS), "year_sum")
+        key = ("store_id", "category")
+        for month in self._months():
+            into = aggregates.adder(self._connection, BY_CATEGORY, key, **_named(month))
+            yield from self._cells(into, (*key, *SUMS), f"category_sum WHERE year_month = {month}")
         key = ("year", "region", "product_id")
         yield from self._cells(aggregates.adder(self._connection, BY_REGION, key), (*key, *SUMS), "region_sum")
+
+    def _months(self) -> list[int]:
+        """Those with sales: year and month are the same for so many rows that they are part of the SQL."""
+        found = self._engine.execute("SELECT DISTINCT year_month FROM month_sum ORDER BY 1").fetchall()
+        return [month for (month,) in found]
 
     def _integers(self, into: Inserter, columns: tuple[str, ...], source: str) -> Iterator[Piece]:
         return ((into, values) for values in integers(self._engine, columns, source))
