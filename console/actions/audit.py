@@ -23,7 +23,7 @@ from security.audit.report import Report
 from security.audit.scan import Progress
 from security.audit.search import Filter, Page, Recorded
 from security.audit.siem import FORMATS, Source
-from security.audit.siem.origin import rfc3339
+from security.audit.siem.origin import fields, rfc3339
 from security.audit.store import genesis
 from security.audit.verify import VerifyingKeys, verify
 from security.errors import AuditUnavailable, ProofRefused, RecordUnknown, RequestRefused
@@ -257,28 +257,10 @@ class AuditActions:
 def event_fields(recorded: Recorded) -> dict[str, Any]:
     """An event as JSON shows it: its own names, absent fields left out; of a sealed reason only that there is one."""
     event = recorded.event
-    fields: dict[str, Any] = {
-        "seq": recorded.seq,
-        "at": rfc3339(event),
-        "kind": event.kind.value,
-        "action": event.action,
-        "outcome": event.outcome.value,
-        "principal": event.principal,
-        "role": event.role,
-        "resource": event.resource,
-        "subject": event.subject,
-        "decision": event.decision.value if event.decision else None,
-        "policies": list(event.policies) or None,
-        "session": event.session,
-        "address": event.address,
-        "columns": list(event.columns) or None,
-        "count": event.count,
-        "code": event.code,
-        "correlation": event.correlation,
-        "reason": "sealed" if event.sealed else None,
-        "leaf": recorded.leaf.hex(),
-    }
-    return {name: value for name, value in fields.items() if value is not None}
+    lists = {"policies": list(event.policies), "columns": list(event.columns)}
+    found: dict[str, Any] = {"seq": recorded.seq, "at": rfc3339(event), **fields(recorded)}
+    found |= {name: values for name, values in lists.items() if values}
+    return found | ({"reason": "sealed"} if event.sealed else {})
 
 
 def _leads(leaf: bytes, seq: int, size: int, path: Sequence[bytes], root: bytes) -> bool:
