@@ -6,7 +6,8 @@
    `other` where values add up, else left out, which is said.
 4. Numbers alone: a sparkline in the order of the rows.
 
-Keys are no measures: a column of whole numbers called `…_id` is a label.
+Keys and times are no measures: a column of whole numbers called `…_id`, a year or a month is a label. Of several
+measures money comes first, then sums, then other numbers, and counts of rows last.
 """
 
 from __future__ import annotations
@@ -39,6 +40,11 @@ _NEVER_ADDED = re.compile(
     r"|temperature|humidity|speed|distinct|rank|least|most|min|max|avg).*",
     re.IGNORECASE,
 )
+_MONEY = re.compile(
+    r"(?:.*[^a-z])?(?:revenue|rev|amount|sales|turnover|profit|margin|costs?|cents|money)(?:[^a-z].*)?", re.IGNORECASE
+)
+_SUM = re.compile(r"(?:.*[^a-z])?(?:sum|total|quantity|units)(?:[^a-z].*)?", re.IGNORECASE)
+_COUNT = re.compile(r"n|(?:.*[^a-z])?(?:count|counts|rows|number|facts)(?:[^a-z].*)?", re.IGNORECASE)
 _MONTHS = (
     "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
     "December",
@@ -93,7 +99,7 @@ def choose(
     if label is None and kind != "lines" and len({tuple(row[i] for i in period) for row in rows}) < 2:
         period = ()  # all of it is of one time, which tells nothing apart
     if value is None:
-        value = _value(columns, numbers, {*period, label, series})
+        value = _value(columns, kinds, {*period, label, series})
     if value is None:
         return _none("every column with numbers is a key or a period: there is nothing to measure")
     if kinds[value] not in _NUMBERS:
@@ -185,12 +191,28 @@ def _period_of(label: int, columns: Sequence[str], kinds: Sequence[Kind]) -> tup
     return period if label == (period[0] if period else None) else ()
 
 
-def _value(columns: Sequence[str], numbers: Sequence[int], taken: set[int | None]) -> int | None:
-    free = [i for i in numbers if i not in taken]
-    measures = [i for i in free if not (_KEY.fullmatch(columns[i]) or _PART_OF_YEAR.fullmatch(columns[i]))]
-    adding = [i for i in measures if not _NEVER_ADDED.fullmatch(columns[i])]
-    found = adding or measures
-    return found[-1] if found else None
+def measures(columns: Sequence[str], kinds: Sequence[Kind]) -> list[int]:
+    """The columns whose numbers measure something, in their order: neither keys nor times."""
+    no_measure = (_KEY, _YEAR, _PART_OF_YEAR)
+    return [
+        i
+        for i, (name, kind) in enumerate(zip(columns, kinds, strict=True))
+        if kind in _NUMBERS and not any(sort.fullmatch(name) for sort in no_measure)
+    ]
+
+
+def _value(columns: Sequence[str], kinds: Sequence[Kind], taken: set[int | None]) -> int | None:
+    """The measure that matters most; of several alike, the last one."""
+    free = [i for i in measures(columns, kinds) if i not in taken]
+    adding = [i for i in free if not _NEVER_ADDED.fullmatch(columns[i])]
+    return max(adding or free, key=lambda i: (_weight(columns[i], kinds[i]), i), default=None)
+
+
+def _weight(name: str, kind: Kind) -> int:
+    """3 for money, 2 for a sum, 1 for another number, 0 for a count."""
+    if _COUNT.fullmatch(name):
+        return 0
+    return 3 if kind is Kind.MONEY or _MONEY.fullmatch(name) else 2 if _SUM.fullmatch(name) else 1
 
 
 def _labels(columns: Sequence[str], kinds: Sequence[Kind], taken: set[int]) -> list[int]:

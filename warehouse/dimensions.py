@@ -14,10 +14,9 @@ from functools import partial
 from typing import Any
 
 from warehouse import aggregates, practice_dimensions
-from warehouse.errors import DataRefused
 from warehouse.models import SENSITIVE
 from warehouse.ports import CellCipher
-from warehouse.readers import Chunk, Rejected
+from warehouse.readers import Chunk, Rejected, require_columns
 from warehouse.rejects import RejectsFile
 from warehouse.values import Unfit, all_of, cents, integer, shown, text
 
@@ -51,7 +50,7 @@ Row = tuple[Any, ...]
 
 
 class DimensionLoad:
-    """One batch of a dimension within a write transaction. Raises `DataRefused` if a column is missing."""
+    """One batch of a dimension within a write transaction, of columns that `check_header` lets pass."""
 
     def __init__(
         self,
@@ -71,8 +70,7 @@ class DimensionLoad:
         self._parse: Callable[[dict[str, Any]], Row] = {
             "Product_Table": self._product, "Customer_Table": _customer, "Time_Table": _day,
         }.get(table, self._plain)  # fmt: skip
-        self._new = self._changed = self._same = 0
-        _require(table, self._names)
+        self._new = self._changed = self._same = self._superseded = 0
 
     def take(self, chunk: Chunk) -> None:
         """Check these rows, and put the good ones in."""
@@ -83,16 +81,18 @@ class DimensionLoad:
             except Unfit as unfit:
                 self._rejects.add([Rejected(line, str(unfit), row)])
                 continue
-            self._same += parsed[0] in good  # the last line of a key counts
+            if (before := good.get(parsed[0])) is not None:  # the last line of a key counts
+                self._same += 1
+                self._superseded += before != parsed
             good[parsed[0]] = parsed
         if good:
             self._put(good)
 
-    def finish(self) -> tuple[int, int, int]:
-        """How many rows were new, have changed one, have changed nothing."""
+    def finish(self) -> tuple[int, int, int, int]:
+        """How many rows were new, have changed one, have changed nothing, and of these were superseded close behind."""
         if self._table == "Time_Table" and self._new:
             self._fill_gaps()
-        return self._new, self._changed, self._same
+        return self._new, self._changed, self._same, self._superseded
 
     def _put(self, good: dict[int, Row]) -> None:
         stored = self._stored(good)
@@ -217,7 +217,9 @@ def _customer(row: dict[str, Any]) -> Row:
 def _level(cell: Any) -> str:
     level = text("membership_level", cell).lower()
     if level not in LEVELS:
-        raise Unfit(f"membership_level: expected bronze, silver or gold, found {shown(level)}")
+        # One that holds other lines was led into this column by a quotation, and may show what they hold.
+        found = shown(level) if len(level.splitlines()) == 1 else f"{len(level.splitlines())} lines"
+        raise Unfit(f"membership_level: expected bronze, silver or gold, found {found}")
     return level
 
 
@@ -253,18 +255,16 @@ def _says(cell: Any, value: object) -> bool:
     return words.casefold() == str(value).casefold()
 
 
-def _require(table: str, names: Sequence[str]) -> None:
-    missing = [name for name in SPECIFIED[table] if name not in names]
+def check_header(table: str, header: Sequence[str]) -> None:
+    """Return if these are the columns of a file of `table`. Raises `DataRefused`."""
+    missing = [name for name in SPECIFIED[table] if name not in header]
     if table == "Product_Table":
         missing = [
             name
             for name in missing
-            if not (name == "unit_price_cents" and "unit_price" in names)
-            and not (name == "supplier_id" and "supplier_name" in names)
+            if not (name == "unit_price_cents" and "unit_price" in header)
+            and not (name == "supplier_id" and "supplier_name" in header)
         ]
         missing = ["unit_price" if name == "unit_price_cents" else name for name in missing]
-    if missing:
-        if not names:
-            raise DataRefused(f"the file is empty: expected a header line with {', '.join(missing)}")
-        found = ", ".join(shown(name) for name in names[:20])
-        raise DataRefused(f"expected a column {', '.join(missing)}, found the columns {found}")
+    used = WANTED[table] - ({"unit_price_cents"} if "unit_price" in header else set())
+    require_columns(header, missing, sorted(used))

@@ -18,6 +18,15 @@ from warehouse.models import AGGREGATES, DIMENSIONS, FACT, SENSITIVE
 from warehouse.ports import CellCipher
 
 MOST_SHOWN = 20  # broken rows of one rule
+FILE_RULE, SEALED_RULE = "SQLite's own check of the file", "sealed cells open"
+_DIMENSIONS, _AGGREGATES = "dimensions", "aggregates"
+_REPAIRS = {
+    FILE_RULE: "restore warehouse.db from a backup, or move it away and load everything again",
+    SEALED_RULE: "restore the key that is missing from a backup, or load those customers again",
+    _DIMENSIONS: "load the right rows of that table in place of these with `lakewarden warehouse load`",
+    FACT: "load the rows of the dimension that is named, or those sales again with the right values",
+    _AGGREGATES: "`lakewarden warehouse refresh` rebuilds the aggregates from the sales",
+}  # in the order in which they are made: each rests on those before it
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,18 +51,26 @@ class CheckReport:
     def ok(self) -> bool:
         return not self.findings
 
+    @property
+    def repairs(self) -> tuple[str, ...]:
+        """What to do about the findings, one after the other."""
+        kinds = {_kind_of(finding.rule) for finding in self.findings}
+        if FACT in kinds:
+            kinds.add(_AGGREGATES)  # of sales whose store or product is not there they lack a part
+        return tuple(repair for kind, repair in _REPAIRS.items() if kind in kinds)
+
 
 def check(warehouse: Warehouse, cipher: CellCipher, *, stop: threading.Event | None = None) -> CheckReport:
     """Prove every rule on one state of the store. Raises a `StoreError`, or `QueryStopped`."""
     started_s = time.monotonic()
     problems = warehouse.problems()
-    findings = [Finding("SQLite's own check of the file", len(problems), tuple(problems))] if problems else []
+    findings = [Finding(FILE_RULE, len(problems), tuple(problems))] if problems else []
     with warehouse.reading(stop) as connection:
         rules = 2
         for name, sql in _rules(connection):
             rules += 1
             findings += _finding(name, connection.execute(sql))
-        findings += _finding("sealed cells open", _unopened(connection, cipher))
+        findings += _finding(SEALED_RULE, _unopened(connection, cipher))
         counts = {
             table: int(connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0])  # noqa: S608 - fixed names
             for table in (*DIMENSIONS, FACT, *AGGREGATES)
@@ -87,6 +104,11 @@ def _rules(connection: sqlite3.Connection) -> Iterator[tuple[str, str]]:
                 yield comment.removeprefix("-- RULE "), sql
             else:
                 connection.execute(statement)
+
+
+def _kind_of(rule: str) -> str:
+    table = rule.partition(":")[0]
+    return _AGGREGATES if table in AGGREGATES else rule if rule in _REPAIRS else FACT if table == FACT else _DIMENSIONS
 
 
 def _finding(rule: str, rows: Iterator[tuple[Any, ...]] | sqlite3.Cursor) -> list[Finding]:

@@ -59,7 +59,7 @@ def load(
         batch_id = int(connection.execute("SELECT coalesce(max(batch_id), 0) + 1 FROM batch").fetchone()[0])
         try:
             with RejectsFile(rejects_dir, table, reader.names, now) as rejects:
-                read, (new, changed, same) = _carry_out(
+                read, (new, changed, same, superseded) = _carry_out(
                     connection, table, reader, batch_id, cipher, rejects, scratch_dir, progress, stop
                 )
                 rejects_file = rejects.publish()
@@ -76,7 +76,8 @@ def load(
             )  # fmt: skip
     if new or changed:
         warehouse.checkpoint()
-    return LoadReport(table, read, new, changed, same, rejects.count, rejects_file, time.monotonic() - started_s)
+    elapsed_s = time.monotonic() - started_s
+    return LoadReport(table, read, new, changed, same, rejects.count, rejects_file, elapsed_s, superseded)
 
 
 def _carry_out(
@@ -89,12 +90,15 @@ def _carry_out(
     scratch_dir: Path,
     progress: Callable[[int, int], None],
     stop: threading.Event | None,
-) -> tuple[int, tuple[int, int, int]]:
-    """Rows read, and what became of the good ones."""
+) -> tuple[int, tuple[int, int, int, int]]:
+    """Rows read; of the good ones how many were new, have changed a row, have changed nothing, were superseded."""
     if table == FACT:
+        sales.check_header(reader.header)
         tell = _parts(progress)
         if taken := new_sales.take(connection, reader.relation(), batch_id, scratch_dir, tell, stop):
-            return taken, (taken, 0, 0)
+            return taken, (taken, 0, 0, 0)
+    else:
+        dimensions.check_header(table, reader.header)
     target: SalesLoad | DimensionLoad = (
         SalesLoad(connection, reader.names, batch_id, rejects)
         if table == FACT

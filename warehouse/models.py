@@ -21,7 +21,11 @@ Cell = int | float | str | bytes | None
 
 @dataclass(frozen=True, slots=True)
 class LoadReport:
-    """What a load did with its rows; `rejects_file` names each rejected row with line and reason."""
+    """What a load did with its rows; `rejects_file` names each rejected row with line and reason.
+
+    Of those that changed nothing, `same`, a later line of the file with the same key and other content took the place
+    of `superseded`.
+    """
 
     table: str
     read: int
@@ -31,6 +35,7 @@ class LoadReport:
     rejected: int
     rejects_file: Path | None
     elapsed_s: float
+    superseded: int = 0
 
 
 @dataclass(frozen=True, slots=True)

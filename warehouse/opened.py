@@ -13,6 +13,7 @@ from warehouse.browse import Result
 from warehouse.governed import Parameters
 from warehouse.limits import QueryLimits
 from warehouse.models import Cell
+from warehouse.money import money_columns
 from warehouse.shaping import Shape
 
 Database = Literal["warehouse", "weather"]
@@ -32,12 +33,6 @@ class Kind(StrEnum):
     NONE = "none"  # nothing but nulls so far
 
 
-# The specified amounts, what keeps their unit, and what people call them.
-MONEY = re.compile(
-    r"(?:\w*_)?(?:amount|revenue|turnover)|unit_price"
-    r"|(?:sum|min|max|avg|total)\(\s*(?:[\w\"]+\.)?\"?(?:total_sales_amount|unit_price)\"?\s*\)",
-    re.IGNORECASE,
-)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d.*)?")
 
 
@@ -65,18 +60,18 @@ class Opened:
     notes: tuple[str, ...] = field(default=())
 
 
-def kinds(columns: Sequence[str], rows: Sequence[tuple[Cell, ...]]) -> tuple[Kind, ...]:
-    """The kind of each column, from its name and the cells of the first rows."""
+def kinds(columns: Sequence[str], rows: Sequence[tuple[Cell, ...]], sql: str = "") -> tuple[Kind, ...]:
+    """The kind of each column, from its name, the cells of the first rows, and the SELECT that gave them, if known."""
     cells = list(zip(*rows, strict=True)) if rows else [()] * len(columns)
-    return tuple(map(_kind, columns, cells))
+    return tuple(map(_kind, money_columns(columns, sql), cells))
 
 
-def _kind(name: str, cells: Sequence[Cell]) -> Kind:
+def _kind(money: bool, cells: Sequence[Cell]) -> Kind:
     types = set(map(type, cells)) - {NoneType}
     if not types:
-        return Kind.MONEY if MONEY.fullmatch(name.strip()) else Kind.NONE
+        return Kind.MONEY if money else Kind.NONE
     if types <= {int, float}:
-        if MONEY.fullmatch(name.strip()):
+        if money:
             return Kind.MONEY
         return Kind.NUMBER if float in types else Kind.INTEGER
     if types == {bytes}:

@@ -14,6 +14,7 @@ from warehouse.errors import DataRefused, QueryRefused
 from warehouse.governed import Parameters
 from warehouse.limits import QueryLimits
 from warehouse.models import FACT, Answer
+from warehouse.question_check import EmptyWarehouse
 from warehouse.question_files import (
     BadQuestion,
     Question,
@@ -64,19 +65,25 @@ class Questions:
         self.folder = folder
 
     def all(self) -> tuple[dict[str, Question], list[BadQuestion]]:
-        """Every question by name, and the files that are none."""
+        """Every question by name, and the files that are none, or whose SELECT is none on the warehouse."""
         added, bad = user_questions(self.folder)
-        return builtin_questions() | added, bad
+        if added:
+            with EmptyWarehouse() as empty:
+                problems = {name: empty.problem(question) for name, question in added.items()}
+            bad += [BadQuestion(self.folder / f"{name}.sql", problem) for name, problem in problems.items() if problem]
+            added = {name: question for name, question in added.items() if not problems[name]}
+        return builtin_questions() | added, sorted(bad, key=lambda file: file.path)
 
     def find(self, name: str) -> Question:
         """The question of that name. Raises `QueryRefused` if there is none, or its file is bad."""
-        found, bad = self.all()
+        added, bad = user_questions(self.folder)
+        found = builtin_questions() | added
+        if name in found:
+            return found[name]
         for file in bad:
             if file.path.stem == name:
                 raise QueryRefused(f"{file.path} is not a question: {file.problem}")
-        if name not in found:
-            raise QueryRefused(f"there is no question {name[:80]!r}; there are {', '.join(found)}")
-        return found[name]
+        raise QueryRefused(f"there is no question {name[:80]!r}; there are {', '.join(found)}")
 
 
 def ask(

@@ -70,7 +70,7 @@ class RejectsFile:
     def _fields(self, fields: Sequence[Any]) -> list[Any]:
         known = len(fields) == len(self._names)
         return [
-            MASK if self._masked and (not known or self._names[index] in self._masked) else cell
+            MASK if self._masked and (not known or self._names[index] in self._masked or _has_lines(cell)) else cell
             for index, cell in enumerate(fields[:MOST_FIELDS])
         ]
 
@@ -83,6 +83,11 @@ class RejectsFile:
         if self._file is not None:
             self._file.close()
         self._part.unlink(missing_ok=True)
+
+
+def _has_lines(cell: Any) -> bool:
+    """Whether other lines stand in a cell, where a quotation has led them: nobody knows of which columns."""
+    return isinstance(cell, str) and ("\n" in cell or "\r" in cell)
 
 
 def guarded(cell: Any) -> str:

@@ -19,10 +19,9 @@ from typing import Any
 from warehouse import aggregates
 from warehouse.bulk import FACT_COLUMNS, Inserter
 from warehouse.database import script, statements
-from warehouse.errors import DataRefused
 from warehouse.keys import KeySet
 from warehouse.models import FACT
-from warehouse.readers import Chunk, Rejected
+from warehouse.readers import Chunk, Rejected, require_columns
 from warehouse.rejects import RejectsFile
 from warehouse.values import (
     LARGEST_CENTS,
@@ -52,7 +51,7 @@ Columns = list[list[int]]
 
 
 class SalesLoad:
-    """One batch of sales within a write transaction. Raises `DataRefused` if a specified column is missing."""
+    """One batch of sales within a write transaction, of columns that `check_header` lets pass."""
 
     def __init__(
         self, connection: sqlite3.Connection, names: Sequence[str], batch_id: int, rejects: RejectsFile
@@ -60,9 +59,8 @@ class SalesLoad:
         self._connection = connection
         self._batch_id = batch_id
         self._rejects = rejects
-        self._at = _positions(names)
-        self._amount = AMOUNT if AMOUNT in self._at else AMOUNT_CENTS
-        self._price = next((name for name in (PRICE, PRICE_CENTS) if name in self._at), None)
+        self._at = {name: names.index(name) for name in WANTED if name in names}
+        self._amount, self._price = _money_of(names)
         self._keys = {name: KeySet(connection, table, name) for name, table in KEYS.items()}
         top = connection.execute("SELECT max(transaction_id) FROM Sales_Transactions_Table").fetchone()[0]
         self._top = -1 if top is None else int(top)
@@ -70,7 +68,7 @@ class SalesLoad:
         for statement in statements(script("load/stage")):
             connection.execute(statement)
         self._direct = Inserter(connection, FACT, FACT_COLUMNS, constants={"batch_id": batch_id})
-        self._staging = Inserter(connection, "temp.staged", FACT_COLUMNS, verb="INSERT OR REPLACE")
+        self._staging = Inserter(connection, "temp.staged", FACT_COLUMNS, tail=f" {script('load/supersede')}")
         self._inserted = self._staged = 0
 
     def take(self, chunk: Chunk) -> None:
@@ -92,23 +90,30 @@ class SalesLoad:
             self._staged += len(ids)
         self._top = max(self._top, *ids)
 
-    def finish(self) -> tuple[int, int, int]:
-        """Apply what was taken (3): how many rows were new, have changed a fact, have changed nothing."""
+    def finish(self) -> tuple[int, int, int, int]:
+        """Apply what was taken (3).
+
+        How many rows were new, have changed a fact, have changed nothing, and of these were superseded by a later one.
+        """
         self._direct.flush()
         self._staging.flush()
-        corrected = 0
+        corrected = superseded = of_batch = 0
         if self._staged:
+            superseded = self._count("SELECT total(superseded) FROM temp.staged")
             self._run("forget_same")
-            corrected = self._count(
-                "SELECT count(*) FROM temp.staged JOIN Sales_Transactions_Table USING (transaction_id)"
-            )
+            corrected, of_batch = self._connection.execute(
+                "SELECT count(*), count(*) FILTER (WHERE batch_id = ?) "
+                "FROM temp.staged JOIN Sales_Transactions_Table USING (transaction_id)",
+                (self._batch_id,),
+            ).fetchone()
         effective = self._count("SELECT count(*) FROM temp.staged")
         if self._inserted or effective:
             aggregates.begin_differences(self._connection)
             self._run("difference", {"first": self._first, "last": self._last})
             self._run("apply", {"batch_id": self._batch_id})
             aggregates.apply_differences(self._connection, corrections=corrected > 0)
-        return self._inserted + effective - corrected, corrected, self._staged - effective
+        same = self._staged - effective + of_batch
+        return self._inserted + effective - corrected, corrected - of_batch, same, superseded + of_batch
 
     def _as_columns(self, chunk: Chunk) -> Columns | None:
         """The chunk as columns of valid facts, None unless every row is plain and valid."""
@@ -217,24 +222,30 @@ class SalesLoad:
         return int(self._connection.execute(sql).fetchone()[0])
 
 
-def _positions(names: Sequence[str]) -> dict[str, int]:
-    at = {name: names.index(name) for name in WANTED if name in names}
-    missing = [name for name in NEEDED if name not in at]
-    if AMOUNT not in at and AMOUNT_CENTS not in at:
-        missing.append(AMOUNT)
-    if missing:
-        if not names:
-            raise DataRefused(f"the file is empty: expected a header line with {', '.join(missing)}")
-        found = ", ".join(shown(name) for name in names[:20])
-        raise DataRefused(f"expected a column {', '.join(missing)}, found the columns {found}")
-    return at
+def check_header(header: Sequence[str]) -> None:
+    """Return if these are the columns of a file of sales. Raises `DataRefused`."""
+    amount, price = _money_of(header)
+    needed = [*NEEDED, AMOUNT if amount not in header else amount]
+    require_columns(header, [name for name in needed if name not in header], [*needed, *([price] if price else [])])
+
+
+def _money_of(header: Sequence[str]) -> tuple[str, str | None]:
+    """The columns of amount and price that count, the price's if there is one."""
+    price = next((name for name in (PRICE, PRICE_CENTS) if name in header), None)
+    return AMOUNT if AMOUNT in header else AMOUNT_CENTS, price
 
 
 def _key(name: str, cell: Any) -> int:
     """An id; a day may also be written as a date."""
-    if name == "time_id" and isinstance(cell, str) and len(cell) == 10 and cell[4] == cell[7] == "-":
-        cell = cell.replace("-", "")
-    return integer(name, cell)
+    if name != "time_id":
+        return integer(name, cell)
+    words = str(cell).strip() if cell is not None else ""
+    if len(words) == 10 and words[4] == words[7] == "-":
+        words = words.replace("-", "")
+    try:
+        return integer(name, words)
+    except Unfit as unfit:
+        raise Unfit(f"{name}: expected a day as YYYYMMDD or YYYY-MM-DD, found {shown(cell)}") from unfit
 
 
 def _unknown_key(facts: Sequence[int], unknown: dict[str, set[int]]) -> str:

@@ -3,25 +3,45 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from itertools import pairwise
 
 from warehouse.errors import QueryRefused, QueryStopped
 from warehouse.keywords import meant_word
+from warehouse.limits import SQLITE_LIMITS
 from warehouse.models import AGGREGATES, DIMENSIONS, FACT
+from warehouse.printf import LARGEST, MAX_CHARACTERS, NAMES, problem_of
 from warehouse.sql_text import Token, shown, tokens, where
 
 MAX_PLACES_TRIED = 200
 MOST_NAME = 100  # characters of a name in a message
 DATABASES = {"warehouse": "the warehouse", "weather": "the weather readings"}
 _TABLES_OF = {"warehouse": (FACT, *DIMENSIONS, *AGGREGATES), "weather": ("Weather_Readings",)}
+DEEP = 20  # parentheses, one within another: the place that is too deep
 _LIKE = 0.6  # of difflib's 0 to 1
 
 _NEAR = re.compile(r'near "(.*)": (.*)', re.DOTALL)
 _NO_SUCH = re.compile(r"no such (column|table|function): (.+)|ambiguous column name: (.+)")
 _NOT_BOUND = re.compile(r"binding parameter :?(\w+)\.")
-_TOO_BIG = ("too big", "too large", "too many", "too deep", "overflow", "pattern too complex", "too much data")
+_CALLED = re.compile(r"\b(\w+)\(\)")
+_JOINTS = ("union", "intersect", "except")
+_LENGTHENING = (
+    "replace", "group_concat", "printf", "format", "hex", "quote", "char", "concat", "json_group_array",
+    "json_group_object", "json_array", "json_object",
+)  # fmt: skip
+_TOO_BIG = (
+    "too big",
+    "too large",
+    "too many",
+    "too deep",
+    "overflow",
+    "pattern too complex",
+    "too much data",
+    "at most",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +91,83 @@ def in_words(
         return _unbound(text, unbound[1])
     if "incomplete input" in said:
         return _refused("the query ends too early", text, len(text))
+    if "user-defined function raised" in said and (call := _failed_printf(text)):
+        name, reason, position = call
+        return _refused(f"{name} cannot be carried out: {reason}", text, position)
     if any(sign in said for sign in _TOO_BIG):
-        return QueryRefused(f"the query asks for more than is permitted: {said}")
-    return QueryRefused(f"the query cannot be carried out: {said}")
+        words, position = _limit_met(text, said)
+        return _refused(f"the query asks for more than is permitted: {words}", text, position)
+    called = _CALLED.search(said)
+    return _refused(f"the query cannot be carried out: {said}", text, _position_of(text, called[1]) if called else None)
+
+
+def _failed_printf(text: str) -> tuple[str, str, int] | None:
+    """The call of printf or format that failed: its name, why, and where it is; None where there is none."""
+    found = _tokens(text)
+    calls = [index for index, token in enumerate(found[:-2]) if token.name in NAMES and found[index + 1].text == "("]
+    for index in calls:
+        template = found[index + 2]
+        if template.kind == "string" and (reason := problem_of(template.text[1:-1].replace("''", "'"))):
+            return found[index].name, reason, found[index].start
+    if not calls:
+        return None
+    first = found[calls[0]]
+    return first.name, f"a field is not known, or the text has more than {MAX_CHARACTERS:,} characters", first.start
+
+
+def _limit_met(text: str, said: str) -> tuple[str, int | None]:
+    """Which limit a query met, in words, and the place that met it, where one is likely."""
+    found = _tokens(text)
+    if "string or blob too big" in said:
+        maker = _maker(found)
+        by = f", made by {maker.text}" if maker else ""
+        longest = SQLITE_LIMITS[sqlite3.SQLITE_LIMIT_LENGTH]
+        return f"a text or blob too big, of over {longest:,} bytes{by}", maker.start if maker else None
+    if "stack overflow" in said or "tree is too large" in said or "too deep" in said:
+        levels = SQLITE_LIMITS[sqlite3.SQLITE_LIMIT_EXPR_DEPTH]
+        return f"an expression may have {levels} levels, and one is nested too deep", _deepest(found)
+    if "pattern too complex" in said:
+        longest = SQLITE_LIMITS[sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH]
+        return f"a pattern of more than {longest:,} bytes", _only(found, ("like", "glob"))
+    if "compound SELECT" in said:
+        most = SQLITE_LIMITS[sqlite3.SQLITE_LIMIT_COMPOUND_SELECT]
+        joints = [token.start for token in found if token.kind == "word" and token.name in _JOINTS]
+        return f"more than {most} SELECTs in one", joints[most - 1] if len(joints) >= most else None
+    if "integer overflow" in said:
+        likely = _only(found, ("sum", "abs"))
+        return f"a whole number beyond {LARGEST:,} (multiply by 1.0 for one with a fraction)", likely
+    if "too many columns" in said:
+        return f"more than {SQLITE_LIMITS[sqlite3.SQLITE_LIMIT_COLUMN]} columns", None
+    if many := re.search(r"too many arguments on function (\w+)", said):
+        return many[0], _position_of(text, many[1])
+    return said, None
+
+
+def _maker(found: Sequence[Token]) -> Token | None:
+    """What makes a text long: the one function or operator of the query that can, blobs of a given size first."""
+    calls = [token for token, following in pairwise(found) if following.text == "("]
+    for names in (("zeroblob", "randomblob"), _LENGTHENING):
+        likely = [token for token in calls if token.kind == "word" and token.name in names]
+        if len(likely) == 1:
+            return likely[0]
+        if likely:
+            return likely[0] if names != _LENGTHENING else None
+    return next((token for token in found if token.text == "||"), None)
+
+
+def _deepest(found: Sequence[Token]) -> int | None:
+    """Where the parentheses are deepest, if they are deep."""
+    depth, most, position = 0, DEEP, None
+    for token in found:
+        depth += (token.text == "(") - (token.text == ")")
+        if depth > most:
+            most, position = depth, token.start
+    return position
+
+
+def _only(found: Sequence[Token], names: Sequence[str]) -> int | None:
+    likely = [token.start for token in found if token.kind == "word" and token.name in names]
+    return likely[0] if len(likely) == 1 else None
 
 
 def _instead(kind: str | None, name: str, names: Names) -> tuple[str, str]:

@@ -5,17 +5,14 @@ from __future__ import annotations
 import csv
 import json
 import math
-import re
 import sys
 
 from console.cli.output import print_table, safe
 from console.redaction import redact
 from warehouse.models import Answer, Cell
+from warehouse.opened import Kind, kinds
 
-# The specified amounts and what keeps their unit: cents are shown of these, and of nothing else.
-MONEY = re.compile(
-    r"(?:\w*_amount|unit_price|(?:sum|min|max)\(\s*(?:\w+\.)?(?:total_sales_amount|unit_price)\s*\))", re.I
-)
+ROWS_LOOKED_AT = 100  # as where a result is opened, so that a column is of one kind everywhere
 MOST_DECIMALS = 4  # in a table for people
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -56,18 +53,19 @@ def print_answer_csv(answer: Answer) -> None:
 
 def print_answer_table(answer: Answer) -> None:
     """A table with numbers aligned to the right."""
+    heads = list(map(safe, answer.columns))
     money = _money(answer)
     columns = [[_short_cell(row[index], two) for row in answer.rows] for index, two in enumerate(money)]
     for index, texts in enumerate(columns):
         cells = [row[index] for row in answer.rows]
         if any(isinstance(cell, int | float) for cell in cells):
-            width = max([len(answer.columns[index]), *map(len, texts)])
+            width = max([len(heads[index]), *map(len, texts)])
             columns[index] = [text.rjust(width) for text in texts]
-    print_table(answer.columns, list(zip(*columns, strict=True)))
+    print_table(heads, list(zip(*columns, strict=True)))
 
 
 def _money(answer: Answer) -> list[bool]:
-    return [bool(MONEY.fullmatch(name)) for name in answer.columns]
+    return [kind is Kind.MONEY for kind in kinds(answer.columns, answer.rows[:ROWS_LOOKED_AT], answer.sql)]
 
 
 def _json_cell(cell: Cell, money: bool) -> str:

@@ -33,9 +33,10 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, spare:
     enough the columns named are left out, the first of them first. Otherwise every column folds.
     """
     cells = [[safe(cell) for cell in row] for row in rows]
+    heads = list(map(safe, columns))  # names come from data too, from the aliases of a query
     if not sys.stdout.isatty():
-        widths = [max(map(len, column)) for column in zip(columns, *cells, strict=True)]
-        for row in [list(columns), *cells]:
+        widths = [max(map(len, column)) for column in zip(heads, *cells, strict=True)]
+        for row in [heads, *cells]:
             print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
         return
     from rich import box
@@ -47,15 +48,15 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, spare:
     if console.no_color:
         console = Console(file=sys.stdout, highlight=False, color_system=None)  # NO_COLOR: nothing bold either
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False, header_style="bold")
-    shown, room = list(range(len(columns))), None
+    shown, room = list(range(len(heads))), None
     if spare is not None:
-        shown, room = _fitting(columns, cells, spare, console.width)
+        shown, room = _fitting(heads, cells, spare, console.width)
     for index in shown:
         if room is None:
-            table.add_column(columns[index], overflow="fold")
+            table.add_column(Text(heads[index]), overflow="fold")
         else:  # rich narrows every column alike, unless the last is narrow enough already
             most = room if index == shown[-1] else None
-            table.add_column(columns[index], overflow="ellipsis", no_wrap=True, max_width=most)
+            table.add_column(Text(heads[index]), overflow="ellipsis", no_wrap=True, max_width=most)
     for row in cells:
         table.add_row(*(Text(row[index]) for index in shown))
     console.print(table)

@@ -15,7 +15,16 @@ from console.cli.session import security_of, with_fresh_code
 from console.cli.signals import EndedBySignal
 from console.settings import Settings
 from console.wiring import security_actions
-from console.wiring.key_folder import CUSTOMERS, DATA_KEYS, SECRETS, key_ring, key_uses, missing_keys, told
+from console.wiring.key_folder import (
+    CUSTOMERS,
+    DATA_KEYS,
+    SECRETS,
+    KeyUse,
+    key_ring,
+    key_uses,
+    missing_keys,
+    told,
+)
 from etl.models import rfc3339
 from security.vault.keys import PURPOSE
 from security.vault.status import KekStatus, VaultStatus
@@ -37,7 +46,10 @@ def status(arguments: Namespace, settings: Settings, environ: Mapping[str, str])
     """Print the keys. Raises PermissionDenied, SecurityError."""
     security = security_of(arguments, settings, environ)
     found = with_fresh_code(arguments, security, security_actions.vault_actions(security).status)
-    keys = _keys(found, settings)
+    uses, unread = key_uses(settings)
+    keys = _keys(found, settings, uses)
+    for why in unread:
+        say(f"what keys seal there is not counted: {why}")
     if arguments.json:
         print_json(_as_json(found, keys))
         return Exit.DONE
@@ -95,8 +107,9 @@ def check(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) 
             security,
             lambda: stoppable(lambda stop: actions.problems(progress=_unfinished(line), stop=stop.is_set)),
         )
-    missing = missing_keys(settings)
-    problems += [f"{settings.keys_dir}: expected {told(use)}, found no such file" for use in missing]
+    uses, unread = key_uses(settings)
+    missing = missing_keys(settings, uses)
+    problems += [f"{settings.keys_dir}: expected {told(use)}, found no such file" for use in missing] + unread
     if arguments.json:
         print_json({"ok": not problems, "problems": problems})
     elif problems:
@@ -116,9 +129,9 @@ def _unfinished(line: ProgressLine) -> Callable[[int, int], None]:
     return progress
 
 
-def _keys(found: VaultStatus, settings: Settings) -> list[_Key]:
-    """Every key that is there or has sealed something, those of the records first. Raises SecurityError, OSError."""
-    uses = [use for use in key_uses(settings) if use.purpose == PURPOSE]
+def _keys(found: VaultStatus, settings: Settings, everything: Sequence[KeyUse]) -> list[_Key]:
+    """Every key that is there or has sealed something, those of the records first. Raises OSError."""
+    uses = [use for use in everything if use.purpose == PURPOSE]
     counts = {(use.key_id, use.sealed): use.count for use in uses}
     there = key_ring(settings).ids()
     known = {kek.id: kek for kek in found.keks}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from argparse import Namespace
 from collections.abc import Mapping
 from contextlib import closing
@@ -14,6 +15,7 @@ from console.cli.exits import Exit, UsageError, exit_of
 from console.cli.live_session import live_session
 from console.cli.output import print_json, print_table, say
 from console.cli.progress import ProgressLine, progress_lines, stoppable
+from console.cli.signals import EndedBySignal
 from console.settings import Settings
 from console.wiring.warehouse import warehouse_actions
 from warehouse.errors import DataRefused, StoreNotEmpty
@@ -83,6 +85,10 @@ def load(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -
         except DataRefused as error:
             say(str(error))
             reports.append((file, error))
+        except EndedBySignal:
+            if loaded := [before for before, report in reports if isinstance(report, LoadReport)]:
+                say(f"loaded before it: {', '.join(loaded)}")
+            raise
     if arguments.json:
         print_json({"table": table, "files": [_document(file, report) for file, report in reports]})
     else:
@@ -125,7 +131,8 @@ def check(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) 
             ["rule", "rows", "such as"],
             [[finding.rule, f"{finding.rows:,}", "; ".join(finding.examples[:5])] for finding in report.findings],
         )
-        say("repair: `lakewarden warehouse refresh` for aggregates; load the right rows again for the others")
+        for number, repair in enumerate(report.repairs):
+            say(f"{'then' if number else 'repair'}: {repair}")
     return Exit.DONE if report.ok else Exit.DATA
 
 
@@ -137,8 +144,20 @@ def _actions(arguments: Namespace, settings: Settings, environ: Mapping[str, str
 
 
 def _load_one(actions: WarehouseActions, table: str, file: str, environ: Mapping[str, str]) -> LoadReport:
+    """Load a file; where a signal ends that, say what became of it."""
+    done: list[LoadReport] = []
+
+    def work(stop: threading.Event) -> LoadReport:
+        done.append(actions.load(table, Path(file), progress=progress, stop=stop))
+        return done[0]
+
     with closing(ProgressLine(f"loading {Path(file).name[:30]}", environ)) as progress:
-        return stoppable(lambda stop: actions.load(table, Path(file), progress=progress, stop=stop))
+        try:
+            return stoppable(work)
+        except EndedBySignal:
+            progress.close()
+            say(f"{file}: {'loaded before the signal came' if done else 'stopped; nothing of it was loaded'}")
+            raise
 
 
 def _document(file: str, report: LoadReport | DataRefused) -> dict[str, Any]:
@@ -146,7 +165,8 @@ def _document(file: str, report: LoadReport | DataRefused) -> dict[str, Any]:
         return {"file": file, "error": {"kind": report.kind, "message": str(report)}}
     return {
         "file": file, "read": report.read, "new": report.new, "changed": report.changed, "same": report.same,
-        "rejected": report.rejected, "rejects_file": report.rejects_file and str(report.rejects_file),
+        "superseded": report.superseded, "rejected": report.rejected,
+        "rejects_file": report.rejects_file and str(report.rejects_file),
         "elapsed_s": round(report.elapsed_s, 3), "error": None,
     }  # fmt: skip
 
@@ -166,6 +186,9 @@ def _print_reports(reports: list[tuple[str, LoadReport | DataRefused]]) -> None:
             ],
         )
     for file, report in loaded:
+        if report.superseded:
+            were = "line was" if report.superseded == 1 else "lines were"
+            say(f"{file}: {report.superseded:,} {were} superseded by a later line of the same key; the last one counts")
         if report.rejects_file is not None:
             were = "row was" if report.rejected == 1 else "rows were"
             say(f"{file}: {report.rejected:,} {were} rejected; lines and reasons are in {report.rejects_file}")

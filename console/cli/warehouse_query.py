@@ -19,6 +19,7 @@ from console.settings import Settings
 from console.wiring.warehouse_queries import warehouse_queries
 from warehouse.limits import QueryLimits
 from warehouse.question_files import Parameter
+from warehouse.sql_text import MAX_CHARACTERS
 from warehouse.words import rows_words
 
 
@@ -39,22 +40,37 @@ def ask(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) ->
 
 
 def sql(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> Exit:
-    """Answer one governed SELECT. Raises a `WarehouseError`."""
+    """Answer one governed SELECT; `-` is the one on standard input. Raises a `WarehouseError`."""
     if arguments.database == "weather" and arguments.engine != "sqlite":
         raise UsageError(f"--engine {arguments.engine}: the weather readings are in SQLite alone")
     actions, how = _actions(arguments, settings, environ), _asked(arguments)
+    query = _read_statement(arguments) if arguments.query == "-" else arguments.query
     if arguments.database == "warehouse":
         _make_practice_warehouse(arguments, settings, environ, QUERY_WAREHOUSE)
 
     def once(stop: threading.Event) -> Checked:
-        return actions.sql(arguments.query, how, database=arguments.database, unmask=arguments.unmask, stop=stop)
+        return actions.sql(query, how, database=arguments.database, unmask=arguments.unmask, stop=stop)
 
     ended = _print(_answered(arguments, settings, environ, once), arguments)
     if arguments.explain and arguments.engine == "sqlite" and not arguments.json:
-        explained = actions.explain(arguments.query, database=arguments.database, aggregates=how.aggregates)
+        explained = actions.explain(query, database=arguments.database, aggregates=how.aggregates)
         for line in explained.lines():
             say(f"  {line}")
     return ended
+
+
+def _read_statement(arguments: Namespace) -> str:
+    """The statement on standard input. Raises UsageError where that cannot be one, or is to give a code."""
+    if arguments.stdin:
+        raise UsageError("-: standard input gives the code that --stdin asks for; write the statement as an argument")
+    most = 4 * MAX_CHARACTERS  # bytes: a character has at most four
+    text = sys.stdin.buffer.read(most + 1)
+    if len(text) > most:
+        raise UsageError(f"-: expected a statement of at most {MAX_CHARACTERS:,} characters, found more")
+    try:
+        return text.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UsageError(f"-: expected a statement in UTF-8, found a byte that is none at {error.start:,}") from error
 
 
 def diagram(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> Exit:

@@ -14,7 +14,9 @@ from console.settings import Settings, SourceChoice
 from console.wiring import doctor_security
 from console.wiring.clock import SystemClock
 from console.wiring.doctor_check import Check
+from console.wiring.key_folder import key_uses, missing_keys, told
 from console.wiring.pipelines import API_KEY, api_key, open_lake, pipeline_setup, source_name
+from console.wiring.warehouse import FILE, open_store
 from etl import tasks
 from etl.errors import (
     BadRequest,
@@ -35,6 +37,7 @@ from etl.models import City, Units
 from etl.ports import Clock
 from etl.quota import Quota
 from security.errors import KeyFileRefused, KeyUnknown, SecurityError, StoreError
+from warehouse.errors import WarehouseError
 
 MEBIBYTE = 1 << 20
 LEAST_FREE_MIB = 100
@@ -64,7 +67,9 @@ def examine(settings: Settings) -> Report:
     checks = [
         *_told(settings, "workspace", lambda: _workspace(settings)),
         *_told(settings, API_KEY, lambda: _secrets(settings)),
+        *_told(settings, "keys", lambda: _keys(settings)),
         *_told(settings, "history", lambda: _history(settings)),
+        *_told(settings, "warehouse", lambda: _warehouse(settings)),
         *_told(settings, "policies", lambda: doctor_security.policies(settings)),
         *_told(settings, "accounts", lambda: doctor_security.accounts(settings)),
         *_told(settings, "audit log", lambda: doctor_security.audit(settings)),
@@ -153,6 +158,28 @@ def _history(settings: Settings) -> Iterator[Check]:
         yield Check("scheduler", True, f"paused since {paused:%Y-%m-%d %H:%M}Z" if paused else state)
     finally:
         database.close()
+
+
+def _keys(settings: Settings) -> Iterator[Check]:
+    """Whether every key is there that has sealed something; a store that cannot be read is told by its own check."""
+    uses, _ = key_uses(settings)
+    missing = missing_keys(settings, uses)
+    detail = "; ".join(f"{told(use)}, is missing" for use in missing)
+    remedy = f"restore it to {settings.keys_dir} from a backup, or set vault.keys_dir to the folder that has it"
+    yield Check("keys", not missing, detail or f"{settings.keys_dir} has every key that sealed something", remedy)
+
+
+def _warehouse(settings: Settings) -> Iterator[Check]:
+    path = settings.home / FILE
+    if not path.exists():
+        yield Check("warehouse", True, "none yet")
+        return
+    try:
+        problems = open_store(settings, read_only=True).problems()
+    except WarehouseError as error:
+        problems = [str(error)]
+    remedy = f"restore {path} from a backup, or move it away and load your files again"
+    yield Check("warehouse", not problems, "; ".join(problems) or f"{path} is sound", remedy)
 
 
 def _database(settings: Settings, clock: Clock) -> Database:

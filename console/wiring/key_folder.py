@@ -2,12 +2,16 @@
 
 A folder that lacks such a key is another's, or was emptied: no key is made in it, since what would be sealed with that
 could not be opened once the right folder is back.
+
+What a store has sealed cannot be told where it cannot be read. The clinical store, the identity database and the audit
+log then refuse a key of their own purposes. The warehouse and the secrets share theirs with the records, and are
+themselves refused before anything is sealed in them: they refuse none, so that nothing but them fails.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -17,7 +21,7 @@ from typing import NamedTuple
 from console.settings import Settings
 from etl.files import write_whole
 from security.database import in_words
-from security.errors import KeyUnknown
+from security.errors import KeyUnknown, SecretStoreDamaged, StoreError
 from security.vault.keys import ID, PURPOSE, KeyRing
 from security.vault.secrets import SecretStore
 
@@ -53,6 +57,13 @@ _WAREHOUSE = (
 _PURPOSES = (PURPOSE, "index", "identity", "audit")
 
 
+class _Store(NamedTuple):
+    """What tells the keys that sealed something in a store, and the purposes whose keys it refuses if it cannot."""
+
+    uses: Callable[[], list[KeyUse]]
+    own_purposes: frozenset[str]
+
+
 @dataclass(frozen=True, slots=True)
 class KeyUse:
     """How many of what one key has sealed; `key_id` is None where any key of the purpose may have."""
@@ -65,37 +76,71 @@ class KeyUse:
 
 def key_ring(settings: Settings, purpose: str = PURPOSE) -> KeyRing:
     """The keys of one purpose. Where a key that sealed something is missing it makes none, and raises KeyUnknown."""
-    return KeyRing(settings.keys_dir, write_whole, purpose=purpose, may_make=partial(require_keys, settings))
+    return KeyRing(settings.keys_dir, write_whole, purpose=purpose, may_make=partial(require_keys, settings, purpose))
 
 
-def require_keys(settings: Settings) -> None:
-    """Return if every key is there that has sealed something. Raises KeyUnknown, StoreError, VaultError, OSError."""
-    for missing in missing_keys(settings):
+def require_keys(settings: Settings, purpose: str) -> None:
+    """Return if a key of the purpose may be made: every key is there that has sealed something.
+
+    Raises KeyUnknown, OSError, and StoreError where a store cannot be read whose own keys are of the purpose.
+    """
+    for missing in missing_keys(settings, _uses_in_readable(settings, purpose)):
         raise KeyUnknown(
             f"{settings.keys_dir}: expected {told(missing)}, found no such file; restore it from a backup, or set "
             "vault.keys_dir to the folder that has it. No key was made"
         )
 
 
-def missing_keys(settings: Settings) -> list[KeyUse]:
-    """The uses of keys that are not in the folder. Raises as `require_keys`, but KeyUnknown."""
+def missing_keys(settings: Settings, uses: Iterable[KeyUse]) -> list[KeyUse]:
+    """Those uses whose key is not in the folder. Raises OSError."""
     there = {purpose: KeyRing(settings.keys_dir, write_whole, purpose=purpose).ids() for purpose in _PURPOSES}
     return [
         use
-        for use in key_uses(settings)
+        for use in uses
         if (use.key_id not in there[use.purpose] if use.key_id is not None else not there[use.purpose])
     ]
 
 
-def key_uses(settings: Settings) -> list[KeyUse]:
-    """What each key has sealed in the stores that there are. Raises StoreError, SecretStoreDamaged, OSError."""
+def key_uses(settings: Settings) -> tuple[list[KeyUse], list[str]]:
+    """What each key has sealed in the stores that there are, and why a store could not be asked. Raises OSError."""
+    uses: list[KeyUse] = []
+    unread: list[str] = []
+    for store in _stores(settings):
+        try:
+            uses += store.uses()
+        except (StoreError, SecretStoreDamaged) as error:
+            unread.append(str(error))
+    return uses, unread
+
+
+def _uses_in_readable(settings: Settings, purpose: str) -> Iterator[KeyUse]:
+    """What each key has sealed in the stores that can be read; StoreError for one whose own keys are of `purpose`."""
+    for store in _stores(settings):
+        try:
+            yield from store.uses()
+        except (StoreError, SecretStoreDamaged):
+            if purpose in store.own_purposes:
+                raise
+
+
+def _stores(settings: Settings) -> list[_Store]:
     secrets = SecretStore(settings.secrets_file, KeyRing(settings.keys_dir, write_whole), write_whole)
+
+    def sealed_secrets() -> list[KeyUse]:
+        return [KeyUse(PURPOSE, key_id, SECRETS, count) for key_id, count in secrets.key_uses().items()]
+
+    def database(path: Path, name: str, questions: Sequence[_Question], *, owns: bool = True) -> _Store:
+        return _Store(
+            lambda: list(_uses_in(path, name, questions)),
+            frozenset(question.purpose for question in questions) if owns else frozenset(),
+        )
+
     return [
-        *_uses_in(settings.clinical_db, "clinical store", _CLINICAL),
-        *(KeyUse(PURPOSE, key_id, SECRETS, count) for key_id, count in secrets.key_uses().items()),
-        *_uses_in(settings.home / "warehouse.db", "warehouse", _WAREHOUSE),
-        *_uses_in(settings.identity_db, "identity database", _IDENTITY),
-        *_uses_in(settings.audit_db, "audit log", _AUDIT),
+        database(settings.clinical_db, "clinical store", _CLINICAL),
+        _Store(sealed_secrets, frozenset()),
+        database(settings.home / "warehouse.db", "warehouse", _WAREHOUSE, owns=False),
+        database(settings.identity_db, "identity database", _IDENTITY),
+        database(settings.audit_db, "audit log", _AUDIT),
     ]
 
 

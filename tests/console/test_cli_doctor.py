@@ -73,6 +73,24 @@ def test_one_failed_check_does_not_hide_the_others(lakewarden: Lakewarden) -> No
     assert any(name.startswith("lake") for name in found)
 
 
+def test_a_damaged_warehouse_and_a_key_that_is_missing_are_failed_checks(lakewarden: Lakewarden) -> None:
+    lakewarden.sign_in("operator")
+    assert lakewarden("warehouse", "build", "--rows", "1000").code == 0
+    found = checks(lakewarden("doctor", "--json"))
+    assert (found["warehouse"]["ok"], found["keys"]["ok"]) == (True, True)
+    (key,) = (lakewarden.home / "keys").glob("kek-*.key")
+    key.rename(key.with_suffix(".away"))
+    found = checks(lakewarden("doctor", "--json"))
+    assert found["keys"]["ok"] is False
+    assert key.name in found["keys"]["detail"]
+    key.with_suffix(".away").rename(key)
+    (lakewarden.home / "warehouse.db").write_bytes(b"damaged " * 1000)
+    ended = lakewarden("doctor", "--json")
+    assert ended.code == 1
+    assert [name for name, check in checks(ended).items() if not check["ok"]] == ["warehouse"]
+    assert "damaged" in checks(ended)["warehouse"]["detail"]
+
+
 def test_a_damaged_history_does_not_hide_what_the_api_says(lakewarden: Lakewarden, api: WeatherApiSimulator) -> None:
     lakewarden.use(api)
     lakewarden("init")
@@ -157,7 +175,8 @@ def test_secrets_that_cannot_be_read_are_a_report(
     found = checks(ended)
     assert (ended.code, ended.err) == (1, "")
     assert remedy in found["openweather_api_key"]["remedy"]
-    assert [name for name, check in found.items() if not check["ok"]] == ["openweather_api_key", "source"]
+    lost = ["keys"] if damage == "lost key" else []
+    assert [name for name, check in found.items() if not check["ok"]] == ["openweather_api_key", *lost, "source"]
 
 
 def test_the_security_core_is_examined(lakewarden: Lakewarden) -> None:

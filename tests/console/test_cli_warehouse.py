@@ -43,7 +43,7 @@ def test_a_build_prints_its_tables_and_what_was_built(lakewarden: Lakewarden) ->
     }
     assert ended.json["tables"]["Sales_Transactions_Table"] == 700
     lakewarden.sign_in("operator")
-    assert lakewarden("warehouse", "check").out == "ok: 20 rules hold on 700 sales\n"
+    assert lakewarden("warehouse", "check").out == "ok: 23 rules hold on 700 sales\n"
     assert not (lakewarden.home / "warehouse.db").stat().st_mode & 0o077
 
 
@@ -92,7 +92,7 @@ def test_a_build_in_the_background_tells_lines_and_leaves_what_is_there(lakeward
     again = lakewarden("warehouse", "build", "--background", "--rows", "900")
     assert (again.code, again.out, again.err) == (0, "", "")
     lakewarden.sign_in("operator")
-    assert lakewarden("warehouse", "check").out == "ok: 20 rules hold on 800 sales\n"
+    assert lakewarden("warehouse", "check").out == "ok: 23 rules hold on 800 sales\n"
 
 
 def test_a_production_workspace_is_never_built_over(lakewarden: Lakewarden) -> None:
@@ -142,6 +142,56 @@ def test_a_refused_file_does_not_keep_the_next_from_being_loaded(lakewarden: Lak
     assert [file["error"] and file["error"]["kind"] for file in ended.json["files"]] == ["data_refused", None]
     alone = lakewarden("warehouse", "load", "--table", "Sales_Transactions_Table", str(bad))
     assert (alone.code, alone.out, alone.err.count("\n")) == (65, "", 1)
+
+
+def test_lines_that_a_later_one_supersedes_are_told(lakewarden: Lakewarden, sales: Path) -> None:
+    build(lakewarden)
+    with sales.open("a", encoding="utf-8") as file:
+        file.write("900001,20261001,1,1,1,3,5.97\n900002,20261001,1,1,1,3,5.97\n900002,20261001,1,1,1,3,5.97\n")
+    words = ("warehouse", "load", "--table", "Sales_Transactions_Table", str(sales))
+    ended = lakewarden(*words)
+    told = "1 line was superseded by a later line of the same key; the last one counts"
+    assert (ended.code, ended.err) == (0, f"lakewarden: {sales}: {told}\n")
+    (report,) = lakewarden(*words, "--json").json["files"]
+    assert [report[key] for key in ("read", "new", "changed", "same", "superseded", "rejected")] == [4, 0, 0, 4, 1, 0]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_a_load_and_what_became_of_each_file_is_said(
+    lakewarden: Lakewarden, sales: Path, number: signal.Signals
+) -> None:
+    build(lakewarden)
+    large = sales.with_name("large.csv")
+    with large.open("w", encoding="utf-8") as file:
+        file.write(",".join(HEADER) + "\n")
+        file.writelines(f"{1_000_000 + n},20261001,1,1,1,2,3.98\n" for n in range(3_000_000))
+    before = lakewarden("warehouse", "check").out
+    process = lakewarden.start("warehouse", "load", "--table", "Sales_Transactions_Table", str(sales), str(large))
+    assert process.stdout is not None
+    wait_until(lambda: any((lakewarden.home / "tmp").glob("load-*")) or process.poll() is not None)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=30)
+    assert (process.returncode, out) == (128 + number, b"")
+    assert err.decode().splitlines() == [
+        f"lakewarden: {large}: stopped; nothing of it was loaded",
+        f"lakewarden: loaded before it: {sales}",
+    ]
+    assert before == "ok: 23 rules hold on 500 sales\n"
+    assert lakewarden("warehouse", "check").out == "ok: 23 rules hold on 501 sales\n"
+
+
+def test_a_sale_of_no_store_is_advised_on_by_what_mends_it(lakewarden: Lakewarden) -> None:
+    build(lakewarden)
+    with closing(sqlite3.connect(lakewarden.home / "warehouse.db")) as connection:
+        connection.execute("UPDATE Sales_Transactions_Table SET store_id = 9999 WHERE transaction_id = 7")
+        connection.commit()
+    assert lakewarden("warehouse", "refresh").code == 0
+    ended = lakewarden("warehouse", "check")
+    assert ended.code == 65
+    assert ended.out.splitlines()[1].startswith("Sales_Transactions_Table: store_id is in Store_Table  1 ")
+    first, second = ended.err.splitlines()
+    assert first.startswith("lakewarden: repair: load the rows of the dimension that is named")
+    assert second.startswith("lakewarden: then: `lakewarden warehouse refresh`")
 
 
 @pytest.mark.parametrize(
@@ -203,7 +253,7 @@ def test_a_signal_ends_a_build_soon_and_nothing_was_changed(lakewarden: Lakeward
     process.send_signal(signal.SIGTERM)
     out, err = process.communicate(timeout=20)
     assert (process.returncode, out) == (143, b""), err
-    assert lakewarden("warehouse", "check").out == "ok: 20 rules hold on 500 sales\n"
+    assert lakewarden("warehouse", "check").out == "ok: 23 rules hold on 500 sales\n"
 
 
 def test_a_terminal_sees_progress_and_a_pipe_does_not(lakewarden: Lakewarden) -> None:

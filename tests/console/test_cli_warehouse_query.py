@@ -55,6 +55,28 @@ def test_money_has_two_decimals_in_every_form(shop: Lakewarden) -> None:
     assert "-0.10" in shop("warehouse", "sql", sql).out
 
 
+@pytest.mark.parametrize("engine", ["sqlite", "duckdb"])
+def test_money_of_any_name_has_two_decimals_in_every_form(shop: Lakewarden, engine: str) -> None:
+    shop_sums = f"SELECT 20 * count(*) AS n, sum(total_sales_amount) AS r, 20.5 AS revenue, 7 AS x FROM {FACTS}"
+    run = ("warehouse", "sql", shop_sums, "--engine", engine)
+    row = shop(*run, "--json").json["rows"][0]
+    money = f"{row[1]:.2f}"
+    assert f"[40000, {money}, 20.50, 7]" in shop(*run, "--json").out
+    rows = list(csv.reader(io.StringIO(shop(*run, "--csv").out)))
+    assert rows[1] == ["40000", money, "20.50", "7"]
+    assert shop(*run).out.splitlines()[1].split() == ["40000", money, "20.50", "7"]
+
+
+def test_a_bomb_on_duckdb_is_refused_in_one_line_even_for_a_guest(shop: Lakewarden) -> None:
+    ended = shop("warehouse", "sql", "SELECT repeat('x', 1000000000)", "--engine", "duckdb")
+    assert (ended.code, ended.out) == (64, "")
+    assert len(ended.err.splitlines()) == 1
+    grown = ", ".join(f"t{n} AS (SELECT {' || '.join(['s'] * 10)} AS s FROM t{n - 1})" for n in range(1, 8))
+    ended = shop("warehouse", "sql", f"WITH t0 AS (SELECT 'x' AS s), {grown} SELECT s FROM t7", "--engine", "duckdb")
+    assert (ended.code, ended.out) == (64, "")
+    assert "a row has 10,000,000 bytes" in ended.err
+
+
 def test_a_table_for_people_has_four_decimals_and_one_row_is_one_row(shop: Lakewarden) -> None:
     sql = "SELECT 0.15431018450108505 AS share, 0.00001 AS little, 12345678.0 AS whole"
     ended = shop("warehouse", "sql", sql)
@@ -137,6 +159,27 @@ def test_what_cannot_be_is_one_line_and_its_exit_code(
     assert ended.err.count("\n") == 1
 
 
+def test_a_statement_may_come_from_standard_input(shop: Lakewarden) -> None:
+    sql = f"\ufeffSELECT count(*) AS n,\n       'é' AS e -- of all\nFROM {FACTS};\n".encode()
+    assert shop("warehouse", "sql", "-", "--csv", stdin=sql).out == "n,e\n2000,é\n"
+    explained = shop("warehouse", "sql", "-", "--explain", stdin=sql)
+    assert (explained.code, "source" in explained.err) == (0, True)
+    for stdin, said in (
+        (b"", "there is no query: expected one SELECT"),
+        (b"SELECT * FORM x", "'FORM' is not expected there at line 1, column 10"),
+        (b"SELECT '\xff'", "expected a statement in UTF-8, found a byte that is none at 8"),
+        (b"SELECT 1 " * 20_000, "the query has 180,000 characters; at most 100,000 are taken"),
+        (b"SELECT 1 " * 200_000, "expected a statement of at most 100,000 characters, found more"),
+    ):
+        ended = shop("warehouse", "sql", "-", stdin=stdin)
+        assert (ended.code, ended.out, ended.err.count("\n")) == (64, "", 1)
+        assert said in ended.err
+    shop.sign_in("operator")
+    both = shop("warehouse", "sql", "-", "--unmask", "--stdin", stdin=b"123456\n")
+    assert (both.code, both.out) == (64, "")
+    assert "--stdin" in both.err
+
+
 def test_without_a_warehouse_in_production_the_message_says_how_to_load_one(lakewarden: Lakewarden) -> None:
     lakewarden.enrol("keeper", Role.OPERATOR)
     for arguments in (["ask", "revenue-by-category"], ["sql", "SELECT 1"], ["publish"]):
@@ -186,11 +229,15 @@ def test_questions_of_the_workspace_are_listed_and_bad_ones_told(shop: Lakewarde
     )
     assert ask(shop, "ask", "mine", "--set", "least=100000")["rows"] == [[0]]
     (folder / "bad.sql").write_text("SELECT 1")
+    (folder / "wrong.sql").write_text("-- title: Wrong\nselect from where")
+    (folder / "top-store-last-month.sql").write_text("-- title: mine\nselect 1\n")
     ended = shop("warehouse", "ask", "--json")
     document = json.loads(ended.out)
     assert ended.code == 1
     assert "mine" in [question["name"] for question in document["questions"]]
-    assert document["bad"][0]["file"].endswith("bad.sql")
+    assert [Path(bad["file"]).name for bad in document["bad"]] == ["bad.sql", "top-store-last-month.sql", "wrong.sql"]
+    assert ask(shop, "ask", "top-store-last-month")["columns"] != ["1"]
+    assert "wrong.sql is not a question: syntax error: 'from' is not expected there" in shop("warehouse", "ask").err
     assert "bad.sql is not a question: it has no title" in shop("warehouse", "ask").err
 
 

@@ -11,7 +11,7 @@ from console.config_file import create_workspace
 from console.settings import Settings, load_settings
 from console.wiring.key_folder import key_ring, key_uses, missing_keys
 from console.wiring.secrets import secret_store
-from security.errors import KeyUnknown
+from security.errors import KeyUnknown, StoreDamaged
 from tests.conftest import Lakewarden
 from tests.practice import prepare
 
@@ -67,11 +67,11 @@ def test_in_a_wrong_folder_no_key_is_made_and_the_one_that_is_missing_is_named(
     [("kek", "data keys"), ("index", "name words"), ("identity", "authenticators"), ("audit", "audit log")],
 )
 def test_a_key_of_any_purpose_is_missed(settings: Settings, purpose: str, sealed: str) -> None:
-    assert missing_keys(settings) == []
+    assert missing_keys(settings, key_uses(settings)[0]) == []
     (key,) = settings.keys_dir.glob(f"{purpose}-*.key")
     key.unlink()
-    assert sealed in {use.sealed for use in missing_keys(settings)}
-    assert {use.purpose for use in missing_keys(settings)} == {purpose}
+    assert sealed in {use.sealed for use in missing_keys(settings, key_uses(settings)[0])}
+    assert {use.purpose for use in missing_keys(settings, key_uses(settings)[0])} == {purpose}
     before = names(settings.keys_dir)
     for other in ("kek", "index", "identity", "audit"):
         with pytest.raises(KeyUnknown, match=f"expected {purpose}-.*, which sealed .* No key was made"):
@@ -83,7 +83,7 @@ def test_a_key_of_any_purpose_is_missed(settings: Settings, purpose: str, sealed
 
 def test_what_each_key_has_sealed_is_counted(settings: Settings) -> None:
     secret_store(settings).set("another", "battery staple")
-    counts = {use.sealed: use.count for use in key_uses(settings)}
+    counts = {use.sealed: use.count for use in key_uses(settings)[0]}
     assert (counts["data keys"], counts["secrets"], counts["audit log"]) == (420, 2, 1)
     assert {"name words", "authenticators", "practice passwords"} <= set(counts)
     assert "customers" not in counts
@@ -92,7 +92,7 @@ def test_what_each_key_has_sealed_is_counted(settings: Settings) -> None:
 def test_a_workspace_that_has_sealed_nothing_makes_its_keys(workspace: Path) -> None:
     create_workspace(workspace, production=True)
     settings = load_settings({"LAKEWARDEN_HOME": str(workspace)})
-    assert key_uses(settings) == []
+    assert key_uses(settings) == ([], [])
     for store in (settings.clinical_db, settings.identity_db, settings.audit_db, workspace / "warehouse.db"):
         store.touch()  # as another process makes it at this moment
     assert key_ring(settings).current().id == key_ring(settings).ids()[0]
@@ -110,4 +110,47 @@ def test_customers_and_secrets_are_sealed_under_no_key_of_a_wrong_folder(
         secret_store(load_settings({**lakewarden.environ, KEYS_DIR: str(wrong)})).set("another", "battery staple")
     assert not wrong.exists()
     assert lakewarden("warehouse", "build", "--rows", "1000").code == 0
-    assert {use.sealed for use in key_uses(settings) if use.purpose == "kek"} == {"data keys", "secrets", "customers"}
+    assert {use.sealed for use in key_uses(settings)[0] if use.purpose == "kek"} == {"data keys", "secrets", "customers"}
+
+
+def test_a_damaged_warehouse_locks_nobody_out_of_a_new_workspace(lakewarden: Lakewarden) -> None:
+    assert lakewarden("init").code == 0
+    (lakewarden.home / "warehouse.db").write_text("garbage\n" * 2_000)
+    assert lakewarden("runs").code == 0
+    lakewarden.sign_in("operator")
+    assert lakewarden("whoami").code == 0
+    ended = lakewarden("warehouse", "check")
+    assert (ended.code, "damaged" in ended.err) == (74, True), ended
+
+
+@pytest.mark.parametrize("broken", ["warehouse.db", "clinical.db", "identity.db", "audit.db", "secrets.json"])
+def test_a_store_that_cannot_be_read_refuses_the_keys_of_its_own_purposes_alone(workspace: Path, broken: str) -> None:
+    create_workspace(workspace, production=True)
+    settings = load_settings({"LAKEWARDEN_HOME": str(workspace)})
+    stores = {
+        workspace / "warehouse.db": set(),
+        settings.secrets_file: set(),
+        settings.clinical_db: {"kek", "index"},
+        settings.identity_db: {"identity"},
+        settings.audit_db: {"audit"},
+    }
+    ((path, refused),) = [(path, purposes) for path, purposes in stores.items() if path.name == broken]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("garbage\n" * 2_000)
+    for purpose in ("kek", "index", "identity", "audit"):
+        if purpose in refused:
+            with pytest.raises(StoreDamaged, match="is damaged"):
+                key_ring(settings, purpose).current()
+        else:
+            assert key_ring(settings, purpose).current().id
+    assert {name.partition("-")[0] for name in names(settings.keys_dir) if name.endswith(".key")} == (
+        {"kek", "index", "identity", "audit"} - refused
+    )
+
+
+def test_a_store_that_cannot_be_read_hides_no_key_that_another_misses(settings: Settings) -> None:
+    (settings.home / "warehouse.db").write_text("garbage\n" * 2_000)
+    (key,) = settings.keys_dir.glob("kek-*.key")
+    key.unlink()
+    with pytest.raises(KeyUnknown, match="which sealed 420 data keys"):
+        key_ring(settings).current()

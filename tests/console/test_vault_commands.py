@@ -153,6 +153,18 @@ def test_a_key_that_something_hangs_on_is_missed_and_one_that_nothing_does_is_no
     assert "removed" in lakewarden("vault", "status").out
 
 
+def test_a_damaged_warehouse_hides_no_key_of_the_records(lakewarden: Lakewarden) -> None:
+    signed_in(lakewarden.home, lakewarden.environ, "officer")
+    (lakewarden.home / "warehouse.db").write_bytes(b"damaged " * 1000)
+    told = lakewarden("vault", "status")
+    assert told.code == 0
+    assert "is damaged" in told.err
+    assert "data keys" in told.out
+    found = lakewarden("vault", "check", "--json")
+    assert (found.code, len(found.json["problems"])) == (65, 1)
+    assert "is damaged" in found.json["problems"][0]
+
+
 def test_what_was_only_looked_at_or_checked_is_on_record_as_that(desk: Desk) -> None:
     desk.sit_down("officer")
     for command, code in (("status", "look"), ("check", "check"), ("rotate", None)):

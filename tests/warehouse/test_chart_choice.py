@@ -97,6 +97,22 @@ def test_keys_are_no_measures_and_words_come_before_keys() -> None:
     assert (choice.kind, choice.label, choice.value) == ("bars", 0, 3)
 
 
+@pytest.mark.parametrize(
+    ("columns", "value"),
+    [
+        (["region", "year", "month", "rev", "n"], "rev"),
+        (["region", "total_sales_amount", "quantity_sold", "COUNT(*)"], "total_sales_amount"),
+        (["region", "COUNT(*)", "SUM(quantity_sold)", "height"], "SUM(quantity_sold)"),
+        (["region", "height", "fact_count"], "height"),
+        (["region", "store_id", "year", "n"], "n"),
+    ],
+)
+def test_money_comes_first_then_sums_and_counts_last_but_no_time_or_key(columns: list[str], value: str) -> None:
+    rows: Rows = [tuple("WE"[n] if name == "region" else 2024 + n for name in columns) for n in (0, 1)]
+    choice, _ = chart(columns, rows)
+    assert choice.value == columns.index(value)
+
+
 def test_what_somebody_asks_for_is_kept() -> None:
     columns = ["region", "city", "n", "total"]
     rows: Rows = [("W", "a", 1, 5.0), ("E", "b", 2, 3.0), ("W", "b", 2, 4.0)]

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.warehouse.shop import Shop
-from warehouse import integrity
+from tests.warehouse.shop import MASTER, Shop
+from warehouse import aggregates, integrity
 from warehouse.errors import StoreDamaged
 
 SALES = [
@@ -41,7 +41,7 @@ def broken(shop: Shop, *changes: str) -> dict[str, tuple[str, ...]]:
 def test_a_sound_store_has_no_findings(shop: Shop) -> None:
     report = shop.check()
     assert report.ok
-    assert report.rules == 20
+    assert report.rules == 23
     assert report.rows["Sales_Transactions_Table"] == 60
 
 
@@ -59,6 +59,9 @@ def test_a_sound_store_has_no_findings(shop: Shop) -> None:
         (update("Time_Table", "weekday = 'Monday'", "time_id = 20260110"), "agrees with the date", "time_id=20260110"),
         (update("Customer_Table", "membership_level = 'lead'", "customer_id = 2"), "bronze, silver", "customer_id=2"),
         (update("Customer_Table", "address = customer_name", "customer_id = 2"), "sealed cells", "customer_id=2: a"),
+        (update("Store_Table", "region = ''", "store_id = 2"), "Store_Table: no text", "store_id=2: region"),
+        (update("Product_Table", "brand = char(9)", "product_id = 2"), "Product_Table: no text", "product_id=2: brand"),
+        (update("Supplier_Table", "email_address = ' '", "supplier_id = 2"), "Supplier_Table: no text", "2: email"),
         (update("Product_Table", "supplier_name = 'x'", "product_id = 2"), "supplier is there", "product_id=2"),
         (update("Product_Table", "unit_price_cents = -1", "product_id = 2"), "not negative", "product_id=2"),
     ],
@@ -90,6 +93,30 @@ def test_an_aggregate_off_by_a_cent_or_a_row_is_found_and_named(shop: Shop, tabl
     found = broken(shop, sql)
     assert list(found) == [f"{table}: equals the facts to the cent"]
     assert any(key in example for example in found[f"{table}: equals the facts to the cent"])
+
+
+@pytest.mark.parametrize(("column", "table"), [("store_id", "Store_Table"), ("product_id", "Product_Table")])
+def test_a_sale_of_no_store_or_product_is_one_finding_that_the_advice_mends(
+    shop: Shop, column: str, table: str
+) -> None:
+    assert f"{FACT}: {column} is in {table}" in broken(shop, update(FACT, f"{column} = 99", SEVEN))
+    aggregates.refresh(shop.warehouse)
+    report = shop.check()
+    assert [finding.rule for finding in report.findings] == [f"{FACT}: {column} is in {table}"]
+    assert [("load the rows" in repair, "refresh" in repair) for repair in report.repairs] == [
+        (True, False), (False, True),
+    ]  # fmt: skip
+    header, row, *_ = MASTER[table]
+    shop.load_rows(table, [header, (99, *row[1:])])
+    aggregates.refresh(shop.warehouse)
+    assert shop.check().repairs == ()
+
+
+def test_the_advice_is_that_of_the_rules_that_are_broken(shop: Shop) -> None:
+    broken(shop, update("Yearly_Sales_Aggregate_Table", "transaction_count = 9", "product_id = 2"))
+    assert ["refresh" in repair for repair in shop.check().repairs] == [True]
+    broken(shop, update("Product_Table", "supplier_name = 'x'", "product_id = 2"))
+    assert ["refresh" in repair for repair in shop.check().repairs] == [False, True]
 
 
 def test_only_the_first_rows_are_named_but_all_are_counted(shop: Shop) -> None:

@@ -13,7 +13,7 @@ import duckdb
 import pytest
 
 from tests.warehouse.shop import HEADER, MASTER, Shop
-from warehouse import dimensions, practice_dimensions
+from warehouse import dimensions, new_sales, practice_dimensions
 from warehouse.errors import DataRefused, EngineMissing, QueryStopped
 from warehouse.models import LoadReport
 
@@ -96,9 +96,25 @@ def test_a_changed_transaction_corrects_facts_and_aggregates_by_its_difference(s
 
 def test_of_several_lines_of_a_transaction_the_last_counts(shop: Shop) -> None:
     report = shop.load_sales(GOOD, (5, *GOOD[1:]), (1, *GOOD[1:5], 1, "7.00"), (1, *GOOD[1:5], 1, "8.00"))
-    assert counts(report)[3] == 0
+    assert (counts(report), report.superseded) == ((2, 0, 2, 0), 2)
     assert [(row[0], row[7]) for row in facts(shop)] == [(1, 800), (5, 398)]
     assert_sound(shop)
+    again = shop.load_sales((1, *GOOD[1:5], 1, "8.00"), (1, *GOOD[1:5], 1, "8.00"), (1, *GOOD[1:5], 1, "9.00"))
+    assert (counts(again), again.superseded) == ((0, 1, 2, 0), 1)
+
+
+def test_a_line_superseded_far_behind_is_told_and_no_fact_was_changed_by_it(shop: Shop) -> None:
+    rows = [(n, *GOOD[1:]) for n in range(1, 12_001)]
+    report = shop.load_sales(*rows, (3, *GOOD[1:5], 1, "7.00"), (4, *GOOD[1:]))
+    assert (counts(report), report.superseded) == ((12_000, 0, 2, 0), 1)
+    assert facts(shop)[2][7] == 700
+    assert_sound(shop)
+
+
+def test_of_several_lines_of_a_store_the_last_counts_and_the_others_are_told(shop: Shop) -> None:
+    header, first, *_ = MASTER["Store_Table"]
+    report = shop.load_rows("Store_Table", [header, (*first[:5], "North"), first, (*first[:5], "South"), first, first])
+    assert (counts(report), report.superseded) == ((0, 0, 5, 0), 3)
 
 
 def test_a_bad_line_does_not_displace_a_good_one(shop: Shop) -> None:
@@ -117,8 +133,8 @@ def test_a_bad_line_does_not_displace_a_good_one(shop: Shop) -> None:
         ("transaction_id", "1_000", "expected a whole number"),
         ("transaction_id", "１２", "expected a whole number"),
         ("time_id", "20251131", "expected a row of Time_Table"),
-        ("time_id", "01/12/2025", "expected a whole number"),
-        ("time_id", "1.12.2025", "expected a whole number"),
+        ("time_id", "01/12/2025", "expected a day as YYYYMMDD or YYYY-MM-DD, found '01/12/2025'"),
+        ("time_id", "1.12.2025", "expected a day as YYYYMMDD or YYYY-MM-DD"),
         ("time_id", "2025-13-01", "expected a row of Time_Table"),
         ("store_id", "77", "expected a row of Store_Table"),
         ("product_id", "77", "expected a row of Product_Table"),
@@ -280,6 +296,69 @@ def test_a_quote_that_never_ends_rejects_what_it_swallows_and_no_more(shop: Shop
 
 
 @pytest.mark.parametrize(
+    ("rest", "reason"),
+    [
+        ('3,"2025\n' + "4,5\n" * 50, "a quotation that begins on this line does not end"),
+        (LINES[1].replace("3.98", '"3.98'), "a quotation that begins on this line does not end"),
+        ('3,20251201,1,1,1,2,"3.98\n' + TEXT.partition("\n")[2], "a quotation that begins on this line does not end"),
+        ('3,"2025\n4,5\n6",7\n', "expected 7 fields, found 3: a quotation that begins on this line ends on line 6"),
+        ('3,"' + "x\n" * 100_000, "a quotation that begins on this line does not end within 131,072 characters"),
+        ("3," + "x" * 200_000, "expected a line of CSV, found what is not (field larger than field limit (131072))"),
+    ],
+)
+def test_a_quotation_that_takes_other_lines_is_the_reason(shop: Shop, rest: str, reason: str) -> None:
+    rejected = shop.rejects(shop.load_bytes(FACT, (TEXT + rest).encode()))
+    assert (rejected[0]["line"], rejected[0]["reason"]) == ("4", reason)
+    assert_sound(shop)
+
+
+def test_a_quotation_that_takes_other_lines_shows_nobody(shop: Shop) -> None:
+    header = ",".join(MASTER["Customer_Table"][0])
+    people = "61,Bob Private,2 Hidden Lane,gold\n"
+    for end in ("", f'"\n{people}'):
+        report = shop.load_bytes("Customer_Table", f'{header}\n60,Ann,1 Lane,"gold\n{people * 2}{end}'.encode())
+        assert report.rejected == 1
+        assert report.rejects_file is not None
+        told = report.rejects_file.read_text(encoding="utf-8").lower()
+        assert "bob" not in told
+        assert "hidden" not in told
+
+
+@pytest.mark.parametrize(
+    ("table", "twice", "refused"),
+    [
+        (FACT, "Store_ID", True),
+        (FACT, "total_sales_amount", True),
+        (FACT, "note", False),
+        ("Store_Table", "region", True),
+        ("Store_Table", "note", False),
+    ],
+)
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_a_used_column_that_is_there_twice_is_refused(
+    shop: Shop, table: str, twice: str, refused: bool, kind: str
+) -> None:
+    row = GOOD if table == FACT else MASTER[table][1]
+    names = [*(HEADER if table == FACT else MASTER[table][0]), *(["note"] if twice == "note" else []), twice]
+    cells = [*row, *row[: len(names) - len(row)]]
+    path = shop.file([names, cells]) if kind == "csv" else _parquet_of(shop.folder / "twice.parquet", names, cells)
+    if refused:
+        with pytest.raises(DataRefused, match=f"expected one column {twice.lower()}, found 2"):
+            shop.load(table, path)
+    else:
+        assert shop.load(table, path).rejected == 0
+
+
+def _parquet_of(path: Path, names: list[str], cells: list[object]) -> Path:
+    """One row. DuckDB writes no two columns of one name, so the last is named in the file itself."""
+    stands_in = "~" * len(names[-1])
+    chosen = ", ".join(f"'{cell}' AS \"{name}\"" for cell, name in zip(cells, [*names[:-1], stands_in], strict=True))
+    duckdb.sql(f"COPY (SELECT {chosen}) TO '{path}' (FORMAT parquet)")
+    path.write_bytes(path.read_bytes().replace(stands_in.encode(), names[-1].encode()))
+    return path
+
+
+@pytest.mark.parametrize(
     ("body", "found"),
     [
         (b"", "the file is empty: expected a header line with "),
@@ -437,6 +516,102 @@ def test_bad_rows_of_parquet_are_rejected_with_their_number(shop: Shop) -> None:
     report = shop.load(FACT, path)
     assert counts(report) == (8, 0, 0, 2)
     assert [row["line"] for row in shop.rejects(report)] == ["4", "5"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        ("DOUBLE", "nan"), ("DOUBLE", "inf"), ("DOUBLE", "1e+300"), ("DOUBLE", "5.004"), ("DOUBLE", "1.999"),
+        ("FLOAT", "1.999"), ("DECIMAL(12, 3)", "1.999"), ("BIGINT", "9000000000000000000"), ("VARCHAR", "3,98"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("least", [0, 10**9])
+def test_money_of_parquet_that_is_none_is_told_and_kept_as_it_came(
+    shop: Shop, kind: str, value: str, least: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(new_sales, "LEAST_ROWS", least)
+    path = shop.folder / "sales.parquet"
+    amount = f"CAST(CASE WHEN i = 3 THEN '{value}' ELSE CAST(2 * (1 + i % 5) AS VARCHAR) END AS {kind})"
+    duckdb.sql(f"COPY {PARQUET.format(amount=amount, rows=10)} TO '{path}' (FORMAT parquet)")
+    report = shop.load(FACT, path)
+    (rejected,) = shop.rejects(report)
+    assert rejected["reason"].startswith("total_sales_amount: expected an amount in whole cents such as 12.50")
+    assert rejected["reason"].endswith(f"found '{value}'")
+    assert list(rejected) == ["line", "reason", *HEADER]
+    assert rejected["total_sales_amount"] == value
+    assert facts(shop)[0][7] == 200
+
+
+@pytest.mark.parametrize("least", [0, 10**9])
+def test_of_an_amount_and_its_cents_the_amount_counts(shop: Shop, least: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(new_sales, "LEAST_ROWS", least)
+    path = shop.folder / "sales.parquet"
+    rows = PARQUET.format(amount="CAST(2 * (1 + i % 5) AS DECIMAL(12, 2))", rows=10)
+    for number, both in enumerate(("*, 500 AS total_sales_cents", "500 AS total_sales_cents, *")):
+        chosen = both.replace("*", f"* REPLACE (transaction_id + {100 * number} AS transaction_id)")
+        duckdb.sql(f"COPY (SELECT {chosen} FROM {rows}) TO '{path}' (FORMAT parquet)")
+        assert counts(shop.load(FACT, path)) == (10, 0, 0, 0)
+    assert {row[6] for row in facts(shop)} == {200}
+
+
+def test_rejects_of_parquet_can_be_corrected_and_loaded_as_they_are(shop: Shop) -> None:
+    path = shop.folder / "sales.parquet"
+    duckdb.sql(f"COPY {PARQUET.format(amount='CAST(2 * (1 + i % 5) AS DOUBLE)', rows=10)} TO '{path}' (FORMAT parquet)")
+    shop.write("DELETE FROM Store_Table WHERE store_id = 2")
+    report = shop.load(FACT, path)
+    assert counts(report) == (7, 0, 0, 3)
+    shop.load_rows("Store_Table", MASTER["Store_Table"])
+    assert report.rejects_file is not None
+    assert counts(shop.load(FACT, report.rejects_file)) == (3, 0, 0, 0)
+    assert_sound(shop)
+
+
+@pytest.mark.parametrize("least", [0, 10**9])
+@pytest.mark.parametrize("kind", ["TIMESTAMP", "TIMESTAMP_NS", "TIMESTAMP_S", "TIMESTAMPTZ", "DATE"])
+def test_a_day_may_be_a_timestamp_without_a_time_of_day(
+    shop: Shop, kind: str, least: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(new_sales, "LEAST_ROWS", least)
+    path = shop.folder / "sales.parquet"
+    zone = "+00" if kind == "TIMESTAMPTZ" else ""
+    rows = PARQUET.format(amount="2 * (1 + i % 5)", rows=10).replace(
+        "20251201 + i % 30", f"CAST('2025-12-0' || CAST(1 + i % 5 AS VARCHAR) || ' 00:00:00{zone}' AS {kind})"
+    )
+    duckdb.sql(f"COPY {rows} TO '{path}' (FORMAT parquet)")
+    assert counts(shop.load(FACT, path)) == (10, 0, 0, 0)
+    assert [row[1] for row in facts(shop)][:2] == [20251201, 20251202]
+
+
+def test_a_timestamp_with_a_time_of_day_is_no_day(shop: Shop) -> None:
+    path = shop.folder / "sales.parquet"
+    rows = PARQUET.format(amount="2 * (1 + i % 5)", rows=3).replace(
+        "20251201 + i % 30", "TIMESTAMP '2025-12-01 00:00:00' + to_hours(CAST(i AS INTEGER))"
+    )
+    duckdb.sql(f"COPY {rows} TO '{path}' (FORMAT parquet)")
+    report = shop.load(FACT, path)
+    assert counts(report) == (1, 0, 0, 2)
+    assert shop.rejects(report)[0]["reason"] == (
+        "time_id: expected a day as YYYYMMDD or YYYY-MM-DD, found '2025-12-01 01:00:00'"
+    )
+
+
+@pytest.mark.parametrize(
+    ("columns", "found"),
+    [
+        ("1 AS a, {'b': 2, 'c': [3]} AS s, 4 AS d", "a column transaction_id, .*, found the columns 'a', 's', 'd'"),
+        (
+            "1 AS Transaction_Id, 2 AS note, 5 AS total_sales_amount",
+            "a column time_id, .*quantity_sold, found the columns 'transaction_id', 'note', 'total_sales_amount'",
+        ),
+    ],
+)
+def test_parquet_without_the_columns_says_which_are_missing_and_which_are_there(
+    shop: Shop, columns: str, found: str
+) -> None:
+    path = shop.folder / "other.parquet"
+    duckdb.sql(f"COPY (SELECT {columns}) TO '{path}' (FORMAT parquet)")
+    with pytest.raises(DataRefused, match=found):
+        shop.load(FACT, path)
 
 
 def test_dimensions_load_from_parquet(shop: Shop) -> None:

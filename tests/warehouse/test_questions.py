@@ -235,7 +235,31 @@ def test_a_bad_question_is_reported_and_the_others_stay(tmp_path: Path, text: st
 
 def test_a_question_cannot_take_the_name_of_one_of_the_program(tmp_path: Path) -> None:
     (tmp_path / "revenue-by-category.sql").write_text(GOOD, encoding="utf-8")
-    assert "comes with the program" in Questions(tmp_path).all()[1][0].problem
+    questions = Questions(tmp_path)
+    assert "comes with the program" in questions.all()[1][0].problem
+    assert questions.find("revenue-by-category") == Questions(Path("/none")).find("revenue-by-category")
+
+
+@pytest.mark.parametrize(
+    ("sql", "problem"),
+    [
+        ("select from where", "'from' is not expected there at line 2, column 8"),
+        ("SELECT * FROM Stores", "there is no table Stores at line 2, column 15; did you mean Store_Table?"),
+        ("SELECT store_nam FROM Store_Table", "there is no column store_nam at line 2, column 8"),
+        ("SELECT 1 WHERE", "the query ends too early"),
+    ],
+)
+def test_a_question_that_no_engine_understands_is_reported_when_they_are_listed(
+    tmp_path: Path, sql: str, problem: str
+) -> None:
+    (tmp_path / "bad.sql").write_text(f"-- title: x\n{sql}", encoding="utf-8")
+    (tmp_path / "good.sql").write_text(GOOD, encoding="utf-8")
+    (tmp_path / "other.sql").write_text("-- title: x\nSELECT median(store_id) FROM Store_Table", encoding="utf-8")
+    found, bad = Questions(tmp_path).all()
+    assert sorted(found) == sorted([*NAMES, "good", "other"])
+    assert [file.path.name for file in bad] == ["bad.sql"]
+    assert problem in bad[0].problem
+    assert Questions(tmp_path).find("bad").title == "x", "an engine itself says what it does not understand"
 
 
 def test_a_choice_takes_one_of_its_values_and_nothing_else() -> None:

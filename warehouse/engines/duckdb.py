@@ -1,22 +1,24 @@
 """The DuckDB engine: the same SQL over the published Parquet, or over SQLite's data where that is not current.
 
 It reads no file but those, whatever the SQL says, and holds no personal data: sensitive columns are always masked.
+It works in a process of its own, whose memory and time are bounded (`duckdb_process`), within limits like SQLite's.
 Its arithmetic is set to SQLite's: whole numbers divide to whole numbers, and NULL sorts first.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import threading
 import time
 from datetime import date
-from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 from warehouse.database import Warehouse
 from warehouse.engines.aggregate_views import base_tables, view_select, views_named
-from warehouse.engines.duckdb_loading import csv_relation, load_duckdb, public_columns, quoted, write_csv
-from warehouse.errors import QueryRefused
+from warehouse.engines.duckdb_loading import MISSING, csv_relation, public_columns, quoted, write_csv
+from warehouse.engines.duckdb_process import DuckdbProcess, WorkerError
+from warehouse.engines.duckdb_words import in_words, refuse_inner
+from warehouse.errors import EngineMissing, StoreError
 from warehouse.governed import Parameters
 from warehouse.limits import Deadline, QueryLimits
 from warehouse.models import FACT, MASK, SENSITIVE, Answer, Cell
@@ -24,6 +26,8 @@ from warehouse.publish import MONEY, mark_of, published_mark
 from warehouse.questions import last_day_in_columns
 from warehouse.scratch import ScratchFolder
 from warehouse.sql_text import Token, listed_columns, one_select, with_parameters_written
+
+COPYING_S = 3600.0
 
 
 class DuckdbEngine:
@@ -37,35 +41,26 @@ class DuckdbEngine:
     facts_only = True
 
     def __init__(self, warehouse: Warehouse, publication: Path, *, scratch_dir: Path) -> None:
-        self._duckdb = load_duckdb()
+        if importlib.util.find_spec("duckdb") is None:
+            raise EngineMissing(MISSING)
         self._warehouse = warehouse
         self._publication = publication.resolve()
         self._there: set[str] = set()
         self._deadline: Deadline | None = None
+        self._process: DuckdbProcess | None = None
         with warehouse.reading() as connection:
             self._current = published_mark(self._publication) == mark_of(connection)
         self._scratch = ScratchFolder(scratch_dir.resolve(), "duckdb")
-        self._engine = self._duckdb.connect(config={"threads": 2, "memory_limit": "1GB"})
-        for setting in (
-            "SET enable_progress_bar = false",
-            f"SET temp_directory = {quoted(self._scratch.path)}",
-            f"SET allowed_directories = [{quoted(self._publication)}, {quoted(self._scratch.path)}]",
-            "SET enable_external_access = false",
-            "SET integer_division = true",
-            "SET default_null_order = 'nulls_first_on_asc_last_on_desc'",
-            "SET lock_configuration = true",
-        ):
-            self._engine.execute(setting)
 
     def close(self) -> None:
-        self._engine.close()
+        if self._process is not None:
+            self._process.close()
         self._scratch.close()
 
     def cancel(self) -> None:
         """End the running query."""
         if deadline := self._deadline:
             deadline.cancel()
-            self._engine.interrupt()
 
     def last_day(self) -> date:
         """The last day with sales. Raises `DataRefused` if there are none."""
@@ -83,9 +78,10 @@ class DuckdbEngine:
         """The first rows of one SELECT."""
         limits = limits or QueryLimits()
         text, found = one_select(sql)
-        self._make_tables(found)
+        refuse_inner(text, found)
+        self._make_tables(found, stop)
         started = time.perf_counter()
-        columns, rows = self._run(with_parameters_written(text, sign="$"), parameters or {}, limits, stop)
+        columns, rows = self._run(text, found, parameters or {}, limits, stop)
         most = limits.rows or len(rows)
         return Answer(
             columns=_named_as_written(columns, text, found),
@@ -107,53 +103,64 @@ class DuckdbEngine:
         return "answered by DuckDB from a copy of SQLite's data: `warehouse publish` saves copying"
 
     def _run(
-        self, text: str, parameters: Parameters, limits: QueryLimits, stop: threading.Event | None
+        self,
+        text: str,
+        found: list[Token],
+        parameters: Parameters,
+        limits: QueryLimits,
+        stop: threading.Event | None,
     ) -> tuple[tuple[str, ...], list[tuple[Cell, ...]]]:
+        written = with_parameters_written(text, sign="$")
         deadline = self._deadline = Deadline(limits.timeout_s, stop)
-        ended = threading.Event()
-        watch = threading.Thread(target=self._watch, args=(deadline, ended), daemon=True)
-        watch.start()
         try:
-            kinds = [statement.type for statement in self._duckdb.extract_statements(text)]
-            if kinds != [self._duckdb.StatementType.SELECT]:
-                raise QueryRefused("only one SELECT is permitted")
-            cursor = self._engine.execute(text, dict(parameters))
-            names = tuple(str(column[0]) for column in cursor.description)
-            return names, [
-                tuple(map(_cell, row))
-                for row in (cursor.fetchmany(limits.rows + 1) if limits.rows else cursor.fetchall())
-            ]
-        except self._duckdb.InterruptException as error:
-            raise deadline.error() from error
-        except self._duckdb.Error as error:
-            if deadline.is_over():
-                raise deadline.error() from error
-            first = str(error).strip().splitlines()[0]
-            raise QueryRefused(f"DuckDB cannot carry out the query: {first[:300]}") from error
+            return self._working().rows(written, parameters, limits.rows + 1 if limits.rows else 0, deadline)
+        except WorkerError as error:
+            raise in_words(error, text, found) from error
         finally:
-            ended.set()
-            watch.join()
             self._deadline = None
 
-    def _watch(self, deadline: Deadline, ended: threading.Event) -> None:
-        while not ended.wait(min(0.05, deadline.left_s())):
-            if deadline.is_over():
-                self._engine.interrupt()
-                ended.wait(0.01)
+    def _working(self) -> DuckdbProcess:
+        """The process, a new one without tables where a query was stopped."""
+        if self._process is None or not self._process.alive:
+            self._there.clear()
+            self._process = DuckdbProcess()
+            self._process.carry_out(self._settings(), Deadline(COPYING_S))
+        return self._process
+
+    def _settings(self) -> tuple[str, ...]:
+        return (
+            "SET enable_progress_bar = false",
+            f"SET temp_directory = {quoted(self._scratch.path)}",
+            f"SET allowed_directories = [{quoted(self._publication)}, {quoted(self._scratch.path)}]",
+            "SET python_enable_replacements = false",
+            "SET autoinstall_known_extensions = false",
+            "SET autoload_known_extensions = false",
+            "SET enable_external_access = false",
+            "SET integer_division = true",
+            "SET default_null_order = 'nulls_first_on_asc_last_on_desc'",
+            "SET lock_configuration = true",
+        )
 
     # ---- tables ------------------------------------------------------------
 
-    def _make_tables(self, found: list[Token]) -> None:
+    def _make_tables(self, found: list[Token], stop: threading.Event | None) -> None:
+        deadline = self._deadline = Deadline(COPYING_S, stop)
         names = {token.name for token in found}
-        for table in sorted(base_tables(names) - self._there):
-            self._make_table(table)
-            self._there.add(table)
-        for view in views_named(names):
-            if view not in self._there:
-                self._engine.execute(f"CREATE VIEW {view} AS {view_select(view)}")
-                self._there.add(view)
+        try:
+            process = self._working()
+            for table in sorted(base_tables(names) - self._there):
+                self._make_table(process, table, deadline)
+                self._there.add(table)
+            for view in views_named(names):
+                if view not in self._there:
+                    process.carry_out([f"CREATE VIEW {view} AS {view_select(view)}"], deadline)
+                    self._there.add(view)
+        except WorkerError as error:
+            raise StoreError(f"DuckDB cannot read the warehouse's data: {str(error)[:300]}") from error
+        finally:
+            self._deadline = None
 
-    def _make_table(self, table: str) -> None:
+    def _make_table(self, process: DuckdbProcess, table: str, deadline: Deadline) -> None:
         with self._warehouse.reading() as connection:
             columns = public_columns(connection, table)
             stored = connection.execute("SELECT name FROM pragma_table_info(?)", (table,)).fetchall()
@@ -166,7 +173,7 @@ class DuckdbEngine:
         shown = [f"'{MASK}' AS {name}" if (table, name) in SENSITIVE else name for (name,) in stored] + [
             f"{cents}::DOUBLE / 100.0::DOUBLE AS {name}" for name, cents in MONEY.get(table, {}).items()
         ]
-        self._engine.execute(f"CREATE {kind} {table} AS SELECT {', '.join(shown)} FROM {source}")  # noqa: S608
+        process.carry_out([f"CREATE {kind} {table} AS SELECT {', '.join(shown)} FROM {source}"], deadline)  # noqa: S608
         if not self._current:
             path.unlink()
 
@@ -182,14 +189,3 @@ def _named_as_written(names: tuple[str, ...], text: str, found: list[Token]) -> 
         else name
         for name, item in zip(names, items, strict=True)
     )
-
-
-def _cell(value: Any) -> Cell:
-    """A value of DuckDB as SQLite would give it."""
-    if isinstance(value, bool):
-        return int(value)
-    if isinstance(value, Decimal):
-        return float(value)
-    if value is None or isinstance(value, int | float | str | bytes):
-        return value
-    return str(value)

@@ -10,6 +10,7 @@ from warehouse.errors import EngineMissing
 from warehouse.models import SENSITIVE
 
 ROWS_A_PIECE = 500
+MISSING = "DuckDB is not installed, and this needs it: `pip install 'lakewarden[warehouse]'`"
 
 INTEGER, TEXT = "BIGINT", "VARCHAR"
 
@@ -19,9 +20,7 @@ def load_duckdb() -> ModuleType:
     try:
         import duckdb
     except ImportError as error:
-        raise EngineMissing(
-            "DuckDB is not installed, and this needs it: `pip install 'lakewarden[warehouse]'`"
-        ) from error
+        raise EngineMissing(MISSING) from error
     return duckdb
 
 

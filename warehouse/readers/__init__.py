@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
+
+from warehouse.errors import DataRefused
+from warehouse.values import shown
+
+MOST_NAMED = 20  # columns in a message
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +48,9 @@ class Relation:
 
 
 class Reader(Protocol):
-    """A file being read. `names` are its columns in lower case; cells are text, int or None."""
+    """A file being read. `header` are its columns in lower case, `names` those read; cells are text, int, None."""
 
+    header: tuple[str, ...]
     names: tuple[str, ...]
 
     def chunks(self) -> Iterator[Chunk]:
@@ -60,6 +66,19 @@ class Reader(Protocol):
         ...
 
     def close(self) -> None: ...
+
+
+def require_columns(header: Sequence[str], missing: Sequence[str], used: Iterable[str]) -> None:
+    """Return if no needed column is `missing`, and none that is `used` is there twice. Raises `DataRefused`."""
+    if missing and not header:
+        raise DataRefused(f"the file is empty: expected a header line with {', '.join(missing)}")
+    if missing:
+        rest = len(header) - MOST_NAMED
+        found = ", ".join(shown(name) for name in header[:MOST_NAMED]) + (f" and {rest} more" if rest > 0 else "")
+        raise DataRefused(f"expected a column {', '.join(missing)}, found the columns {found}")
+    for name in used:
+        if (times := header.count(name)) > 1:
+            raise DataRefused(f"expected one column {name}, found {times}: leave in the file the one that counts")
 
 
 def identity(path: Path) -> tuple[int, int, int, int]:

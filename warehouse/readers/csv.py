@@ -32,12 +32,13 @@ class CsvReader:
         self._file = path.open("rb")
         self._size = path.stat().st_size
         self._handed = 0
+        self._newest = ""  # of the pieces of text
         try:
             lines = chain.from_iterable(io.StringIO(text, newline="") for text in self._texts(self._file))
             first = next(lines, "")
             self._delimiter = max(DELIMITERS, key=first.count)
             self._rows = csv.reader(chain([first], lines), delimiter=self._delimiter)
-            self.names = self._header()
+            self.header = self.names = self._header()
         except BaseException:
             self._file.close()
             raise
@@ -87,45 +88,51 @@ class CsvReader:
             rest += decoder.decode(block)
             end = max(rest.rfind("\n"), rest.rfind("\r", 0, -1)) + 1
             if end:
-                yield rest[:end]
+                self._newest = rest[:end]
+                yield self._newest
                 rest = rest[end:]
             if len(rest) > LONGEST_LINE:
                 raise DataRefused(f"expected lines of at most {LONGEST_LINE:,} characters, found more; is this CSV?")
             block = file.read(BLOCK)
         rest += decoder.decode(b"", final=True)
         if rest:
+            self._newest = rest
             yield rest
 
     def _chunk(self) -> Chunk | None:
         rows: list[list[str]] = []
-        failed = ""
+        failed, ended = "", False
         start, line = self._handed, self._line
         try:
             while len(rows) < ROWS_A_CHUNK and self._handed - start < BYTES_A_CHUNK:
                 before = len(rows)
                 rows.extend(islice(self._rows, ROWS_A_STEP))
-                if len(rows) == before:
+                if len(rows) - before < ROWS_A_STEP:
+                    ended = True
                     break
         except csv.Error as error:
             failed = str(error)
         self._line = self._rows.line_num
         if not rows and not failed:
             return None
-        return self._shaped(rows, line, failed)
+        return self._shaped(rows, line, failed, ended=ended)
 
-    def _shaped(self, rows: list[list[str]], before: int, failed: str) -> Chunk:
+    def _shaped(self, rows: list[list[str]], before: int, failed: str, *, ended: bool) -> Chunk:
         """`rows`, which follow line `before`, as columns; a row of another width is rejected, a blank line nothing."""
         width = len(self.names)
         lines: Sequence[int] = range(before + 1, before + len(rows) + 1)
         rejected: list[Rejected] = []
         if self._line - before != len(rows) or failed:
-            lines = _lines(rows, before)
+            *lines, behind = _lines(rows, before)
             if failed:
-                rejected.append(Rejected(self._line, f"expected a line of CSV, found what is not ({failed})", []))
+                rejected.append(self._failed(behind, failed))
+        if ended and rows and self._is_open(lines[-1]):
+            rejected.append(Rejected(lines[-1], "a quotation that begins on this line does not end", []))
+            lines, rows = lines[:-1], rows[:-1]
         if set(map(len, rows)) - {width}:
             pairs = list(zip(lines, rows, strict=True))
             rejected += [
-                Rejected(line, f"expected {width} fields, found {len(row)}", row[: width + 1])
+                Rejected(line, f"expected {width} fields, found {len(row)}{_stretch(line, row)}", row[: width + 1])
                 for line, row in pairs
                 if row and len(row) != width
             ]
@@ -134,14 +141,40 @@ class CsvReader:
         columns: list[tuple[Any, ...]] = list(zip(*rows, strict=True)) if rows else [()] * width
         return Chunk(lines, columns, rejected)
 
+    def _is_open(self, began: int) -> bool:
+        """Whether the file ends within a quotation of its last row, which began on the line `began`."""
+        *_, last = io.StringIO(self._newest, newline="")
+        try:
+            list(csv.reader(['"' + last if began < self._line else last], delimiter=self._delimiter, strict=True))
+        except csv.Error as error:
+            return "unexpected end" in str(error)
+        return False
+
+    def _failed(self, began: int, failed: str) -> Rejected:
+        """What the parser gave up between the line `began` and the newest."""
+        if began < self._line:
+            most = csv.field_size_limit()
+            return Rejected(began, f"a quotation that begins on this line does not end within {most:,} characters", [])
+        return Rejected(began, f"expected a line of CSV, found what is not ({failed})", [])
+
     def _refused(self, line: int, what: str) -> DataRefused:
         return DataRefused(f"line {line}: {what}")
 
 
 def _lines(rows: list[list[str]], before: int) -> list[int]:
-    """The line on which each row starts, where quoted fields hold line ends."""
+    """The line on which each row starts, and the one behind them, where quoted fields hold line ends."""
     found, line = [], before + 1
     for row in rows:
         found.append(line)
-        line += 1 + sum(max(field.count("\n"), field.count("\r")) for field in row)
-    return found
+        line += 1 + _line_ends(row)
+    return [*found, line]
+
+
+def _line_ends(row: list[str]) -> int:
+    return sum(max(field.count("\n"), field.count("\r")) for field in row)
+
+
+def _stretch(line: int, row: list[str]) -> str:
+    """Where a quotation ends that took other lines into the row."""
+    ends = _line_ends(row)
+    return f": a quotation that begins on this line ends on line {line + ends}" if ends else ""

@@ -1,8 +1,8 @@
-"""Parquet through DuckDB, the optional extra: only the columns wanted, money as whole cents, a piece at a time."""
+"""Parquet through DuckDB, the optional extra: only the columns wanted, a piece at a time."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,8 @@ from warehouse.readers import Chunk, Relation, identity
 ROWS_A_CHUNK = 5_000
 INTEGERS = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER"}
 MONEY = {"unit_price": "unit_price_cents", "total_sales_amount": "total_sales_cents"}
+DAYS = ("time_id", "date")
+DAY_US = 86_400_000_000
 
 
 class ParquetReader:
@@ -48,18 +50,16 @@ class ParquetReader:
         self._connection.close()
 
     def _open(self, wanted: Collection[str]) -> None:
-        described = self._connection.execute("DESCRIBE SELECT * FROM read_parquet(?)", [str(self._path)]).fetchall()
-        named = [(str(row[0]), str(row[1])) for row in described if str(row[0]).strip().lower() in wanted]
-        chosen = [_expression(name, kind) for name, kind in named]
-        self.names = tuple(name for _, name, _ in chosen)
-        self._cells = {name: expression for expression, name, _ in reversed(chosen)}
-        self._whole = frozenset(name for _, name, whole in chosen if whole)
-        self._all = int(
-            self._connection.execute("SELECT count(*) FROM read_parquet(?)", [str(self._path)]).fetchone()[0]
-        )
-        if chosen:
-            what = ", ".join(expression for expression, _, _ in chosen)
-            self._connection.execute(f"SELECT {what} FROM read_parquet(?)", [str(self._path)])  # noqa: S608 - quoted
+        file = [str(self._path)]
+        self.header = _header(self._connection.execute("SELECT name, num_children FROM parquet_schema(?)", file))
+        described = self._connection.execute("DESCRIBE SELECT * FROM read_parquet(?)", file).fetchall()
+        named = {str(row[0]): str(row[1]) for row in described if str(row[0]).strip().lower() in wanted}
+        self.names = tuple(name.strip().lower() for name in named)
+        self._cells, self._whole = _as_cells(named)
+        self._all = int(self._connection.execute("SELECT count(*) FROM read_parquet(?)", file).fetchone()[0])
+        if named:
+            what = ", ".join(_shown(_quoted(name), name.strip().lower(), kind) for name, kind in named.items())
+            self._connection.execute(f"SELECT {what} FROM read_parquet(?)", file)  # noqa: S608 - quoted
 
     def _fetch(self) -> list[tuple[Any, ...]]:
         if not self.names:
@@ -71,22 +71,62 @@ class ParquetReader:
         return rows
 
 
-def _expression(name: str, kind: str) -> tuple[str, str, bool]:
-    """The SQL that gives a column, its name in lower case, and whether it gives integers; else it gives text.
+def _header(schema: Any) -> tuple[str, ...]:
+    """The names of the columns as they are in the file, in lower case: DuckDB itself renames the second of two."""
+    found, inner = [], 0
+    schema.fetchone()  # the root
+    for name, children in schema.fetchall():
+        if inner:
+            inner -= 1
+        else:
+            found.append(str(name).strip().lower())
+        inner += children or 0
+    return tuple(found)
 
-    Money that is a number becomes whole cents, NULL where it is not whole: then the row is rejected.
+
+def _as_cells(named: Mapping[str, str]) -> tuple[dict[str, str], frozenset[str]]:
+    """The SQL of each column for a load as sets, and which of them are integers; money that can be is whole cents."""
+    cells, whole = {}, set()
+    # An amount comes behind cents of its own name, and takes their place: it is the one that counts.
+    for name, kind in sorted(named.items(), key=lambda one: one[0].strip().lower() in MONEY):
+        column, lower = _quoted(name), name.strip().lower()
+        amount = _money(column, kind) if lower in MONEY else ""
+        into = MONEY[lower] if amount else lower
+        if amount or kind in INTEGERS:
+            whole.add(into)
+        cells[into] = f"TRY_CAST({amount} * 100 AS BIGINT)" if amount else _shown(column, lower, kind)
+    return cells, frozenset(whole)
+
+
+def _shown(column: str, lower: str, kind: str) -> str:
+    """The SQL that gives a column's cells, an integer or text: money with two decimals, a day without midnight.
+
+    What is neither stays as it is, so that the reason of its row shows what was found.
     """
-    column, lower = '"' + name.replace('"', '""') + '"', name.strip().lower()
-    if lower in MONEY and kind in INTEGERS:
-        return f"TRY_CAST({column} AS HUGEINT) * 100", MONEY[lower], True
-    if lower in MONEY and kind.startswith("DECIMAL"):
-        cents = f"CAST({column} AS DECIMAL(38, 10)) * 100"
-        return f"CASE WHEN {cents} = round({cents}, 0) THEN TRY_CAST({cents} AS BIGINT) END", MONEY[lower], True
-    if lower in MONEY and kind in {"DOUBLE", "FLOAT"}:
-        cents = f"TRY_CAST(round(CAST({column} AS DOUBLE) * 100) AS BIGINT)"
-        near = f"abs(CAST({column} AS DOUBLE) * 100 - {cents}) < {'0.000001' if kind == 'DOUBLE' else '0.01'}"
-        return f"CASE WHEN {near} THEN {cents} END", MONEY[lower], True
-    return (column, lower, True) if kind in INTEGERS else (f"CAST({column} AS VARCHAR)", lower, False)
+    if lower in MONEY and (amount := _money(column, kind)):
+        return f"coalesce(CAST({amount} AS VARCHAR), CAST({column} AS VARCHAR))"
+    if lower in DAYS and kind.startswith("TIMESTAMP"):
+        instant = f"make_timestamp(epoch_us({column}))"  # of one with a zone, UTC's
+        midnight = f"epoch_us({column}) % {DAY_US} = 0"
+        return f"CASE WHEN {midnight} THEN strftime({instant}, '%Y-%m-%d') ELSE CAST({instant} AS VARCHAR) END"
+    return column if kind in INTEGERS else f"CAST({column} AS VARCHAR)"
+
+
+def _money(column: str, kind: str) -> str:
+    """The SQL that gives an amount as a DECIMAL of two decimals, NULL if that is not all of it; "" unless a number."""
+    exact = f"TRY_CAST({column} AS DECIMAL(18, 2))"
+    if kind in INTEGERS:
+        return exact
+    if kind.startswith("DECIMAL"):
+        return f"CASE WHEN {exact} = {column} THEN {exact} END"
+    if kind in {"DOUBLE", "FLOAT"}:
+        near = f"abs(CAST({column} AS DOUBLE) * 100 - CAST({exact} AS DOUBLE) * 100)"
+        return f"CASE WHEN {near} < {'0.000001' if kind == 'DOUBLE' else '0.01'} THEN {exact} END"
+    return ""
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
 
 
 def _first_line(error: Exception) -> str:

@@ -1,4 +1,5 @@
--- What the aggregates should be, from the facts alone.
+-- What the aggregates should be, from the facts alone. A sale of no product or store that is there has no category or
+-- region: it is in no roll-up by them, however often they are rebuilt, and the rules on the facts name it.
 CREATE TEMP TABLE expected_monthly AS
 SELECT time_id / 10000 AS year, time_id / 100 % 100 AS month_number, store_id, product_id,
        sum(total_sales_cents) AS cents, sum(quantity_sold) AS quantity, count(*) AS lines
@@ -8,10 +9,10 @@ SELECT year, store_id, product_id, sum(cents) AS cents, sum(quantity) AS quantit
 FROM expected_monthly GROUP BY year, store_id, product_id;
 CREATE TEMP TABLE expected_category AS
 SELECT year, month_number, store_id, category, sum(cents) AS cents, sum(quantity) AS quantity, sum(lines) AS lines
-FROM expected_monthly LEFT JOIN Product_Table USING (product_id) GROUP BY year, month_number, store_id, category;
+FROM expected_monthly JOIN Product_Table USING (product_id) GROUP BY year, month_number, store_id, category;
 CREATE TEMP TABLE expected_region AS
 SELECT year, region, product_id, sum(cents) AS cents, sum(quantity) AS quantity, sum(lines) AS lines
-FROM expected_yearly LEFT JOIN Store_Table USING (store_id) GROUP BY year, region, product_id;
+FROM expected_yearly JOIN Store_Table USING (store_id) GROUP BY year, region, product_id;
 
 -- RULE Monthly_Sales_Aggregate_Table: equals the facts to the cent
 SELECT 'year=' || ifnull(year, '?') || ' month_number=' || ifnull(month_number, '?') || ' store_id=' || ifnull(store_id, '?') || ' product_id=' || ifnull(product_id, '?')

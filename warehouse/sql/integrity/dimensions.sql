@@ -23,3 +23,36 @@ SELECT 'product_id=' || product_id FROM Product_Table WHERE unit_price_cents < 0
 -- RULE Product_Table: its supplier is there, and has the name that stands here
 SELECT 'product_id=' || product_id FROM Product_Table LEFT JOIN Supplier_Table AS supplier USING (supplier_id)
 WHERE supplier.supplier_name IS NOT Product_Table.supplier_name;
+
+-- RULE Store_Table: no text is empty
+SELECT 'store_id=' || store_id || ':' || empty FROM (
+    SELECT store_id,
+           iif(trim(store_name, char(9, 10, 11, 12, 13, 32)) = '', ' store_name', '') ||
+           iif(trim(city, char(9, 10, 11, 12, 13, 32)) = '', ' city', '') ||
+           iif(trim(state, char(9, 10, 11, 12, 13, 32)) = '', ' state', '') ||
+           iif(trim(country, char(9, 10, 11, 12, 13, 32)) = '', ' country', '') ||
+           iif(trim(region, char(9, 10, 11, 12, 13, 32)) = '', ' region', '') AS empty
+    FROM Store_Table
+)
+WHERE empty <> '';
+
+-- RULE Product_Table: no text is empty
+SELECT 'product_id=' || product_id || ':' || empty FROM (
+    SELECT product_id,
+           iif(trim(product_name, char(9, 10, 11, 12, 13, 32)) = '', ' product_name', '') ||
+           iif(trim(category, char(9, 10, 11, 12, 13, 32)) = '', ' category', '') ||
+           iif(trim(brand, char(9, 10, 11, 12, 13, 32)) = '', ' brand', '') AS empty
+    FROM Product_Table
+)
+WHERE empty <> '';
+
+-- RULE Supplier_Table: no text is empty
+SELECT 'supplier_id=' || supplier_id || ':' || empty FROM (
+    SELECT supplier_id,
+           iif(trim(supplier_name, char(9, 10, 11, 12, 13, 32)) = '', ' supplier_name', '') ||
+           iif(trim(supplier_address, char(9, 10, 11, 12, 13, 32)) = '', ' supplier_address', '') ||
+           iif(trim(contact_number, char(9, 10, 11, 12, 13, 32)) = '', ' contact_number', '') ||
+           iif(trim(email_address, char(9, 10, 11, 12, 13, 32)) = '', ' email_address', '') AS empty
+    FROM Supplier_Table
+)
+WHERE empty <> '';

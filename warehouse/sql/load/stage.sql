@@ -1,4 +1,5 @@
--- Where sales wait that may be in the facts already; the last line of a transaction counts.
+-- Where sales wait that may be in the facts already; the last line of a transaction counts, and `superseded` how many
+-- other lines it took the place of.
 DROP TABLE IF EXISTS temp.staged;
 CREATE TEMP TABLE staged (
     transaction_id    INTEGER PRIMARY KEY,
@@ -8,5 +9,6 @@ CREATE TEMP TABLE staged (
     customer_id       INTEGER NOT NULL,
     quantity_sold     INTEGER NOT NULL,
     unit_price_cents  INTEGER NOT NULL,
-    total_sales_cents INTEGER NOT NULL
+    total_sales_cents INTEGER NOT NULL,
+    superseded        INTEGER NOT NULL DEFAULT 0
 );

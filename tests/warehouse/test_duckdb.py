@@ -1,0 +1,195 @@
+"""DuckDB as an engine: within limits like SQLite's, without anything but the warehouse's tables, told in words."""
+
+from __future__ import annotations
+
+import os
+import resource
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import wait_until
+from tests.warehouse.shop import Shop
+from warehouse.engines.duckdb import DuckdbEngine
+from warehouse.engines.duckdb_process import DuckdbProcess
+from warehouse.engines.duckdb_worker import LONGEST_ROW, MEMORY_BYTES
+from warehouse.errors import QueryRefused, QueryStopped
+from warehouse.limits import QueryLimits
+from warehouse.models import MASK
+
+SECRET = "a-key-of-the-weather-api"
+ENDLESS = "SELECT count(*) FROM range(100000000000) a, range(1000) b WHERE a.range % 7 = b.range"
+
+
+def lengthened(times: int) -> str:
+    """A text that `||` makes ten times as long at each of some steps."""
+    parts = ["t0 AS (SELECT 'x' AS s FROM Time_Table LIMIT 4)"]
+    parts += [f"t{n} AS (SELECT {' || '.join(['s'] * 10)} AS s FROM t{n - 1})" for n in range(1, times + 1)]
+    return f"WITH {', '.join(parts)} SELECT s FROM t{times}"
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
+    shop = Shop(tmp_path_factory.mktemp("shop"))
+    shop.build(rows=300)
+    return shop
+
+
+@pytest.fixture
+def engine(shop: Shop, tmp_path: Path) -> Iterator[DuckdbEngine]:
+    with closing(DuckdbEngine(shop.warehouse, tmp_path, scratch_dir=shop.scratch)) as engine:
+        yield engine
+
+
+def process_of(engine: DuckdbEngine) -> int:
+    engine.answer("SELECT 1")
+    assert engine._process is not None
+    return engine._process._process.pid
+
+
+@pytest.mark.parametrize(
+    ("sql", "message"),
+    [
+        ("SELECT repeat('x', 1000000000)", "the function repeat makes texts .* at line 1, column 8"),
+        ("SELECT 'x'.repeat(1000000000)", "the function repeat makes texts .* at line 1, column 12"),
+        ("SELECT\n  lpad('x', 1000000000, 'y')", "the function lpad .* at line 2, column 3"),
+        ("SELECT * FROM duckdb_settings()", "'duckdb_settings' is not for queries at line 1, column 15"),
+        ("SELECT * FROM duckdb_tables", "the table 'duckdb_tables' is not for queries at line 1, column 15"),
+        ("SELECT * FROM pragma_table_info('Time_Table')", "'pragma_table_info' is not for queries"),
+        ("SELECT * FROM pg_catalog.pg_tables", "'pg_catalog' is not for queries"),
+        ("SELECT * FROM information_schema.tables", "'information_schema' is not for queries"),
+        ("SELECT * FROM sqlite_scan('a.db', 'b')", "'sqlite_scan' is not for queries"),
+        ("SELECT * FROM read_csv('/etc/passwd')", "'read_csv' is not for queries at line 1, column 15"),
+        ("SELECT * FROM \"read_text\"('/etc/passwd')", "'read_text' is not for queries"),
+        ("SELECT * FROM glob('/etc/*')", "'glob' is not for queries"),
+        ("SELECT getenv('HOME')", "'getenv' is not for queries"),
+        ("SELECT current_setting('memory_limit')", "'current_setting' is not for queries"),
+        ("SELECT * FROM query('SELECT 1')", "'query' is not for queries"),
+        ("SELECT * FROM '/etc/passwd'", "a file is not for queries: .* at line 1, column 15"),
+        ("SELECT * FROM Time_Table, '/etc/passwd.csv'", "is not given here"),
+        ('SELECT * FROM "/etc/passwd.csv"', "is not given here|there is no table"),
+        ("SELECT nosuch FROM Time_Table", "there is no column nosuch at line 1, column 8"),
+        ("SELECT nosuch(1)", "there is no function nosuch at line 1, column 8"),
+        ("SELECT 1\nFROM nosuch", "there is no table nosuch at line 2, column 6"),
+        ("SELECT 1 FROM Time_Table WHERE year = = 1", "'=' is not expected there at line 1, column 39"),
+        ("SELECT 1 FROM Time_Table WHERE", "'WHERE' is not expected there at line 1, column 26"),
+        ("SELECT CAST('a' AS INTEGER)", "Could not convert string 'a' to INT32"),
+        ("WITH x AS (SELECT 1) INSERT INTO Time_Table SELECT 1", "only one SELECT is permitted|cannot carry out"),
+    ],
+)
+def test_what_is_not_of_the_warehouse_is_refused_in_one_line_at_its_place(
+    engine: DuckdbEngine, sql: str, message: str
+) -> None:
+    with pytest.raises(QueryRefused, match=message) as refused:
+        engine.answer(sql)
+    said = str(refused.value)
+    assert "\n" not in said
+    assert not any(word in said.lower() for word in ("extension", "install", "autoload", "permission error", "config"))
+    assert engine.answer("SELECT count(*) FROM Store_Table").rows == [(200,)]
+
+
+def test_names_that_only_look_like_the_engines_own_are_taken(engine: DuckdbEngine) -> None:
+    found = engine.answer("SELECT count(*) AS read_count, 'read_csv(' AS query, 2 AS repeat FROM Store_Table")
+    assert found.rows == [(200, "read_csv(", 2)]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        lengthened(9),
+        "SELECT list(a.time_id || '-' || b.time_id) FROM Time_Table a, Time_Table b, Time_Table c",
+        f"SELECT length(replace('{'x' * 10_000}', 'x', '{'y' * 50_000}')) FROM Time_Table",
+    ],
+)
+def test_a_query_that_needs_much_memory_is_stopped_and_the_next_one_works(engine: DuckdbEngine, sql: str) -> None:
+    with pytest.raises(QueryStopped, match="more memory than one may use"):
+        engine.answer(sql, limits=QueryLimits(timeout_s=60))
+    assert engine.answer("SELECT count(*) FROM Store_Table").rows == [(200,)]
+
+
+def test_the_system_bounds_the_memory_of_the_process(engine: DuckdbEngine) -> None:
+    assert resource.prlimit(process_of(engine), resource.RLIMIT_DATA) == (MEMORY_BYTES, MEMORY_BYTES)
+
+
+def test_a_row_that_is_too_long_is_refused_before_it_is_shown(engine: DuckdbEngine) -> None:
+    with pytest.raises(QueryRefused, match=f"a row has {10 * LONGEST_ROW:,} bytes, and one may have {LONGEST_ROW:,}"):
+        engine.answer(lengthened(7))
+    with pytest.raises(QueryRefused, match="and one may have"):
+        engine.answer(lengthened(6).replace("SELECT s FROM t6", "SELECT encode(s || 'x') FROM t6"))
+    with pytest.raises(QueryRefused, match="and one may have"):
+        engine.answer(lengthened(5).replace("SELECT s FROM t5", f"SELECT {', '.join(['s'] * 11)} FROM t5"))
+    assert len(str(engine.answer(lengthened(6)).rows[0][0])) == LONGEST_ROW
+
+
+def test_an_answer_that_is_too_large_is_stopped(engine: DuckdbEngine) -> None:
+    many = f"WITH t AS ({lengthened(5)}) SELECT a.s FROM t a, Time_Table b"
+    with pytest.raises(QueryStopped, match="more than 256 MB"):
+        engine.answer(many, limits=QueryLimits(rows=0))
+
+
+def test_a_query_ends_at_its_time_limit_and_the_next_one_works(engine: DuckdbEngine) -> None:
+    started = time.monotonic()
+    with pytest.raises(QueryStopped, match=r"longer than 0\.3 s"):
+        engine.answer(ENDLESS, limits=QueryLimits(timeout_s=0.3))
+    assert time.monotonic() - started < 5
+    assert engine.answer("SELECT count(*) FROM Store_Table").rows == [(200,)]
+
+
+def test_a_query_is_cancelled_from_another_thread(engine: DuckdbEngine) -> None:
+    errors: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            engine.answer(ENDLESS)
+        except QueryStopped as error:
+            errors.append(error)
+
+    process_of(engine)
+    thread = threading.Thread(target=work)
+    thread.start()
+    wait_until(lambda: engine._deadline is not None)
+    while thread.is_alive():  # the tables are made first, under a deadline of their own
+        engine.cancel()
+        thread.join(0.05)
+    assert "cancelled" in str(errors[0])
+
+
+def test_the_process_knows_no_secret_of_this_one(monkeypatch: pytest.MonkeyPatch, engine: DuckdbEngine) -> None:
+    monkeypatch.setenv("OPENWEATHER_API_KEY", SECRET)
+    environ = Path(f"/proc/{process_of(engine)}/environ").read_bytes()
+    assert SECRET.encode() not in environ
+    assert b"HOME" not in environ
+
+
+def test_the_process_ends_with_whoever_started_it() -> None:
+    process = DuckdbProcess()._process
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(b'{"run": "%s", "values": {}, "rows": 1}\n' % ENDLESS.encode())
+    process.stdin.close()
+    assert process.wait(20) == 0
+    process.stdout.close()
+
+
+def test_closing_leaves_no_process(shop: Shop, tmp_path: Path) -> None:
+    engine = DuckdbEngine(shop.warehouse, tmp_path, scratch_dir=shop.scratch)
+    pid = process_of(engine)
+    engine.close()
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+def test_cells_are_those_of_sqlite_and_customers_are_masked(engine: DuckdbEngine) -> None:
+    sql = """SELECT true, 1.50, 7 / 2, NULL, 'ä', CAST('\\xAB' AS BLOB), DATE '2026-01-31', list_value(1, 2),
+        CAST('nan' AS DOUBLE)"""
+    (row,) = engine.answer(sql).rows
+    assert row[:8] == (1, 1.5, 3, None, "ä", b"\xab", "2026-01-31", "[1, 2]")
+    assert row[8] != row[8]
+    assert engine.answer("SELECT DISTINCT customer_name, address FROM Customer_Table").rows == [(MASK, MASK)]
+    found = engine.answer("SELECT store_id FROM Store_Table ORDER BY 1", limits=QueryLimits(rows=3))
+    assert (found.rows, found.truncated) == ([(1,), (2,), (3,)], True)
+    assert engine.answer("SELECT :n + 1", {"n": 2}).rows == [(3,)]

@@ -1,0 +1,87 @@
+"""What a query asks too much of, and what it may not see, told in words that point at the place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.warehouse.shop import Shop
+from warehouse.errors import QueryRefused
+from warehouse.governed import Session, Source
+
+INNER = ("user-defined", "string or blob", "parser stack", "Expression tree", "overflow")
+TOO_BIG = "a text or blob too big, of over 1,000,000 bytes"
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
+    shop = Shop(tmp_path_factory.mktemp("shop"))
+    shop.build(rows=100)
+    return shop
+
+
+@pytest.fixture
+def masked(shop: Shop) -> Iterator[Session]:
+    with Session(Source("warehouse", shop.path)) as session:
+        yield session
+
+
+@pytest.mark.parametrize(
+    ("sql", "message", "position"),
+    [
+        ("SELECT printf('%.1000000000d', 1)", "printf .*: a field of it is wider than 1,000 .* line 1, column 8", 7),
+        ("SELECT 1,\n format('%1001d', 1)", "format .* wider than 1,000 characters at line 2, column 2", 11),
+        ("SELECT printf('%z', 1)", "printf .*: it has a field that is not known here at line 1, column 8", 7),
+        ("SELECT printf(region || '%', 1) FROM Store_Table", "a field is not known, or .* column 8", 7),
+        (f"SELECT printf('{'%1000d' * 1_001}')", "the text has more than 1,000,000 characters", 7),
+        ("SELECT zeroblob(1e9)", f"{TOO_BIG}, made by zeroblob at line 1, column 8", 7),
+        ("SELECT 1,\n  randomblob(1e9)", f"{TOO_BIG}, made by randomblob at line 2, column 3", 12),
+        ("SELECT replace(hex(zeroblob(9e5)), '0', 'x')", "made by zeroblob at line 1, column 20", 19),
+        (
+            "WITH RECURSIVE x(a) AS (SELECT 'x' UNION ALL SELECT a || a FROM x) SELECT max(a) FROM x",
+            r"made by \|\| at line 1, column 55",
+            54,
+        ),
+        ("SELECT " + "(" * 150 + "1" + ")" * 150, "may have 200 levels, and one is nested too deep at line 1", 156),
+        ("SELECT " + "1+" * 250 + "1", "may have 200 levels, and one is nested too deep$", None),
+        (" UNION ".join(["SELECT 1"] * 120), "more than 100 SELECTs in one at line 1, column 1495", 1494),
+        (f"SELECT 1 WHERE 'a' LIKE '{'a%' * 600}'", "a pattern of more than 1,000 bytes at line 1, column 20", 19),
+        ("SELECT " + ", ".join("1" * 600), "more than 500 columns$", None),
+        ("SELECT sum(9223372036854775807) FROM Store_Table", "a whole number beyond .* at line 1, column 8", 7),
+        ("SELECT substr()", r"wrong number of arguments to function substr\(\) at line 1, column 8", 7),
+    ],
+)
+def test_a_limit_is_told_in_words_with_its_place(masked: Session, sql: str, message: str, position: int | None) -> None:
+    with pytest.raises(QueryRefused, match=message) as refused:
+        masked.run(sql)
+    assert refused.value.position == position
+    assert not any(words in str(refused.value) for words in INNER)
+    assert masked.run("SELECT count(*) FROM Store_Table").rows == [(200,)]
+
+
+def test_printf_clamps_what_is_no_whole_number(masked: Session) -> None:
+    found = masked.run("SELECT printf('%d %d %x', 9e999, -9e999, 'a'), printf('%05.1f', 1.25)").rows
+    assert found == [("9223372036854775807 -9223372036854775808 0", "001.2")]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT source, rejects_file FROM batch",
+        "SELECT b.source, b.rejects_file FROM main.batch AS b",
+        "SELECT max(source), group_concat(rejects_file) FROM batch",
+        "WITH x AS (SELECT * FROM batch) SELECT source, rejects_file FROM x",
+        "SELECT (SELECT source FROM batch), (SELECT rejects_file FROM batch)",
+        "SELECT source, rejects_file FROM batch WHERE source IS NULL ORDER BY source",
+    ],
+)
+def test_where_loaded_files_lie_is_not_for_queries(shop: Shop, masked: Session, sql: str) -> None:
+    shop.write("UPDATE batch SET source = '/home/someone/sales.csv', rejects_file = '/home/someone/rejects.csv'")
+    assert masked.run(sql).rows == [(None, None)]
+
+
+def test_the_rest_of_a_batch_and_other_columns_of_that_name_are_read(masked: Session) -> None:
+    found = masked.run("SELECT * FROM batch")
+    assert dict(zip(found.columns, found.rows[0], strict=True))["rows_read"] == 100
+    assert masked.run("WITH batch AS (SELECT 'x' AS source) SELECT source FROM batch").rows == [("x",)]
