@@ -107,6 +107,10 @@ class AuditUnavailable(AuditError):
     pass
 
 
+class AuditMissing(AuditUnavailable):
+    pass
+
+
 class OutcomeUnrecorded(AuditUnavailable):
     pass
 

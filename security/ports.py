@@ -45,6 +45,15 @@ class CheckpointKeeper(Protocol):
         """The copies, oldest first. Raises OSError."""
         ...
 
+    def newest(self) -> list[str]:
+        """Some of the newest copies, as many as are at hand, and maybe parts of others. Raises OSError."""
+        ...
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether copies were kept here, and none is here any more. Raises OSError."""
+        ...
+
 
 class AuditSink(Protocol):
     """Where events are written before what they announce happens: the audit log."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from security.audit.courier import KeeperStatus
 from security.audit.log import AuditLog
 from security.audit.merkle import leaf_hash
 from security.audit.proofs import check_inclusion
-from security.audit.report import Report
+from security.audit.report import Fault, Problem, Report
 from security.audit.scan import Progress
 from security.audit.search import Filter, Page, Recorded
 from security.audit.siem import FORMATS, Source
@@ -244,7 +244,15 @@ class AuditActions:
     def _verified(self, file: Path | None, progress: Progress | None) -> Report:
         path = file or self._path
         outside = dict.fromkeys(note for keeper in self._keepers for note in keeper.kept())  # some were kept twice
-        return verify(path, self._keys(path), list(outside), progress=progress)
+        report = verify(path, self._keys(path), list(outside), progress=progress)
+        lost = [
+            Problem(Fault.CHECKPOINT, None, f"{keeper.name}: the copies of checkpoints that were kept there are gone")
+            for keeper in self._keepers
+            if keeper.is_lost
+        ]
+        if not lost:
+            return report
+        return replace(report, ok=False, problems=(*lost, *report.problems), found=report.found + len(lost))
 
     def _signed_head(self) -> SignedHead:
         log = self._log()

@@ -1,4 +1,4 @@
-"""`lakewarden audit tail`, `search`, `reason`, `verify`, `proof`, `export` and `checkpoint`."""
+"""`lakewarden audit tail`, `search`, `reason`, `verify`, `proof`, `export`, `checkpoint` and `begin`."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from console.actions.audit import AuditActions, Proof, event_fields
+from console.actions.seat import InMemory
 from console.cli.exits import Exit, UsageError
 from console.cli.output import print_json, print_table, safe, say
 from console.cli.progress import ProgressLine
 from console.cli.session import security_of
 from console.settings import Settings
+from console.wiring.security import Security
 from console.wiring.security_actions import audit_actions
 from security.audit.checkpoint import Checkpoint
 from security.audit.event import Decision, Kind
@@ -137,6 +139,20 @@ def checkpoint(arguments: Namespace, settings: Settings, environ: Mapping[str, s
         return Exit.DONE
     print(head.note, end="")
     say(f"keep it elsewhere, with the public key that signed it: {head.verifier}")
+    return Exit.DONE
+
+
+def begin(_arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> Exit:
+    """Begin a log in the stead of one that is missing: without it nobody can sign in, so nobody needs to be.
+
+    Raises UsageError where none is missing, SecurityError, OSError.
+    """
+    with closing(Security(settings, environ, InMemory())) as security:
+        if not security.begin_audit():
+            raise UsageError(f"expected no audit log at {settings.audit_db}, found one; if it must go, move it aside")
+    say(f"{settings.audit_db} begins anew, and its first event says that an earlier one is missing")
+    if settings.checkpoint_file is not None:
+        say(f"keep {settings.checkpoint_file}, it has that one's checkpoints; set audit.checkpoint_file to another")
     return Exit.DONE
 
 

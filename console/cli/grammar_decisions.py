@@ -16,7 +16,7 @@ def add_to(commands: argparse._SubParsersAction[Parser]) -> None:
     """Add the commands."""
     _access(group(commands, "access", "what the policies say of a request, and of every role", "check|matrix|policies"))
     text = "who did what and when, and the proof that it stands unchanged"
-    _audit(group(commands, "audit", text, "tail|search|reason|verify|proof|export|checkpoint"))
+    _audit(group(commands, "audit", text, "tail|search|reason|verify|proof|export|checkpoint|begin"))
 
 
 def _access(kinds: argparse._SubParsersAction[Parser]) -> None:
@@ -59,6 +59,7 @@ def _audit(kinds: argparse._SubParsersAction[Parser]) -> None:
     export.add_argument("--format", choices=FORMATS, required=True, help="the form of a line")
     export.add_argument("--after", type=_number, metavar="N", help="only events numbered above N")
     json_option(command(kinds, "checkpoint", "audit:checkpoint", "print a signed checkpoint, to keep elsewhere"))
+    command(kinds, "begin", "audit:begin", "begin another log where the one there was is gone for good")
 
 
 def _search(search: Parser) -> None:

@@ -10,7 +10,9 @@ from console.settings import Settings
 from console.wiring.doctor_check import Check
 from console.wiring.security import Security
 from security.audit.file_keeper import REMEDY
-from security.errors import AuditUnavailable
+from security.audit.keys import PURPOSE
+from security.audit.opening import is_missing
+from security.errors import AuditMissing, AuditUnavailable, StoreBusy
 from security.identity.first_officer import FirstOfficer
 from security.policy.engine import Engine, open_engine
 
@@ -39,17 +41,25 @@ def accounts(settings: Settings) -> Iterator[Check]:
 
 def audit(settings: Settings) -> Iterator[Check]:
     """Whether the audit log can be written, and where copies of its checkpoints are. Raises SecurityError, OSError."""
-    if not settings.audit_db.exists():
+    security = Security(settings, {}, InMemory())
+    if not settings.audit_db.exists() and not is_missing(settings.audit_db, security.ring(PURPOSE)):
         yield Check("audit log", True, "not begun yet")
     else:
         try:
-            with closing(Security(settings, {}, InMemory())) as security:
+            with closing(security):
                 size = security.audit.size()
             yield Check("audit log", True, f"{size:,} events, continued from its last checkpoint")
         except AuditUnavailable as error:
-            remedy = f"`lakewarden audit verify` says where; restore {settings.audit_db} from a backup"
-            yield Check("audit log", False, str(error), remedy)
+            yield Check("audit log", False, str(error), _remedy(settings, error))
     yield from _keepers(settings)
+
+
+def _remedy(settings: Settings, error: AuditUnavailable) -> str:
+    if isinstance(error, AuditMissing):
+        return f"bring {settings.audit_db} back from a backup, or `lakewarden audit begin`"
+    if isinstance(error.__cause__, StoreBusy):
+        return "wait until it is done, or end it; change nothing about the file"
+    return f"`lakewarden audit verify` says where; restore {settings.audit_db} from a backup"
 
 
 def _keepers(settings: Settings) -> Iterator[Check]:

@@ -11,6 +11,7 @@ import pwd
 import secrets
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -28,7 +29,7 @@ from security.audit.event import Event, Kind, Outcome
 from security.audit.file_keeper import FileKeeper, Places
 from security.audit.keys import PURPOSE as AUDIT_KEYS
 from security.audit.log import AuditLog
-from security.audit.opening import open_audit_log
+from security.audit.opening import is_missing, open_audit_log
 from security.database import Database
 from security.disclosure import Caller, Recorder
 from security.identity import core as identity_core
@@ -227,12 +228,26 @@ class Security:
         return key_ring(self.settings, purpose)
 
     def _open_audit(self) -> AuditLog:
-        path, ring = self.settings.audit_db, self.ring(AUDIT_KEYS)
-        is_missing = not path.exists() and bool(ring.ids())  # there was a log: its key is here
-        log = open_audit_log(path, ring, lock_file=_lock_of(path), now=self.now, keepers=self.checkpoint_keepers)
-        if is_missing:
+        return self._audit_log()
+
+    def begin_audit(self) -> bool:
+        """Begin a log where an earlier one is missing; False where none is. Raises AuditUnavailable, OSError."""
+        if not is_missing(self.settings.audit_db, self.ring(AUDIT_KEYS)):
+            return False
+        with closing(self._audit_log(anew=True)) as log:
             log.append([_begun_anew(self.now())])
-        return log
+        return True
+
+    def _audit_log(self, *, anew: bool = False) -> AuditLog:
+        path = self.settings.audit_db
+        return open_audit_log(
+            path,
+            self.ring(AUDIT_KEYS),
+            lock_file=_lock_of(path),
+            now=self.now,
+            keepers=self.checkpoint_keepers,
+            anew=anew,
+        )
 
     def _open_identity(self) -> identity_core.Core:
         path = self.settings.identity_db

@@ -15,9 +15,11 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 
 LARGEST_FILE = 268_435_456  # bytes read back; about a million checkpoints
+NEWEST = 8_192  # bytes at the end that hold the newest of them
 REMEDY = "mount its disk or bring the file back; if it is gone for good, name another in audit.checkpoint_file"
 
 
@@ -81,6 +83,17 @@ class FileKeeper:
                 return []
         parts = text.split("\n\n")
         return [f"{text}\n\n{signatures}\n" for text, signatures in zip(parts[0:-1:2], parts[1:-1:2], strict=False)]
+
+    def newest(self) -> list[str]:
+        """The last notes, and what else two parts of the file's end give together. Raises OSError, as `kept`."""
+        with self._told():
+            try:
+                with self._path.open("rb") as file:
+                    file.seek(max(0, file.seek(0, os.SEEK_END) - NEWEST))
+                    text = file.read(NEWEST).decode("utf-8", errors="replace")
+            except FileNotFoundError:
+                return []
+        return [f"{text}\n\n{signatures}\n" for text, signatures in pairwise(text.split("\n\n"))]
 
     @property
     def _is_begun(self) -> bool:

@@ -11,14 +11,15 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Self
 
 from security.audit import merkle, store
 from security.audit.checkpoint import Checkpoint, open_checkpoint
-from security.audit.courier import Courier, KeeperStatus
+from security.audit.courier import Courier, KeeperStatus, newest_of
 from security.audit.event import Event
 from security.audit.group_commit import GroupCommit
 from security.audit.keys import AuditKeys
@@ -35,6 +36,7 @@ SECONDS_PER_CHECKPOINT = 60.0
 MOST_EVENTS_PER_COMMIT = 4_096
 UNRECORDED = "nothing can be recorded, so nothing is disclosed: "  # what an event that cannot be written comes to
 CLOSING_PATIENCE_S = 2.0  # how long closing waits for the keepers
+KEEPER_PATIENCE_S = 2.0  # how long opening waits for what a keeper holds
 
 
 class AuditLog:
@@ -69,8 +71,11 @@ class AuditLog:
         self._checkpointed_at = now()
         self._couriers = [Courier(keeper) for keeper in keepers]
         self._closing = threading.Event()
+        self._file = _file_at(database.path)
+        outside = {keeper.name: self._newest(keeper) for keeper in keepers}  # first: others append meanwhile
         with Unavailable(), database.snapshot() as connection:
             last = self._check(connection)
+            self._check_outside(connection, outside)
         self._ticker = threading.Thread(target=self._tick, args=(every_s,), name="audit-checkpoints", daemon=True)
         self._ticker.start()
         if last is not None:
@@ -160,6 +165,8 @@ class AuditLog:
         self._closing.set()
         self._ticker.join()
         try:
+            if self.trouble is not None:  # it would be waited for once more
+                raise AuditUnavailable(self.trouble)
             self.checkpoint()
         finally:
             for courier in self._couriers:
@@ -196,6 +203,7 @@ class AuditLog:
             tree = self._continued(connection, known)
             receipts = store.append(connection, tree, bodies, self.keys.head_key)
             note = self._sign_if_due(connection, tree)
+        self._check_file()
         self._tree, self._seen = tree, (tree.frontier.size, tree.head)
         if note is not None:
             self._offer(note)
@@ -213,7 +221,16 @@ class AuditLog:
             raise damaged(f"its last event, number {last[0] - 1}, was not written by a holder of its key")
         return Tree(store.frontier_at(connection, last[0]), last[1])
 
+    def _check_file(self) -> None:
+        """What is written to a file that nobody finds any more is not on record."""
+        if _file_at(self._database.path) != self._file:
+            raise AuditUnavailable(
+                f"nothing can be recorded, so nothing is disclosed: the audit log {self._database.path} was moved or "
+                "removed while it was open; bring it back, and begin again"
+            )
+
     def _check_still_there(self, connection: sqlite3.Connection, last: tuple[int, bytes] | None) -> None:
+        self._check_file()
         if self._seen is None:
             return
         size, head = self._seen
@@ -238,6 +255,25 @@ class AuditLog:
             raise damaged(f"its first {signed.size} events are not those of its last checkpoint")
         self._checkpointed = signed.size
         return last[1]
+
+    def _newest(self, keeper: CheckpointKeeper) -> Checkpoint | None:
+        """The newest checkpoint of this log that a keeper holds; None where it has none, or does not say so in time."""
+        signed = []
+        for note in newest_of(keeper, KEEPER_PATIENCE_S):
+            with suppress(CheckpointRefused):  # of an earlier log, or cut off: verifying says which
+                signed.append(open_checkpoint(note, self.keys.verifier))
+        return max(signed, key=lambda checkpoint: checkpoint.size, default=None)
+
+    def _check_outside(self, connection: sqlite3.Connection, outside: Mapping[str, Checkpoint | None]) -> None:
+        """Compare the log with what was kept elsewhere: it may have been put back to an earlier state."""
+        size = _size(connection)
+        for name, signed in outside.items():
+            if signed is None:
+                continue
+            if signed.size > size:
+                raise damaged(f"it has {size} events, the newest checkpoint in {name} says {signed.size}")
+            if store.frontier_at(connection, signed.size).root() != signed.root:
+                raise damaged(f"its first {signed.size} events are not those of the checkpoint in {name}")
 
     def _sign_if_due(self, connection: sqlite3.Connection, tree: Tree) -> str | None:
         grown = tree.frontier.size - self._checkpointed >= self._every_events
@@ -280,6 +316,15 @@ class Unavailable:
             raise AuditUnavailable(f"{UNRECORDED}{error}") from error
 
 
+def _file_at(path: Path) -> tuple[int, int] | None:
+    """Which file a path leads to; None if there is none."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 def _size(connection: sqlite3.Connection) -> int:
     last = store.last_event(connection)
     return 0 if last is None else last[0]
@@ -296,6 +341,6 @@ def damaged(what: str) -> AuditUnavailable:
     """What is raised when the log itself cannot be trusted."""
     return AuditUnavailable(
         f"the audit log is damaged: {what}. Nothing is recorded or disclosed, and nobody can sign in. "
-        "`audit verify` says where, to who is signed in already; else move the file aside, sign in, and "
-        "`audit verify --file` it. Then restore it from a backup"
+        "`audit verify` says where, to who is signed in already; else move the file aside, `audit begin` another, sign "
+        "in, and `audit verify --file` it. Then restore it from a backup"
     )

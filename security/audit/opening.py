@@ -21,7 +21,7 @@ from security.audit.store import SCHEMA
 from security.audit.turnstile import Turnstile
 from security.audit.verify import VerifyingKeys
 from security.database import Database, open_database, open_read_only
-from security.errors import AuditUnavailable, KeyUnknown
+from security.errors import AuditMissing, AuditUnavailable, KeyUnknown
 from security.ports import CheckpointKeeper
 from security.vault.keys import KeyRing
 
@@ -36,11 +36,21 @@ def open_audit_log(
     every_events: int = EVENTS_PER_CHECKPOINT,
     every_s: float = SECONDS_PER_CHECKPOINT,
     busy_timeout_s: float = BUSY_TIMEOUT_S,
+    anew: bool = False,
 ) -> AuditLog:
-    """The log at `path`, made if it is missing, with the key of `ring` (purpose `audit`) it began with.
+    """The log at `path`, with the key of `ring` (purpose `audit`) it began with; the first one is made.
 
-    Raises AuditUnavailable, KeyFileRefused, KeyUnknown, OSError.
+    With `anew`, one is made where an earlier one is missing, with a key of its own. Raises AuditMissing if an earlier
+    one is missing, AuditUnavailable, KeyFileRefused, KeyUnknown, OSError.
     """
+    if is_missing(path, ring):
+        if not anew:
+            raise AuditMissing(
+                f"nothing can be recorded, so nothing is disclosed: expected the audit log {path}, which this "
+                "workspace had, found none. Bring it back; if it is gone for good, `lakewarden audit begin` begins "
+                "another, whose first event says so"
+            )
+        ring.add()
     with Unavailable():
         database = open_database(path, SCHEMA, lock_file=lock_file, now=now, busy_timeout_s=busy_timeout_s)
     with ExitStack() as opened:
@@ -52,6 +62,11 @@ def open_audit_log(
         log = AuditLog(database, keys, turnstile, now=now, keepers=keepers, every_events=every_events, every_s=every_s)
         opened.pop_all()
         return log
+
+
+def is_missing(path: Path, ring: KeyRing) -> bool:
+    """Whether there was a log, and none is there: its file is made before its key."""
+    return bool(ring.ids()) and not (path.exists() and path.stat().st_size)
 
 
 def verifying_keys(path: Path, ring: KeyRing) -> VerifyingKeys:

@@ -458,16 +458,18 @@ def test_a_verification_says_how_many_checkpoints_from_outside_it_compared_and_h
     assert kept()[-1] > sizes[-1], "the verification itself is covered when it has ended"
 
 
-def test_a_copy_outside_that_is_gone_is_warned_of_and_not_begun_anew(watched: Office) -> None:
+def test_a_copy_outside_that_is_gone_is_a_problem_and_not_begun_anew(watched: Office) -> None:
     """Such as on a share that is not mounted: a file made in its place would hide that."""
     outside = watched.lakewarden.folder / "elsewhere.txt"
     outside.unlink()
     told = watched.lakewarden("audit", "verify")
-    assert (told.code, told.out.startswith("sound: ")) == (0, True)
+    assert (told.code, told.out.startswith("NOT SOUND: ")) == (65, True)
     assert "from outside" not in told.out
+    assert f"checkpoint, the log: {outside}: the copies of checkpoints that were kept there are gone" in told.out
     assert f"{outside}: expected copies of checkpoints, found none" in told.err
     assert "mounted" in told.err
-    assert watched.json("verify")["outside"] == 0
+    found = json.loads(watched.lakewarden("audit", "verify", "--json").out)
+    assert (found["ok"], found["outside"]) == (False, 0)
     assert not outside.exists()
 
 
@@ -585,10 +587,26 @@ def test_seals_and_notes_stand_as_they_were_signed(office: Office) -> None:
     assert len(signature) == 68
 
 
-def test_a_log_that_stands_where_another_was_removed_says_so_first(lakewarden: Lakewarden) -> None:
+@pytest.mark.parametrize("how", ["removed", "emptied"])
+def test_a_log_that_is_missing_is_not_begun_anew_until_that_is_said_and_then_says_so_first(
+    lakewarden: Lakewarden, how: str
+) -> None:
+    assert lakewarden("audit", "begin").code == 64, "there was none before, so that none is missing"
     lakewarden.sign_in("auditor")
-    lakewarden.home.joinpath("audit.db").unlink()
+    assert lakewarden("audit", "begin").code == 64, "it is there"
+    path = lakewarden.home / "audit.db"
+    path.unlink()
     for name in ("audit.db-wal", "audit.db-shm"):
         lakewarden.home.joinpath(name).unlink(missing_ok=True)
+    if how == "emptied":
+        path.touch()
+    for command in (["audit", "tail"], ["records", "find"], ["audit", "verify"]):
+        refused = lakewarden(*command)
+        assert (refused.code, refused.out) == (74, ""), command
+    assert "expected the audit log" in lakewarden("audit", "tail").err
+    check = next(one for one in lakewarden("doctor", "--json").json["checks"] if one["name"] == "audit log")
+    assert (check["ok"], "audit begin" in check["remedy"]) == (False, True)
+    assert not path.exists() or not path.stat().st_size
+    assert lakewarden("audit", "begin").code == 0
     told = json.loads(lakewarden("audit", "tail", "--json").out)
     assert '"earlier_log_missing"' in json.dumps(told[0] if isinstance(told, list) else told["events"][0])

@@ -54,6 +54,7 @@ def test_copies_that_are_gone_are_a_finding_until_they_are_back_and_none_is_begu
     for command in (["audit", "tail"], ["audit", "checkpoint"], ["audit", "export", "--format", "cef"], ["whoami"]):
         assert lakewarden(*command).code == 0, command
     told = lakewarden("audit", "verify")
+    assert told.code == 65
     assert f"{outside}: expected copies of checkpoints, found none" in told.err
     found = checkpoints_of_doctor(lakewarden)
     assert found["ok"] is False
@@ -76,3 +77,26 @@ def test_another_place_is_begun_where_one_is_gone_for_good(lakewarden: Lakewarde
     assert lakewarden("audit", "tail").code == 0
     assert FileKeeper(other).kept()
     assert checkpoints_of_doctor(lakewarden)["ok"] is True
+
+
+@pytest.mark.parametrize("how", ["rolled back", "begun anew"])
+def test_a_log_behind_its_copies_discloses_nothing(lakewarden: Lakewarden, outside: Path, how: str) -> None:
+    """Put back to an earlier state, or another in its stead: its own checkpoints fit, those outside do not."""
+    logs = [lakewarden.home / name for name in ("audit.db", "audit.db-wal", "audit.db-shm")]
+    assert lakewarden("audit", "checkpoint").code == 0
+    earlier = {path: path.read_bytes() for path in logs if path.exists()}
+    for _ in range(3):
+        assert lakewarden("audit", "export", "--format", "cef").code == 0
+    for path in logs:
+        path.unlink(missing_ok=True)
+    if how == "rolled back":
+        for path, body in earlier.items():
+            path.write_bytes(body)
+        refused = lakewarden("audit", "tail")
+        assert (refused.code, refused.out) == (74, "")
+        assert f"the newest checkpoint in {outside} says" in refused.err
+    else:
+        begun = lakewarden("audit", "begin")
+        assert (begun.code, f"keep {outside}" in begun.err) == (0, True)
+        assert lakewarden("audit", "tail").code == 0
+    assert lakewarden("audit", "verify").code == 65

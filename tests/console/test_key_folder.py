@@ -110,7 +110,8 @@ def test_customers_and_secrets_are_sealed_under_no_key_of_a_wrong_folder(
         secret_store(load_settings({**lakewarden.environ, KEYS_DIR: str(wrong)})).set("another", "battery staple")
     assert not wrong.exists()
     assert lakewarden("warehouse", "build", "--rows", "1000").code == 0
-    assert {use.sealed for use in key_uses(settings)[0] if use.purpose == "kek"} == {"data keys", "secrets", "customers"}
+    sealed = {use.sealed for use in key_uses(settings)[0] if use.purpose == "kek"}
+    assert sealed == {"data keys", "secrets", "customers"}
 
 
 def test_a_damaged_warehouse_locks_nobody_out_of_a_new_workspace(lakewarden: Lakewarden) -> None:

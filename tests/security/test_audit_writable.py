@@ -89,6 +89,25 @@ def test_a_log_whose_end_was_cut_off_is_trouble(folder: LogFolder) -> None:
         log.close()
 
 
+@pytest.mark.parametrize("how", ["removed", "moved", "another"])
+def test_what_goes_to_a_file_that_nobody_finds_any_more_is_not_acknowledged(folder: LogFolder, how: str) -> None:
+    log = folder.open()
+    log.append([event(0)])
+    if how == "removed":
+        folder.path.unlink()
+    elif how == "moved":
+        folder.path.rename(folder.path.with_name("elsewhere"))
+    else:
+        other = folder.path.with_name("other")
+        other.write_bytes(folder.path.read_bytes())
+        other.replace(folder.path)
+    with pytest.raises(AuditUnavailable, match="moved or removed while it was open"):
+        log.append([event(1)])
+    trouble(log, "moved or removed while it was open")
+    with pytest.raises(AuditUnavailable):
+        log.close()
+
+
 def trouble(log: AuditLog, text: str) -> None:
     """A try fails, and is kept as the trouble."""
     with pytest.raises(AuditUnavailable, match=text) as refused:

@@ -12,7 +12,9 @@ from console.tui.audit.event_words import fields_of, outcome_cell, time_words
 from console.tui.audit.lines_dialog import LinesDialog, named_lines, sentence
 from console.tui.off_loop import off_loop
 from console.tui.records.identifiers import SHOWN_S, Identifiers
+from console.tui.screens.dialogs import Dialog
 from console.tui.text import fitted, plain
+from console.tui.widgets.dialog_keys import DialogKeys
 from console.tui.widgets.line_panel import Line
 from security.audit.search import Filter, Recorded
 
@@ -80,9 +82,15 @@ class EventDetail(LinesDialog):
         return found
 
     def hint(self) -> str:
-        use = ", c: same use" if self._recorded.event.correlation else ""
-        reason = ", r: reason" if self._recorded.event.sealed else ""
-        return f"p: proof{reason}{use}, Left, Right: others, Esc closes"
+        return "Left, Right: the events before and after"
+
+    @property
+    def hints(self) -> Sequence[Binding]:
+        """The keys that do something with this event."""
+        event = self._recorded.event
+        idle = {action for action, there in (("reason", event.sealed), ("use", event.correlation)) if not there}
+        own = [key for key in (*EventDetail.BINDINGS, *Dialog.BINDINGS) if isinstance(key, Binding) and key.show]
+        return [key for key in own if key.action not in idle]
 
     def action_step(self, by: int) -> None:
         if (found := self._step(by)) is not None:
@@ -90,6 +98,8 @@ class EventDetail(LinesDialog):
             self._recorded, self._use, self._told = found, (), ("", "muted")
             self.retitle(_title(found))
             self.show()
+            for keys in self.query(DialogKeys):
+                keys.tell()
 
     def action_prove(self) -> None:
         self.dismiss(self._recorded)

@@ -58,7 +58,7 @@ class Confirm(Dialog):
                 yield Button(f"{self._yes} (y)", id="yes", classes="danger")
 
     def on_mount(self) -> None:
-        self.query_one("#no").focus()
+        self.set_focus(self.query_one("#no"))
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         self.dismiss(event.button.id == "yes")
@@ -83,7 +83,6 @@ class Notice(Dialog):
             yield Static(plain(self._title), classes="dialog-title", markup=False)
             with VerticalScroll(classes="dialog-body"):
                 yield Static(self._text, classes="dialog-text", markup=False)
-            yield Static("Enter or Esc closes", classes="dialog-hint", markup=False)
 
 
 class AddCity(Dialog):
@@ -113,7 +112,7 @@ class AddCity(Dialog):
 
     def on_mount(self) -> None:
         self._say("Test asks the weather API and stores nothing.", "muted")
-        self.query_one("#name").focus()
+        self.set_focus(self.query_one("#name"))
 
     def on_input_submitted(self) -> None:
         self.action_add()
@@ -201,8 +200,7 @@ class Columns(Dialog):
             yield Static("Columns of the run grid", classes="dialog-title", markup=False)
             for title in self._titles:
                 yield Choice(title, value=title not in self._hidden, id=f"column-{title.lower()}", name=title)
-            yield Static("Space switches, Esc closes. Source and Started need a wide terminal.", classes="dialog-hint",
-                         markup=False)  # fmt: skip
+            yield Static("Source and Started need a wide terminal.", classes="dialog-hint", markup=False)
 
     def on_checkbox_changed(self) -> None:
         self._apply(tuple(box.name or "" for box in self.query(Checkbox) if not box.value))

@@ -65,7 +65,7 @@ class HelpScreen(ModalScreen[None]):
             yield Static(self._text(), id="help-text", markup=False)
 
     def on_mount(self) -> None:
-        self.query_one("#help").focus()
+        self.set_focus(self.query_one("#help"))
 
     def on_resize(self) -> None:
         if self._wanted_width() != self._width:

@@ -94,7 +94,7 @@ class WarehouseDialogs:
         question = chosen.question
         if chosen.as_text:
             self._screen.editor.open_tab(question.sql, question.name)
-            self._screen.editor.focus()
+            self._screen.to_editor()
             return
 
         def answered(answers: Answers | None) -> None:
@@ -131,6 +131,6 @@ class WarehouseDialogs:
                 self._screen.editor.open_tab(
                     entry.sql, database="weather" if entry.database == "weather" else "warehouse"
                 )
-                self._screen.editor.focus()
+                self._screen.to_editor()
 
         self._screen.app.push_screen(HistoryDialog(self._history), chosen)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import date, datetime
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from console.actions.warehouse_queries import WarehouseQueries
 
 log = logging.getLogger(__name__)
+
+COUNTED_WITHIN_S = 600.0
 
 Open = Callable[["WarehouseQueries", threading.Event], Opened]
 
@@ -111,9 +114,11 @@ class QueryDesk:
         began, at = monotonic(), self._now()
         self._view.show_running(text)
 
-        def remember(sql: str, outcome: Outcome, rows: int | None, problem: str) -> None:
+        def remember(sql: str, outcome: Outcome, rows: int | None, problem: str) -> Entry:
             took_ms = (monotonic() - began) * 1000
-            self._keep(Entry(at, sql, database, outcome, duration_ms=took_ms, rows=rows, problem=problem))
+            entry = Entry(at, sql, database, outcome, duration_ms=took_ms, rows=rows, problem=problem)
+            self._keep(entry)
+            return entry
 
         def work() -> Opened:
             try:
@@ -127,16 +132,30 @@ class QueryDesk:
                 raise
             if keep:
                 sql = with_values(opened.text, opened.parameters or {}) if question else text
-                remember(sql, Outcome.DONE, opened.result.row_count(), "")
+                entry = remember(sql, Outcome.DONE, opened.result.row_count(), "")
+                if entry.rows is None:
+                    self._count_later(opened, entry)
             return opened
 
         def again() -> None:
             self._begin(text, database, open_result, keep, question=question)
 
         def failed(error: Exception) -> None:
-            self._fail(stop, error, again)
+            self._fail(stop, error, again, question=question)
 
         off_loop(self._screen, work, lambda opened: self._show(stop, opened), failed)
+
+    def _count_later(self, opened: Opened, entry: Entry) -> None:
+        """Put the number of rows into the history once they are counted, if they ever are and it was not removed."""
+        history = self.history
+
+        def work() -> None:
+            if not opened.result.wait(COUNTED_WITHIN_S) or (rows := opened.result.row_count()) is None:
+                return
+            if any(one.id == entry.id for one in history.entries()):
+                self._keep(replace(entry, rows=rows), history)
+
+        threading.Thread(target=work, name="history-count", daemon=True).start()
 
     def _show(self, stop: threading.Event, opened: Opened) -> None:
         if stop is not self._stop:  # another query was begun meanwhile
@@ -146,7 +165,7 @@ class QueryDesk:
         self._view.show(opened)
         self._answered(None)
 
-    def _fail(self, stop: threading.Event, error: Exception, again: Callable[[], None]) -> None:
+    def _fail(self, stop: threading.Event, error: Exception, again: Callable[[], None], *, question: bool) -> None:
         if stop is not self._stop:
             return
         self._stop = None
@@ -156,14 +175,15 @@ class QueryDesk:
             if isinstance(error, NotSignedIn | FreshCodeNeeded):
                 self._explain(error, again)
             return
-        position = error.position if isinstance(error, QueryRefused) else None
+        # A place in the SQL of a question is none in the editor.
+        position = error.position if isinstance(error, QueryRefused) and not question else None
         self._view.show_problem(str(error) or type(error).__name__, position)
-        self._answered(error)
+        self._answered(None if question else error)
 
-    def _keep(self, entry: Entry) -> None:
+    def _keep(self, entry: Entry, history: QueryHistory | None = None) -> None:
         """A history that cannot be written is no reason to withhold an answer."""
         try:
-            self.history.add(entry)
+            (history or self.history).add(entry)
         except OSError as error:
             log.warning("the query history cannot be written: %s", error)
 

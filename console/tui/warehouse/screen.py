@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -34,6 +34,7 @@ from console.tui.warehouse.results.result_message import ResultMessage
 from console.tui.warehouse.results.result_table import ResultTable
 from console.tui.warehouse.results.result_view import ResultView
 from console.tui.widgets.bars import Header, KeyHints
+from warehouse.errors import StoreDamaged, StoreNewer
 
 if TYPE_CHECKING:
     from console.actions.practice_warehouse import BuildNews, PracticeWarehouse
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 HISTORY = "query_history.jsonl"
 WIDE, HIGH = 110, 34
 IN_CLEAR_S = 30.0
+PANELS = (SqlArea, CatalogueLines)  # those with keys that the screen has too
 
 
 def _bind(keys: str, action: str, what: str, tooltip: str, *, show: bool = False) -> Binding:
@@ -63,15 +65,17 @@ class WarehouseScreen(Screen[None]):
         _bind("ctrl+r", "history", "History", "Search the statements that were run"),
         _bind("f6", "next_panel", "Next panel", "Catalogue, editor, results", show=True),
         _bind("U", "unmask", "Unmask", "Customers in clear for 30 s, for an operator with a fresh code; again: masked"),
+        _bind("ctrl+t", "new_tab", "New tab", "Open an empty tab of the editor"),
         _bind("z,f9", "zoom", "Zoom", "The results over the whole screen, or all panels again"),
+        Binding("escape", "unzoom", show=False, id="warehouse.back", tooltip="All panels again"),
         Binding(
             "tab",
-            "app.focus_next",
-            "Next panel",
+            "follow(1)",
             show=False,
             id="warehouse.tab",
             tooltip="The next panel; out of the editor F6 leads, where Tab completes",
         ),
+        Binding("shift+tab", "follow(-1)", show=False, id="warehouse.shift-tab", tooltip="The panel before"),
     ]
 
     def __init__(self, shell: Shell) -> None:
@@ -81,6 +85,7 @@ class WarehouseScreen(Screen[None]):
         self._parts: WarehouseParts | None = None
         self._opened: WarehouseDialogs | None = None
         self._masking: Timer | None = None
+        self._told_unread = False
         self._history = QueryHistory(self._kept(HISTORY))
 
     def compose(self) -> ComposeResult:
@@ -147,6 +152,20 @@ class WarehouseScreen(Screen[None]):
         self.catalogue.read(parts.queries)
         off_loop(self, parts.queries.questions, lambda _any: None, self._not_permitted)
 
+    def _tell_unread(self, errors: Mapping[str, Exception]) -> None:
+        """Why a database cannot be read, whole, in place of results; no longer once it can be."""
+        broken = {name: error for name, error in errors.items() if isinstance(error, StoreDamaged | StoreNewer)}
+        if self.view.opened is not None or self._desk.at_work:
+            return
+        if broken:
+            advice = "Everything else in the catalogue can be queried as before; r there reads it again."
+            said = "\n".join(map(str, broken.values()))
+            self.view.show_problem(f"{said}\n\n{advice}", heading=f"The {' and the '.join(broken)} cannot be read")
+        elif self._told_unread:
+            self.view.close_result()
+        self._told_unread = bool(broken)
+        self._hint()
+
     def _not_permitted(self, error: Exception) -> None:
         """Whose warehouse it is not is told so, in place of results; the readings of the weather remain."""
         if isinstance(error, PermissionDenied) and self.view.opened is None:
@@ -169,6 +188,10 @@ class WarehouseScreen(Screen[None]):
     def _show_build(self, news: BuildNews) -> None:
         line = self.query_one("#building", Static)
         words = plain(news.words)
+        if news.state.value == "failed":
+            words = words.partition(":")[0]  # the rest does not fit; it stands whole in the results
+            if self.view.opened is None and not self._told_unread:
+                self.view.show_problem(news.words, heading="There is no practice warehouse")
         line.update(words[:1].upper() + words[1:])
         line.display = bool(words)
         if news.state.value == "done":
@@ -182,6 +205,7 @@ class WarehouseScreen(Screen[None]):
     def on_sql_editor_run(self, event: SqlEditor.Run) -> None:
         if self._parts is not None:
             self._desk.run(event.text, event.database)
+            self._hint()
 
     def on_sql_editor_cancel(self) -> None:
         """Stop the query; without one, leave the editor for panels in which letters are commands."""
@@ -199,7 +223,7 @@ class WarehouseScreen(Screen[None]):
         self._desk.cancel()
 
     def on_result_view_to_place(self, event: ResultView.ToPlace) -> None:
-        self.editor.focus()
+        self.to_editor()
         self.editor.mark_error(event.position)
 
     def _answered(self, error: Exception | None) -> None:
@@ -221,6 +245,7 @@ class WarehouseScreen(Screen[None]):
     # ---- between the panels -----------------------------------------------------------------------------------------
 
     def on_catalogue_tree_known(self, event: CatalogueTree.Known) -> None:
+        self._tell_unread(event.errors)
         self.editor.show_catalogue(event.databases)
         if self._opened is not None:
             self._opened.know(event.databases)
@@ -230,7 +255,7 @@ class WarehouseScreen(Screen[None]):
 
     def on_catalogue_tree_use(self, event: CatalogueTree.Use) -> None:
         self.editor.use_database("weather" if event.database == "weather" else "warehouse")
-        self.editor.focus()
+        self.to_editor()
 
     def on_catalogue_tree_diagram(self, event: CatalogueTree.Diagram) -> None:
         self._dialogs(lambda dialogs: dialogs.diagram(event.table))
@@ -238,7 +263,7 @@ class WarehouseScreen(Screen[None]):
     def open_join(self, join: JoinText) -> None:
         """As a whole query: in the tab that is shown if it is empty, else in one of its own."""
         self.editor.open_tab(join.select)
-        self.editor.focus()
+        self.to_editor()
 
     def on_sql_editor_explain(self, event: SqlEditor.Explain) -> None:
         self._dialogs(lambda dialogs: dialogs.explain(event.text, event.database))
@@ -277,15 +302,37 @@ class WarehouseScreen(Screen[None]):
 
     def action_next_panel(self) -> None:
         """In the order of reading, whatever within a panel has the focus; at once: the next key is meant for it."""
-        panels = (
+        self._step_panel(1)
+
+    def _step_panel(self, by: int) -> None:
+        self.action_unzoom()
+        panels: tuple[tuple[Widget, Widget], ...] = (
             (self.catalogue, self.query_one(CatalogueLines)),
             (self.editor, self.query_one(SqlArea)),
             (self.view, self.view.content),
         )
-        shown = [(panel, content) for panel, content in panels if not self._zoomed_away(panel)]
         focused = self.focused
-        here = next((n for n, (panel, _) in enumerate(shown) if focused and panel in focused.ancestors_with_self), -1)
-        self.set_focus(shown[(here + 1) % len(shown)][1])
+        here = next((n for n, (panel, _) in enumerate(panels) if focused and panel in focused.ancestors_with_self), -1)
+        self.set_focus(panels[(here + by) % len(panels)][1])
+
+    def action_follow(self, by: int) -> None:
+        """What has the focus next or before; where the results alone are shown, the panel next or before."""
+        if self.zoomed:
+            self._step_panel(by)
+        elif by > 0:
+            self.focus_next()
+        else:
+            self.focus_previous()
+
+    def action_new_tab(self) -> None:
+        """From any panel: a tab of the database in front, ready to be typed into."""
+        self.editor.command("new_tab")
+        self.to_editor()
+
+    def to_editor(self) -> None:
+        """Show the editor, and give it the focus."""
+        self.action_unzoom()
+        self.editor.focus()
 
     def action_unmask(self) -> None:
         """The customers of the result in clear; masked again if they are."""
@@ -320,11 +367,25 @@ class WarehouseScreen(Screen[None]):
     def action_zoom(self) -> None:
         """The results alone, or everything."""
         self.toggle_class("-zoomed")
-        if self.has_class("-zoomed"):
+        if self.zoomed:
             self.view.focus_content()
+        self._hint()
 
-    def _zoomed_away(self, panel: Widget) -> bool:
-        return self.has_class("-zoomed") and panel is not self.view
+    def action_unzoom(self) -> None:
+        """Everything again."""
+        if self.zoomed:
+            self.action_zoom()
+
+    @property
+    def zoomed(self) -> bool:
+        """Whether the results alone are shown."""
+        return self.has_class("-zoomed")
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """What the panel with the focus does at the same keys is offered once, as the panel's."""
+        if action == "unzoom":
+            return self.zoomed
+        return action not in _shadowed(self.focused) and super().check_action(action, parameters) is not False
 
     def _dialogs(self, do: Callable[[WarehouseDialogs], None]) -> None:
         """What opens over the screen; it needs the actions, so that nothing opens before they are there."""
@@ -358,4 +419,17 @@ class WarehouseScreen(Screen[None]):
         known = {binding.description for binding in of_panel}
         own = [b for b in type(self).BINDINGS if isinstance(b, Binding) and b.show and b.description not in known]
         mask = [Binding("U", "unmask", "Mask")] if self._masking is not None else []
-        self.query_one(KeyHints).show([*mask, *of_panel, *own])
+        back = [Binding("z", "zoom", "Back")] if self.zoomed else []
+        self.query_one(KeyHints).show([*back, *mask, *of_panel, *own])
+
+
+def _keys(binding: Binding) -> set[str]:
+    return set(binding.key.split(","))
+
+
+def _shadowed(focused: Widget | None) -> set[str]:
+    """The actions of the screen that the panel with the focus has too, at every one of their keys."""
+    bindings = [b for b in type(focused).BINDINGS if isinstance(b, Binding)] if isinstance(focused, PANELS) else []
+    taken = {(key, b.description) for b in bindings for key in _keys(b)}
+    own = [b for b in WarehouseScreen.BINDINGS if isinstance(b, Binding)]
+    return {b.action for b in own if {(key, b.description) for key in _keys(b)} <= taken}

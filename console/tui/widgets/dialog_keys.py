@@ -40,9 +40,10 @@ class DialogKeys(KeyHints):
         self._keys = keys
 
     def on_mount(self) -> None:
-        self.watch(self.screen, "focused", self._tell)
+        self.watch(self.screen, "focused", self.tell)
 
-    def _tell(self) -> None:
+    def tell(self) -> None:
+        """Show the keys as they are now."""
         self.show(self._keys or dialog_keys(self.screen), typing=True)
 
 
@@ -63,6 +64,8 @@ def _keys_of_focused(screen: Screen[Any], focused: Widget | None) -> Sequence[Bi
     if isinstance(focused, Button):
         return (Binding("enter", "press", str(focused.label).partition(" (")[0]),)
     if isinstance(focused, Input):
+        if isinstance(screen, Hinted):
+            return [key for key in screen.hints if key.key == "enter"]
         given = next((key for key in _all_keys(screen) if key.key == "enter"), None)
         takes = given is not None or any("on_input_submitted" in kind.__dict__ for kind in type(screen).__mro__)
         return (Binding("enter", "submit", given.description if given else "Go on"),) if takes else ()

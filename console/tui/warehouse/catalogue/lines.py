@@ -24,6 +24,7 @@ GROUPS = {
     "bookkeeping": ("bookkeeping", "What was loaded and when; not part of the data."),
 }
 BOOKKEEPING = "bookkeeping"
+LEAST_HEAD = 4  # characters of a name before the place where it is cut
 _TYPES = {"INTEGER": "int", "REAL": "real", "TEXT": "text", "BLOB": "blob", "ANY": "any"}
 _PLAIN_NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 
@@ -105,18 +106,35 @@ def short_type(column: ColumnInfo) -> str:
 
 def short_name(name: str, width: int, siblings: Iterable[str], ellipsis: str = "…") -> str:
     """`name` in `width` characters, told apart from its siblings: without its common endings, then cut."""
-    cut = _cut_end(name, width, ellipsis)
-    if cut == name or all(_cut_end(other, width, ellipsis) != cut for other in siblings if other != name):
+    cut = _cut(name, width, ellipsis)
+    if cut == name or all(_cut(other, width, ellipsis) != cut for other in siblings if other != name):
         return cut
     head = (width - 1) // 2
     return name[:head] + ellipsis + name[len(name) - (width - 1 - head) :]
 
 
-def _cut_end(name: str, width: int, ellipsis: str) -> str:
+def _cut(name: str, width: int, ellipsis: str) -> str:
+    """At its end; where a whole word would be lost there, before the last one."""
     if len(name) <= width:
         return name
-    stem = name.removesuffix("_Table").removesuffix("_Aggregate")
-    return stem[: max(width - 1, 0)] + ellipsis
+    stem = table_stem(name)
+    return cut_within(stem, width, ellipsis) if len(stem) > width else stem[: max(width - 1, 0)] + ellipsis
+
+
+def table_stem(name: str) -> str:
+    """The name without what the names of all tables end with."""
+    return name.removesuffix("_Table").removesuffix("_Aggregate")
+
+
+def cut_within(name: str, width: int, ellipsis: str = "…") -> str:
+    """`name` in at most `width` characters, its begin and its last word, if that would be lost at the end."""
+    if len(name) <= width:
+        return name
+    last = name.rpartition("_")[2]
+    head = width - 1 - len(last)
+    if len(name) - len(last) < width - 1 or head < LEAST_HEAD:
+        return name[: max(width - 1, 0)] + ellipsis
+    return name[:head].rstrip("_") + ellipsis + last
 
 
 def detail_of(line: CatalogueLine) -> tuple[str, str]:
@@ -136,7 +154,7 @@ def _table_words(table: TableInfo) -> str:
     rows = "counting its rows" if table.rows is None else rows_words(table.rows)
     if table.compression is None:
         return f"{table.kind}, {rows}"
-    return f"{table.kind}, {rows}, each the sum of {table.compression:,.1f} facts (÷ {table.compression:,.1f})"
+    return f"{table.kind}, {rows}, ÷{table.compression:,.1f}: each the sum of {table.compression:,.1f} facts"
 
 
 def _column_words(column: ColumnInfo) -> str:

@@ -50,7 +50,7 @@ class CatalogueLines(LineTable):
         ),
         _bind("i", "ask('insert')", "Insert", "The name into the editor, a column's with its table"),
         _bind("slash", "ask('find')", "Find", "Show only tables and columns whose name holds a text"),
-        _bind("d", "ask('diagram')", "Diagram", "The star and the snowflake, drawn"),
+        _bind("d,f3", "ask('diagram')", "Diagram", "The star and the snowflake, drawn"),
         _bind("space", "fold", "Columns", "Unfold the table into its columns, or fold it; a group likewise"),
         _bind("right", "fold(True)", "Unfold", "Unfold, or go into what is unfolded", show=False),
         _bind("left", "fold(False)", "Fold", "Fold, or go to what this is part of", show=False),
@@ -189,7 +189,8 @@ class CatalogueLines(LineTable):
         if line.table is not None:
             return self._table_cells(line, margin)
         if line.level is Level.PROBLEM:
-            return (cell(margin + plain(line.text), "bad", span=whole),)
+            short = "damaged: " if " is damaged " in line.text else ""  # what comes first may be a long path
+            return (cell(margin + short + plain(line.text), "bad", span=whole),)
         if line.level is Level.GROUP:
             return (Cell(((margin + self._sign(line), "faint"), (f" {line.text}", "muted")), whole),)
         return (Cell(((self._sign(line), "faint"), (f" {plain(line.database)}", "title")), whole),)

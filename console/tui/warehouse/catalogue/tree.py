@@ -59,11 +59,14 @@ class CatalogueTree(Vertical):
             self.table = table
 
     class Known(Message):
-        """The catalogue was read: names alone, or (`counted`) with numbers of rows."""
+        """The catalogue was read: names alone, or (`counted`) with numbers of rows; `errors` tell what was not read."""
 
-        def __init__(self, databases: tuple[DatabaseInfo, ...], *, counted: bool) -> None:
+        def __init__(
+            self, databases: tuple[DatabaseInfo, ...], *, counted: bool, errors: Mapping[str, Exception]
+        ) -> None:
             super().__init__()
             self.databases = databases
+            self.errors = errors
             self.counted = counted
 
     def __init__(self, *, id: str | None = "catalogue-panel") -> None:  # noqa: A002 - Textual's name for it
@@ -101,11 +104,12 @@ class CatalogueTree(Vertical):
         queries = self._queries
         assert queries is not None
 
-        def receive(found: tuple[list[DatabaseInfo], dict[str, str]]) -> None:
+        def receive(found: tuple[list[DatabaseInfo], dict[str, Exception]]) -> None:
             if reading == self._reading and (counts or not self._counted):
                 self._counted = counts
-                self.show(*found)
-                self.post_message(self.Known(self.databases, counted=counts))
+                databases, errors = found
+                self.show(databases, {name: str(error) for name, error in errors.items()})
+                self.post_message(self.Known(self.databases, counted=counts, errors=errors))
 
         off_loop(self, lambda: read_all(queries, counts=counts), receive, self._fail)
 
@@ -198,13 +202,13 @@ class CatalogueTree(Vertical):
         self.screen.set_focus(self._lines)
 
 
-def read_all(queries: WarehouseQueries, *, counts: bool) -> tuple[list[DatabaseInfo], dict[str, str]]:
+def read_all(queries: WarehouseQueries, *, counts: bool) -> tuple[list[DatabaseInfo], dict[str, Exception]]:
     """Every database that can be read, and why the others cannot."""
     databases: list[DatabaseInfo] = []
-    problems: dict[str, str] = {}
+    errors: dict[str, Exception] = {}
     for name in ORDER:
         try:
             databases.append(queries.catalogue(database=name, counts=counts))
         except (WarehouseError, PermissionDenied, OSError) as error:
-            problems[name] = str(error)
-    return databases, problems
+            errors[name] = error
+    return databases, errors

@@ -122,8 +122,8 @@ class SqlEditor(Vertical):
         return self._tabs.current.database
 
     def focus(self, scroll_visible: bool = True) -> Self:
-        """Focus the text."""
-        self._area.focus(scroll_visible)
+        """Focus the text, at once: the next key is meant for it."""
+        self.screen.set_focus(self._area, scroll_visible)
         return self
 
     def adopt(self, path: Path) -> None:
@@ -276,7 +276,7 @@ class SqlEditor(Vertical):
     def _new_tab(self) -> None:
         if self._room_for_a_tab():
             self._leave()
-            self._tabs.add(EditorTab(self._tabs.free_title()))
+            self._tabs.add(EditorTab(self._tabs.free_title(), self.database))
             self._enter()
             self._note_change()
 

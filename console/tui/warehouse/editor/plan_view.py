@@ -65,7 +65,7 @@ class PlanView(Dialog):
             yield Static("Esc stops", classes="dialog-hint", markup=False)
 
     def on_mount(self) -> None:
-        self.query_one("#plan").focus()
+        self.set_focus(self.query_one("#plan"))
         off_loop(self, lambda: self._load(self._stop), self._take, self._fail)
 
     def on_unmount(self) -> None:
@@ -78,7 +78,7 @@ class PlanView(Dialog):
         self._explanation = explanation
         self.query_one("#plan-wait").display = False
         self.query_one("#plan").mount(Static(self._text(explanation), id="plan-text", markup=False))
-        self.query_one(".dialog-hint", Static).update("y copies, Enter or Esc closes")
+        self.query_one(".dialog-hint", Static).update("")
 
     def on_resize(self) -> None:
         self.query_one("#plan").styles.max_height = max(self.app.size.height - FRAME, 3)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import groupby
 from typing import ClassVar
 
 from rich.text import Text
@@ -24,6 +25,7 @@ from warehouse.highlighting import spans
 PREVIEW_LINES = 5
 PREVIEW_CHARACTERS = 2_000
 MOST_SHOWN = 500  # characters of a statement in its line
+NO_REPEATS: Mapping[str, int] = {}
 WIDE = 100  # cells from which on the database has a column
 
 _STATES = {
@@ -46,14 +48,16 @@ class HistoryTable(LineTable):
     def __init__(self, *, id: str) -> None:  # noqa: A002 – Textual's name for it
         super().__init__(id=id)
         self.shown: Sequence[Entry] = ()
+        self._times = NO_REPEATS
         self.empty_text = "Reading the history"
 
     @property
     def entry(self) -> Entry | None:
         return self.shown[self.cursor] if self.shown else None
 
-    def show(self, entries: Sequence[Entry], cursor: int = 0) -> None:
-        self.shown = entries
+    def show(self, entries: Sequence[Entry], cursor: int = 0, *, times: Mapping[str, int] = NO_REPEATS) -> None:
+        """Show these; `times` tells by their ids how often those were run that were run again and again."""
+        self.shown, self._times = entries, times
         self.lines_changed(cursor)
 
     def line_count(self) -> int:
@@ -81,8 +85,12 @@ class HistoryTable(LineTable):
             cell("" if entry.duration_ms is None else took(entry.duration_ms), "muted"),
             cell("" if entry.rows is None else f"{entry.rows:,}"),
             *database,
-            cell(plain(" ".join(entry.sql[:MOST_SHOWN].split()))),
+            cell(self._repeats(entry) + plain(" ".join(entry.sql[:MOST_SHOWN].split()))),
         )
+
+    def _repeats(self, entry: Entry) -> str:
+        times = self._times.get(entry.id, 1)
+        return f"({times} times) " if times > 1 else ""
 
     def empty_lines(self) -> Sequence[tuple[str, str]]:
         return ((self.empty_text, "muted"),)
@@ -97,6 +105,7 @@ class HistoryDialog(Dialog):
         Binding("down", "move(1)", "Down", show=False, id="history.down", tooltip="The older one", priority=True),
         Binding("pageup", "page(-1)", "Page up", show=False, id="history.page-up", tooltip="One screen up"),
         Binding("pagedown", "page(1)", "Page down", show=False, id="history.page-down", tooltip="One screen down"),
+        Binding("enter", "open", "Open", show=False, id="history.open", tooltip="Put it into the editor"),
         Binding("ctrl+y", "copy", "Copy", id="history.copy", tooltip="Copy the statement", priority=True),
         Binding("ctrl+d", "remove", "Remove", id="history.remove", tooltip="Forget this entry", priority=True),
     ]
@@ -105,6 +114,7 @@ class HistoryDialog(Dialog):
         super().__init__()
         self._history = history
         self._entries: list[tuple[Entry, str]] = []
+        self._runs: dict[str, Sequence[Entry]] = {}
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
@@ -114,22 +124,19 @@ class HistoryDialog(Dialog):
             yield field
             yield HistoryTable(id="history-table")
             yield Static("", id="history-preview", markup=False)
-            yield Static(
-                "Enter opens in the editor, Ctrl+Y copies, Ctrl+D removes, Esc closes",
-                classes="dialog-hint",
-                markup=False,
-            )
+            yield Static("", classes="dialog-hint", markup=False)
 
     def on_mount(self) -> None:
         self._table = self.query_one(HistoryTable)
-        self.query_one(Input).focus()
+        self.set_focus(self.query_one(Input))
         off_loop(self, self._read, self._take, self._cannot_read)
 
-    def _read(self) -> list[tuple[Entry, str]]:
-        return [(entry, entry.searchable) for entry in self._history.entries()]
+    def _read(self) -> list[Sequence[Entry]]:
+        return folded(self._history.entries())
 
-    def _take(self, entries: list[tuple[Entry, str]]) -> None:
-        self._entries = entries
+    def _take(self, runs: list[Sequence[Entry]]) -> None:
+        self._entries = [(run[0], run[0].searchable) for run in runs]
+        self._runs = {run[0].id: run for run in runs}
         self._search()
 
     def _cannot_read(self, error: Exception) -> None:
@@ -142,7 +149,7 @@ class HistoryDialog(Dialog):
         self._table.empty_text = (
             "No statement has all of these words." if words.strip() else "Nothing was run yet: F5 in the editor runs."
         )
-        self._table.show(found, cursor)
+        self._table.show(found, cursor, times={name: len(run) for name, run in self._runs.items()})
         count = f"{len(found):,} of {len(self._entries):,}" if words.strip() else f"{len(found):,}"
         self.query_one("#history-title", Static).update(f"History ({count})")
         self._preview()
@@ -195,9 +202,13 @@ class HistoryDialog(Dialog):
             self._entries = [(one, text) for one, text in self._entries if one.id != entry.id]
             self._search(at)
 
+        def remove() -> None:
+            for one in self._runs.get(entry.id, [entry]):
+                self._history.remove(one.id)
+
         off_loop(
             self,
-            lambda: self._history.remove(entry.id),
+            remove,
             removed,
             lambda error: self._say(f"It cannot be removed: {error}", "bad"),
         )
@@ -206,6 +217,20 @@ class HistoryDialog(Dialog):
         hint = self.query_one(".dialog-hint", Static)
         hint.set_classes(f"dialog-hint tone-{tone}")
         hint.update(plain(text))
+
+
+def folded(entries: Sequence[Entry]) -> list[Sequence[Entry]]:
+    """The entries, newest first; those of the same statement that follow one another together, each only once.
+
+    The same entry comes again once its rows are counted: the one that knows them counts.
+    """
+    counted: dict[str, Entry] = {}
+    for entry in entries:
+        if entry.id not in counted or (counted[entry.id].rows is None and entry.rows is not None):
+            counted[entry.id] = entry
+    ordered = sorted(counted.values(), key=lambda entry: entry.at, reverse=True)
+    runs = groupby(ordered, key=lambda entry: (entry.sql, entry.database, entry.outcome))
+    return [tuple(run) for _same, run in runs]
 
 
 def took(duration_ms: float) -> str:

@@ -68,7 +68,7 @@ class QuestionForm(Dialog):
 
     def on_mount(self) -> None:
         fields = self.query(Input)
-        (fields.first() if fields else self.query_one("#ask")).focus()
+        self.set_focus(fields.first() if fields else self.query_one("#ask"))
         if self._has_as_of:
             off_loop(self, self._last_day, self._show_last_day, lambda error: self._say(AS_OF, str(error), "muted"))
 
@@ -94,7 +94,7 @@ class QuestionForm(Dialog):
         fields = list(self.query(Input))
         wrong = [one for one in fields if not self._check(one)]
         if wrong:
-            wrong[0].focus()
+            self.set_focus(wrong[0])
             return
         given = {str(one.name): one.value for one in fields}
         as_of = given.pop(AS_OF, "").strip()

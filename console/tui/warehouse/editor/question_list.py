@@ -85,6 +85,7 @@ class QuestionList(Dialog):
         Binding("down", "move(1)", "Down", show=False, id="questions.down", tooltip="The one below", priority=True),
         Binding("pageup", "page(-1)", "Page up", show=False, id="questions.page-up", tooltip="One screen up"),
         Binding("pagedown", "page(1)", "Page down", show=False, id="questions.page-down", tooltip="One screen down"),
+        Binding("enter", "choose", "Ask", show=False, id="questions.ask", tooltip="Ask the question"),
         Binding("ctrl+e", "edit", "Its SQL", id="questions.edit", tooltip="Open its SQL in the editor", priority=True),
     ]
 
@@ -101,13 +102,11 @@ class QuestionList(Dialog):
             yield field
             yield QuestionTable(id="question-table")
             yield Static("", id="question-about", markup=False)
-            yield Static(
-                "Enter asks, Ctrl+E opens its SQL in the editor, Esc closes", classes="dialog-hint", markup=False
-            )
+            yield Static("", classes="dialog-hint", markup=False)
 
     def on_mount(self) -> None:
         self._table = self.query_one(QuestionTable)
-        self.query_one(Input).focus()
+        self.set_focus(self.query_one(Input))
         off_loop(self, lambda: listed(*self._load()), self._take, self._cannot_read)
 
     def _take(self, lines: list[Listed]) -> None:
@@ -145,6 +144,10 @@ class QuestionList(Dialog):
         self._table.action_page(by)
 
     def on_input_submitted(self) -> None:
+        self.action_choose()
+
+    def action_choose(self) -> None:
+        """Ask the selected question."""
         self._choose(as_text=False)
 
     def on_line_table_opened(self) -> None:

@@ -55,7 +55,7 @@ class SaveQuestion(Dialog):
                 yield Button("Cancel", id="cancel")
 
     def on_mount(self) -> None:
-        self.query_one("#save-title").focus()
+        self.set_focus(self.query_one("#save-title"))
 
     def on_input_changed(self, event: Input.Changed) -> None:
         name = self.query_one("#save-name", Input)

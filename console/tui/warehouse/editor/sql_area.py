@@ -53,7 +53,7 @@ class SqlArea(SqlPaper):
     BINDINGS: ClassVar[list[BindingType]] = [
         _key("f5,ctrl+j", "run", "Run", "Run the statement under the cursor, or what is selected", show=True),
         _key("f4,ctrl+e", "explain", "Explain", "How the statement will be answered, and from which table", show=True),
-        _key("ctrl+o", "questions", "Questions", "Open a saved question", show=True),
+        _key("f2,ctrl+o", "questions", "Questions", "Open a saved question", show=True),
         _key("ctrl+r", "history", "History", "Search the statements that were run", show=True),
         _key("ctrl+f", "format", "Format", "Lay out the statement for reading", show=True),
         _key("ctrl+s", "save", "Save as question", "Keep the statement as a question"),
@@ -63,7 +63,9 @@ class SqlArea(SqlPaper):
         _key("f8,ctrl+pagedown", "next_tab", "Next tab", "The tab to the right; Alt+1 to Alt+9 where terminals can"),
         _key("f7,ctrl+pageup", "previous_tab", "Tab before", "The tab to the left"),
         _key("ctrl+g", "next_database", "Database", "Ask another database: the warehouse or the weather"),
-        _key("escape", "cancel", "Cancel", "Stop the query; then Tab leaves the editor"),
+        _key("escape", "cancel", "Cancel", "Stop the query; where none runs, on to the results"),
+        Binding("f6", "screen.next_panel", "To the results", show=False, id="editor.next-panel",
+                tooltip="Leave the editor for the results"),
         Binding("ctrl+down", "app.focus_next", "Next panel", show=False, id="editor.leave", tooltip="Leave the editor"),
         Binding("ctrl+up,shift+tab", "app.focus_previous", "Panel before", show=False, id="editor.back",
                 tooltip="Leave the editor backwards"),
@@ -193,7 +195,7 @@ class SqlArea(SqlPaper):
         event.stop()
         event.prevent_default()
         self._replace_via_keyboard(event.text, *self.selection)
-        self.focus()
+        self.screen.set_focus(self)
 
     def action_command(self, name: str) -> None:
         self.post_message(self.Command(name))

@@ -16,6 +16,7 @@ from console.tui.clipboard import TooLongToCopy, copy
 from console.tui.screens.dialogs import Dialog
 from console.tui.text import fitted, plain
 from console.tui.warehouse.results.result_cells import Look, exact, shown
+from console.tui.widgets.dialog_keys import DialogKeys
 from console.tui.widgets.line_panel import Line, LinePanel
 from console.tui.widgets.log_text import shown_lines, wrapped
 from warehouse.models import MASK, Cell
@@ -63,7 +64,7 @@ class CellDetail(Dialog):
             yield Static("", classes="dialog-hint", id="cell-hint", markup=False)
 
     def on_mount(self) -> None:
-        self.query_one(LinePanel).focus()
+        self.set_focus(self.query_one(LinePanel))
         self.call_after_refresh(self._show)
 
     def on_resize(self) -> None:
@@ -101,13 +102,18 @@ class CellDetail(Dialog):
         self._height = min(max(self._height, len(lines)), max(self.app.size.height - 9, 3))
         panel.styles.height = self._height
         panel.show(lines)
-        hints = [
-            "Left and right: other columns",
-            *([] if self.in_clear else ["y copies"]),
-            *(["r: as stored"] if pretty else []),
-            "Esc closes",
-        ]
-        self.query_one("#cell-hint", Static).update(", ".join(hints))
+        self.query_one("#cell-hint", Static).update("")
+        for keys in self.query(DialogKeys):
+            keys.tell()
+
+    @property
+    def hints(self) -> list[Binding]:
+        """The keys that do something now."""
+        found = [key for key in (*CellDetail.BINDINGS, *Dialog.BINDINGS) if isinstance(key, Binding) and key.show]
+        without = {"copy"} if self.in_clear else set()
+        if json_lines(self._row[self.column]) is None:
+            without.add("raw")
+        return [key for key in found if key.action not in without]
 
     def _list(self, width: int) -> list[Line]:
         """The whole row: name and value a line."""

@@ -47,12 +47,11 @@ class SummaryDialog(Dialog):
         with Vertical(classes="dialog"):
             yield Static(f"Column {plain(self._name)}", classes="dialog-title", markup=False)
             yield LinePanel(id="summary-lines")
-            yield Static("f: its values, Esc closes", classes="dialog-hint", markup=False)
 
     def on_mount(self) -> None:
         panel = self.query_one(LinePanel)
         panel.show([(("calculating", "muted"),)])
-        panel.focus()
+        self.set_focus(panel)
         off_loop(self, lambda: self._load(self._stop), self._take, self._fail)
 
     def on_unmount(self) -> None:

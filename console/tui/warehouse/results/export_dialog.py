@@ -1,7 +1,11 @@
-"""Writes a result into the workspace's exports: asks for the format and a name, shows how far it is, can be stopped."""
+"""Writes a result into the workspace's exports: asks for the format and a name, shows how far it is, can be stopped.
+
+The name has the focus all the time, so that whatever is typed or pasted, however fast, goes there in its order.
+"""
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable
 from typing import ClassVar, Protocol
@@ -10,6 +14,7 @@ from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
+from textual.content import Content
 from textual.widgets import Button, Input, Static
 
 from console.tui.messages import Delivered
@@ -18,12 +23,18 @@ from console.tui.screens.dialogs import Dialog
 from console.tui.text import plain
 from console.tui.theme import glyphs
 from console.tui.warehouse.results.result_words import size_words
+from console.tui.widgets.dialog_keys import DialogKeys
 from warehouse.errors import QueryStopped
 from warehouse.export import Exported, ExportKind
 from warehouse.words import rows_words
 
-KINDS: tuple[tuple[ExportKind, str], ...] = (("csv", "CSV (1)"), ("json", "JSON (2)"), ("parquet", "Parquet (3)"))
+KINDS: tuple[tuple[ExportKind, str, str], ...] = (
+    ("csv", "CSV", "comma-separated, as RFC 4180"),
+    ("json", "JSON", "column names and rows"),
+    ("parquet", "Parquet", "columns, for other engines"),
+)
 BAR = 40
+_ANY_SIGN = re.compile(r"[A-Za-z0-9]")
 
 
 class Export(Protocol):
@@ -39,11 +50,9 @@ class ExportDialog(Dialog):
 
     CSS_PATH: ClassVar[list[str]] = ["../../screens/dialogs.tcss", "export_dialog.tcss"]  # type: ignore[assignment] # a list too
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("1", "write('csv')", "CSV", id="export.csv", tooltip="Comma-separated, as RFC 4180"),
-        Binding("2", "write('json')", "JSON", id="export.json", tooltip="Column names and rows"),
-        Binding("3", "write('parquet')", "Parquet", id="export.parquet", tooltip="Columns, for other engines"),
-        Binding("left", "app.focus_previous", "Left", show=False, id="export.left"),
-        Binding("right", "app.focus_next", "Right", show=False, id="export.right"),
+        Binding("enter", "write", "Export", id="export.write", tooltip="Write the file; once it is there: close"),
+        Binding("down", "format(1)", "Format", id="export.format", tooltip="The next format"),
+        Binding("up", "format(-1)", "Format before", show=False, id="export.before", tooltip="The format before"),
     ]
 
     def __init__(self, export: Export, rows: int | None) -> None:
@@ -52,6 +61,8 @@ class ExportDialog(Dialog):
         self._rows = rows
         self._stop: threading.Event | None = None
         self._told = ""
+        self._written = False  # as it is named and formatted now
+        self.kind: ExportKind = KINDS[0][0]
         self.exported: Exported | None = None
 
     def compose(self) -> ComposeResult:
@@ -60,48 +71,113 @@ class ExportDialog(Dialog):
             yield Static(f"Export {what}", classes="dialog-title", markup=False)
             yield Static("The whole result, as it is sorted and filtered, into exports/.", id="export-words",
                          classes="dialog-text", markup=False)  # fmt: skip
-            hint = "a name for the file, if you like (Enter: to the formats)"
-            field = Input(placeholder=hint, max_length=100, select_on_focus=False, id="export-name")
-            field.cursor_blink = False
-            yield field
+            with Horizontal(classes="export-line"):
+                yield Static("Name", classes="export-label", markup=False)
+                field = Input(
+                    placeholder="of the file, if you like: date and ending are added",
+                    max_length=100,
+                    select_on_focus=False,
+                    id="export-name",
+                )
+                field.cursor_blink = False
+                yield field
+            yield Static("", id="export-formats", markup=False)
             yield Static("", id="export-bar", markup=False)
             with Horizontal(classes="dialog-buttons"):
-                for kind, title in KINDS:
-                    yield Button(title, id=f"export-{kind}")
-                yield Button("Cancel (Esc)", id="export-cancel")
+                for name, title in (("write", "Export (Enter)"), ("cancel", "Cancel (Esc)")):
+                    button = Button(title, id=f"export-{name}")
+                    button.can_focus = False
+                    yield button
 
     def on_mount(self) -> None:
-        self.query_one("#export-csv").focus()
+        self._field = self.query_one("#export-name", Input)
+        self.set_focus(self._field)
+        self._show_formats()
 
     def on_unmount(self) -> None:
         if self._stop is not None:
             self._stop.set()
+
+    # ---- what is asked for ------------------------------------------------------------------------------------------
 
     @property
     def running(self) -> bool:
         """Whether a file is being written."""
         return self._stop is not None
 
+    @property
+    def hints(self) -> list[Binding]:
+        """The keys that do something now."""
+        if self.running:
+            return [Binding("escape", "close", "Stop")]
+        close = Binding("escape", "close", "Close")
+        if self._written:
+            return [Binding("enter", "write", "Close"), close]
+        return [Binding("enter", "write", "Export"), close, Binding("down", "format(1)", "Format")]
+
     def on_button_pressed(self, event: Button.Pressed) -> None:
         event.stop()
-        name = (event.button.id or "").removeprefix("export-")
-        if name == "cancel":
+        if event.button.id == "export-cancel":
             self.action_close()
         else:
-            self.action_write(next(kind for kind, _title in KINDS if kind == name))
-
-    def on_key(self, event: events.Key) -> None:
-        """A letter typed at the buttons begins the file's name."""
-        field = self.query_one("#export-name", Input)
-        if self.focused is field or self.running or event.character is None or not event.character.isalpha():
-            return
-        event.stop()
-        self.set_focus(field)
-        field.insert_text_at_cursor(event.character)
+            self.action_write()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()
-        self.query_one("#export-csv").focus()
+        self.action_write()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        event.stop()
+        if not self.running:
+            self._ready()
+            self._say(problem_of(event.value) or "The whole result, as it is sorted and filtered, into exports/.",
+                      "bad" if problem_of(event.value) else "text")  # fmt: skip
+
+    def on_paste(self, event: events.Paste) -> None:
+        """What is pasted before the name has the focus is for it."""
+        event.stop()
+        self._field.insert_text_at_cursor(event.text.partition("\n")[0])
+
+    def on_click(self, event: events.Click) -> None:
+        """On a format: take it."""
+        if event.widget is not None and event.widget.id == "export-formats" and event.y in range(len(KINDS)):
+            self._take_format(event.y)
+
+    def action_format(self, by: int) -> None:
+        """The next format, around the end."""
+        kinds = [kind for kind, _title, _about in KINDS]
+        self._take_format((kinds.index(self.kind) + by) % len(kinds))
+
+    def _take_format(self, number: int) -> None:
+        if not self.running:
+            self.kind = KINDS[number][0]
+            self._ready()
+            self._show_formats()
+
+    def _show_formats(self) -> None:
+        mark = ">"
+        parts: list[Content] = []
+        for kind, title, about in KINDS:
+            here = kind == self.kind
+            parts.append(Content.styled("Format      " if kind == KINDS[0][0] else " " * 12, "$lw-muted"))
+            parts.append(
+                Content.styled(f"{mark if here else ' '} {title:<9}", "bold $lw-accent" if here else "$lw-text")
+            )
+            parts.append(Content.styled(f"{about}\n", "$lw-muted"))
+        self.query_one("#export-formats", Static).update(Content.assemble(*parts))
+
+    def _ready(self) -> None:
+        """Another file is asked for than the one that was written last."""
+        self._written = False
+        self._tell_keys()
+
+    def _tell_keys(self) -> None:
+        self.query_one("#export-write", Button).display = not self.running and not self._written
+        self.query_one("#export-cancel", Button).label = f"{'Stop' if self.running else 'Close'} (Esc)"
+        for keys in self.query(DialogKeys):
+            keys.tell()
+
+    # ---- the file ---------------------------------------------------------------------------------------------------
 
     def action_close(self) -> None:
         """Stop what is written, and say so; else close."""
@@ -111,15 +187,26 @@ class ExportDialog(Dialog):
         else:
             self.dismiss(self.exported)
 
-    def action_write(self, kind: ExportKind) -> None:
-        """Write the file."""
-        if self._stop is not None:
+    def action_write(self) -> None:
+        """Write the file; once it is there, close."""
+        if self.running:
             return
-        stop = self._stop = threading.Event()
-        name = self.query_one("#export-name", Input).value.strip() or None
-        self._told = ""
-        self._say(f"Writing {kind.upper() if kind != 'parquet' else 'Parquet'}. Esc stops it.", "muted")
-        off_loop(self, lambda: self._export(kind, name, self._progress, stop), self._done, self._fail)
+        if self._written:
+            self.action_close()
+            return
+        name = self._field.value.strip()
+        if problem := problem_of(name):
+            self._say(problem, "bad")
+            return
+        stop, kind = threading.Event(), self.kind
+        self._stop, self._told = stop, ""
+        self._say(f"Writing {self._title}. Esc stops it.", "muted")
+        self._tell_keys()
+        off_loop(self, lambda: self._export(kind, name or None, self._progress, stop), self._done, self._fail)
+
+    @property
+    def _title(self) -> str:
+        return next(title for kind, title, _about in KINDS if kind == self.kind)
 
     def _progress(self, rows: int, total: int | None) -> None:
         """Called in the writing thread; posts only what looks different."""
@@ -133,7 +220,7 @@ class ExportDialog(Dialog):
             self.query_one("#export-bar", Static).update(words)
 
     def _done(self, exported: Exported) -> None:
-        self._stop = None
+        self._stop, self._written = None, True
         self.exported = exported
         path = exported.path
         told = (
@@ -142,8 +229,7 @@ class ExportDialog(Dialog):
         )
         self._say(told, "good")
         self.query_one("#export-bar", Static).update("")
-        self.query_one("#export-cancel", Button).label = "Close (Esc)"
-        self.query_one("#export-cancel", Button).focus()
+        self._tell_keys()
 
     def _fail(self, error: Exception) -> None:
         stopped = self._stop is not None and self._stop.is_set() and isinstance(error, QueryStopped)
@@ -153,11 +239,27 @@ class ExportDialog(Dialog):
             self._say("Stopped; there is no file.", "muted")
         else:
             self._say("\n".join(plain(line) for line in (str(error) or type(error).__name__).splitlines()), "bad")
+        self._tell_keys()
 
     def _say(self, text: str, tone: str) -> None:
         words = self.query_one("#export-words", Static)
         words.set_classes(f"dialog-text tone-{tone}")
         words.update(text)
+
+
+def problem_of(name: str) -> str:
+    """What is wrong with a name for a file; empty if nothing is, or there is none."""
+    name = name.strip()
+    if not name:
+        return ""
+    found = f"found '{plain(name)}'"
+    if "/" in name or "\\" in name:
+        return f"Expected a name without a folder, {found}: files go into exports/ alone; leave out / and \\."
+    if name.startswith("."):
+        return f"Expected a name that begins with a letter or a digit, {found}: leave out the point."
+    if not _ANY_SIGN.search(name):
+        return f"Expected a name with letters from a to z or digits, {found}."
+    return ""
 
 
 def progress_words(rows: int, total: int | None, *, unicode: bool) -> str:

@@ -30,7 +30,7 @@ class FacetTable(LineTable):
     def __init__(self, look: Look, *, id: str) -> None:  # noqa: A002 – Textual's name for it
         super().__init__(id=id)
         self._look = look
-        self._rows = 0
+        self._rows: int | None = None  # not counted yet
         self.values: tuple[Facet, ...] = ()
 
     def show(self, values: Sequence[Facet], rows: int) -> None:
@@ -98,10 +98,9 @@ class FacetList(Dialog):
             yield Static(f"Values of {plain(self._name) or 'the column'}", classes="dialog-title", markup=False)
             yield Static("counting", id="facets-words", markup=False)
             yield FacetTable(self._look, id="facets")
-            yield Static("Enter: only these rows, x: all but these, Esc closes", classes="dialog-hint", markup=False)
 
     def on_mount(self) -> None:
-        self.query_one(FacetTable).focus()
+        self.set_focus(self.query_one(FacetTable))
         off_loop(self, lambda: self._load(self._stop), self._take, self._fail)
 
     def on_unmount(self) -> None:

@@ -67,7 +67,7 @@ class LimitsDialog(Dialog):
         return field
 
     def on_mount(self) -> None:
-        self.query_one("#limits-seconds").focus()
+        self.set_focus(self.query_one("#limits-seconds"))
 
     def on_input_submitted(self) -> None:
         self.action_apply()

@@ -37,7 +37,9 @@ class ResultActions:
         self._queries = queries
 
     def do(self, what: str) -> None:
-        """Do what a key asks for."""
+        """Do what a key asks for; nothing where another key has led elsewhere meanwhile."""
+        if self._view.app.screen is not self._view.screen:
+            return
         if what == "limits":
             self.limits()
         elif self._view.opened is not None and self._view.opened.unmasked and what not in WITH_ANY_RESULT:

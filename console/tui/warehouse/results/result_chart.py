@@ -21,11 +21,10 @@ from console.tui.warehouse.results.result_pages import Row
 from console.tui.widgets.bars import KeyHints
 from console.tui.widgets.line_panel import Line, LinePanel
 from console.tui.widgets.section_title import SectionTitle
-from warehouse.chart_choice import ChartChoice, ChartData, ChartKind, choose, pivot
-from warehouse.opened import Kind, Opened
+from warehouse.chart_choice import ChartChoice, ChartData, ChartKind, choose, measures, pivot
+from warehouse.opened import Opened
 
 MOST_ROWS = 5_000
-NUMBERS = (Kind.INTEGER, Kind.NUMBER, Kind.MONEY)
 KINDS: dict[ChartKind, str] = {"bars": "bars", "lines": "lines", "sparkline": "sparklines", "none": "no chart"}
 
 
@@ -129,8 +128,9 @@ class ResultChart(Screen[None]):
         return replace(self._wish, label=_next(choice.label, columns), series=None, single=False)
 
     def _other_value(self, choice: ChartChoice) -> Wish:
-        numbers = [n for n, kind in enumerate(self._opened.kinds) if kind in NUMBERS]
-        return replace(self._wish, value=_next(choice.value, numbers))
+        taken = (choice.label, choice.series, *choice.period)
+        free = [n for n in measures(self._opened.columns, self._opened.kinds) if n not in taken]
+        return replace(self._wish, value=_next(choice.value, free) if free else choice.value)
 
     def _other_series(self, choice: ChartChoice) -> Wish:
         others = [n for n in range(len(self._looks)) if n not in (choice.label, choice.value, *choice.period)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -20,8 +20,8 @@ class ResultMessage(VerticalScroll, can_focus=True):
     """Lines of text with room to scroll; `Asked` tells what a key wants done."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "ask('leave')", "Cancel", id="message.leave",
-                tooltip="Stop the query; of a problem: back to the result before"),
+        Binding("escape", "ask('stop')", "Cancel", id="message.stop", tooltip="Stop the query"),
+        Binding("escape", "ask('before')", "Result before", id="message.before", tooltip="Back to the result before"),
         Binding("enter", "ask('place')", "Go there", id="message.place",
                 tooltip="To the place in the query that the message points at"),
         Binding("l", "ask('limits')", "Limits", id="message.limits", tooltip="Seconds and rows that a query may take"),
@@ -32,7 +32,7 @@ class ResultMessage(VerticalScroll, can_focus=True):
     """
 
     class Asked(Message):
-        """A key wants something done: `leave`, `place` or `limits`."""
+        """A key wants something done: `stop`, `before`, `place` or `limits`."""
 
         def __init__(self, what: str) -> None:
             super().__init__()
@@ -45,7 +45,7 @@ class ResultMessage(VerticalScroll, can_focus=True):
     def compose(self) -> ComposeResult:
         yield Static("", id="result-words", markup=False)
 
-    def say(self, lines: Sequence[Part], *, possible: Sequence[str] = ()) -> None:
+    def say(self, lines: Sequence[Part], *, possible: Collection[str] = ()) -> None:
         """Show these lines; only the keys for what is `possible` work."""
         self.possible = frozenset(possible)
         parts = [Content.styled(text + "\n", f"$lw-{tone}") for text, tone in lines[:MOST_LINES]]

@@ -19,6 +19,9 @@ from warehouse import models
 from warehouse.opened import Opened
 from warehouse.shaping import Order, Shape
 
+LEAVING = {  # what sums up or carries away, which nobody may do with what is in clear
+    f"ask('{what}')" for what in ("facets", "chart", "export", "copy_cell", "copy_row", "copy_json", "summary")
+}
 TAIL = 2 * PAGE  # rows at the end that are shown while nobody knows how many there are
 
 
@@ -280,7 +283,9 @@ class ResultTable(CellGrid):
         """The keys that matter most now."""
         found = [binding for binding in self.BINDINGS if isinstance(binding, Binding)]
         all_again = [b for b in found if b.action == "ask('show_all')" and self._shape.conditions]
-        return [*all_again, *(b for b in found if b.show and b.action != "ask('show_all')")]
+        masked = self._opened is None or not self._opened.unmasked
+        kept = [b for b in found if b.show and b.action != "ask('show_all')" and (masked or b.action not in LEAVING)]
+        return [*all_again, *kept]
 
     def action_ask(self, what: str) -> None:
         if self.looks:

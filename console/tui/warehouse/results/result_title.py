@@ -34,7 +34,10 @@ def fitting(parts: Sequence[Part], room: int, ellipsis: str) -> list[Part]:
 
 
 class ResultTitle(Widget):
-    """`── Result ──────── 1,000,000 rows · 12 ms · from Monthly_Sales_Aggregate_Table ──`."""
+    """`── Result ──────── 1,000,000 rows · 12 ms · from Monthly_Sales_Aggregate_Table ──`.
+
+    Where what is told needs the room, it stands without the word.
+    """
 
     DEFAULT_CSS = "ResultTitle { height: 1; width: 100%; }"
 
@@ -53,7 +56,7 @@ class ResultTitle(Widget):
     def has_room(self, *parts: Part) -> bool:
         """Whether all of these can be shown in full."""
         told = sum(cell_len(plain(text)) for text, _tone in parts) + cell_len(BETWEEN) * (len(parts) - 1)
-        return told <= self.size.width - cell_len(HEAD) - 7
+        return told <= self.size.width - 7
 
     def activate(self, active: bool) -> None:
         """Whether the panel below has the focus."""
@@ -68,9 +71,10 @@ class ResultTitle(Widget):
         width, styles = self.size.width, tones(self.app.theme)
         signs = glyphs(unicode=getattr(self.app, "unicode", True))
         line = styles["accent" if self._active else "faint"]
-        head = HEAD
-        told = fitting(self._parts, width - cell_len(head) - 7, signs.ellipsis)
-        space = width - 2 - cell_len(head) - sum(cell_len(text) for text, _tone in told) - (4 if told else 0)
+        told = fitting(self._parts, width - 7, signs.ellipsis)
+        size = sum(cell_len(text) for text, _tone in told)
+        head = HEAD if cell_len(HEAD) + size + 7 <= width else signs.rule
+        space = width - 2 - cell_len(head) - size - (4 if told else 0)
         segments = [
             Segment(signs.rule * 2, line),
             Segment(head, styles["title" if self._active else "strong"]),
@@ -90,13 +94,14 @@ class ResultFoot(Widget):
     def __init__(self) -> None:
         super().__init__(id="result-foot")
         self._parts: tuple[Part, ...] = ()
-        self._right = self._key = ""
+        self._right: tuple[str, ...] = ()
+        self._key = ""
 
-    def say(self, *parts: Part, right: str = "", key: str = "") -> None:
-        """Show these, the most important first; on the right what a `key` does, else `right` if there is room."""
+    def say(self, *parts: Part, right: Sequence[str] = (), key: str = "") -> None:
+        """Show these, the most important first; on the right what a `key` does, else the first of `right` that fits."""
         found = tuple((plain(text), tone) for text, tone in parts if text)
-        if (found, right, key) != (self._parts, self._right, self._key):
-            self._parts, self._right, self._key = found, right, key
+        if (found, tuple(right), key) != (self._parts, self._right, self._key):
+            self._parts, self._right, self._key = found, tuple(right), key
             self.refresh()
 
     def on_mount(self) -> None:
@@ -108,7 +113,7 @@ class ResultFoot(Widget):
         key = f"  {self._key}" if self._key else ""
         told = fitting(self._parts, width - 2 - cell_len(key), signs.ellipsis)
         space = width - 1 - sum(cell_len(text) for text, _tone in told)
-        right = key or (self._right if cell_len(self._right) + 2 <= space else "")
+        right = key or next((words for words in self._right if cell_len(words) + 2 <= space), "")
         paper = styles.heading
         segments = [Segment(" ", paper)]
         segments += [Segment(text, styles[tone] + paper.background_style) for text, tone in told]

@@ -28,7 +28,13 @@ from console.tui.warehouse.results.result_message import Part as Line
 from console.tui.warehouse.results.result_message import ResultMessage
 from console.tui.warehouse.results.result_table import ResultTable
 from console.tui.warehouse.results.result_title import Part, ResultFoot, ResultTitle
-from console.tui.warehouse.results.result_words import filter_words, limits_words, origin_words
+from console.tui.warehouse.results.result_words import (
+    filter_words,
+    limits_words,
+    origin_words,
+    short_origin_words,
+    took_words,
+)
 from console.tui.widgets.log_text import shown_lines
 from warehouse.browse import CANCELLED
 from warehouse.errors import QueryStopped
@@ -38,6 +44,7 @@ from warehouse.shaping import PLAIN, Condition, Order, Shape
 from warehouse.words import rows_words
 
 MOST_TEXT = 4_000  # characters of a running query that are shown
+NAMES = (20, 16, 14, 12)  # characters of the name of a table in the title, the most that fit
 IN_CLEAR = "IN CLEAR, for 30 s"
 NOTHING: tuple[Line, ...] = (
     ("No result yet", "text"),
@@ -78,6 +85,7 @@ class ResultView(Vertical):
         self._queries = queries
         self._running = False
         self._position: int | None = None
+        self._problem: list[Line] = []  # what is said of it, without the keys
         self._shaping: threading.Event | None = None
         self._wanted: Shape | None = None  # the shape that is on its way
         self._actions = ResultActions(self, queries)
@@ -119,7 +127,7 @@ class ResultView(Vertical):
         started = datetime.now().astimezone()
         lines: list[Line] = [(f"Running since {started:%H:%M:%S}. Esc stops it.", "text"), ("", "muted")]
         lines += [(line, "muted") for line in shown_lines(text.strip()[:MOST_TEXT])]
-        self._say(lines, possible=("leave",))
+        self._say(lines, possible=("stop",))
         self._title.say((f"running since {started:%H:%M:%S}", "busy"), ("Esc stops it", "muted"))
 
     def show_problem(
@@ -127,17 +135,24 @@ class ResultView(Vertical):
     ) -> None:
         """A query was not answered: why, where its result would be. The result before stays within reach."""
         self._running, self._position = False, position
-        lines: list[Line] = [(heading, "bad"), ("", "text")]
-        lines += [(line, "text") for line in shown_lines(message[:1].upper() + message[1:])]
-        hints = []
-        if position is not None:
-            hints.append("Enter goes to the place in the query.")
-        if self.opened is not None:
-            hints.append("Esc shows the result before.")
-        lines += [("", "muted"), (" ".join(hints), "muted")] if hints else []
-        possible = [*(["place"] if position is not None else []), *(["leave"] if self.opened else [])]
-        self._say(lines, possible=possible)
+        problem: list[Line] = [(heading, "bad"), ("", "text")]
+        problem += [(line, "text") for line in shown_lines(message[:1].upper() + message[1:])]
+        possible = [*(["place"] if position is not None else []), *(["before"] if self.opened else [])]
+        self._say([*problem, *self._keys_of_problem()], possible=possible)
+        self._problem = problem
         self._title.say(("not answered", "bad"))
+
+    def _keys_of_problem(self) -> list[Line]:
+        """What can be done about it, with the keys that work where the focus is."""
+        here = self._holds_focus()
+        hints = []
+        if self._position is not None:
+            hints.append(
+                "Enter goes to the place in the query." if here else "In the editor the cursor is at the place."
+            )
+        if self.opened is not None:
+            hints.append("Esc shows the result before." if here else "F6 leads here; Esc then shows the result before.")
+        return [("", "muted"), (" ".join(hints), "muted")] if hints else []
 
     def close_result(self) -> None:
         """Show nothing, and give the result back."""
@@ -166,7 +181,7 @@ class ResultView(Vertical):
 
     def _show(self, opened: Opened, *, same_columns: bool) -> None:
         before, self.opened = self.opened, opened
-        self._running = False
+        self._running, self._problem = False, []
         self._field.close()
         self._switch(self.table)
         self.table.show(opened, same_columns=same_columns)
@@ -176,11 +191,12 @@ class ResultView(Vertical):
         self.post_message(self.Changed(opened))
 
     def _say(self, lines: tuple[Line, ...] | list[Line], *, possible: tuple[str, ...] | list[str] = ()) -> None:
+        self._problem = []
         self._words.say(lines, possible=possible)
         self._field.close()
         self._switch(self._words)
         self._title.say()
-        self._foot.say(right=limits_words(self.limits))
+        self._foot.say(right=[limits_words(self.limits)])
 
     def _switch(self, shown: Widget) -> None:
         """Show the table or the message; the focus goes along."""
@@ -206,11 +222,12 @@ class ResultView(Vertical):
             parts.insert(0, (IN_CLEAR, "bad-strong"))
         if self.table.outdated:
             parts.append(("the data has changed since", "wait"))
-        told = [*parts, *((words, "muted") for words in origin_words(opened))]
-        if not self._title.has_room(*told):
-            told = [*parts, *((words, "muted") for words in origin_words(opened, short=True))]
-        self._title.say(*told)
-        self._tell_place(opened)
+        short, took = short_origin_words(opened), took_words(opened.elapsed_ms)
+        forms = (origin_words(opened), [*short, took], short, *(short_origin_words(opened, name=n) for n in NAMES))
+        told = [[*parts, *((words, "muted") for words in form)] for form in forms]
+        chosen = next((n for n, form in enumerate(told) if self._title.has_room(*form)), len(told) - 1)
+        self._title.say(*told[chosen])
+        self._tell_place(opened, took=took if chosen > 1 else "")
 
     def _rows_part(self, opened: Opened) -> Part:
         """How many rows there are, as far as that is known."""
@@ -222,7 +239,8 @@ class ResultView(Vertical):
             return f"the first {rows_words(count)} (limit)", "wait"
         return rows_words(count), "text"
 
-    def _tell_place(self, opened: Opened) -> None:
+    def _tell_place(self, opened: Opened, *, took: str = "") -> None:
+        """Where the cursor is; and how long the query took, if the title has no room for that."""
         table, shape = self.table, opened.shape
         parts: list[Part] = []
         if table.problem:
@@ -240,15 +258,21 @@ class ResultView(Vertical):
             order = [f"{opened.columns[o.column]} {table.arrow(o)}" for o in shape.order]
             parts.append((f"sorted by {', '.join(order)}", "muted"))
         key = "Esc: all rows" if shape.conditions and not self.table.busy else ""
-        self._foot.say(*parts, right=limits_words(opened.limits), key=key)
+        limits = limits_words(opened.limits)
+        self._foot.say(*parts, right=[f"{took}, {limits}", took] if took else [limits], key=key)
 
     # ---- messages of the parts --------------------------------------------------------------------------------------
 
     def on_descendant_focus(self, _event: events.DescendantFocus) -> None:
-        self._title.activate(self._holds_focus())
+        self._focus_moved()
 
     def on_descendant_blur(self, _event: events.DescendantBlur) -> None:
+        self._focus_moved()
+
+    def _focus_moved(self) -> None:
         self._title.activate(self._holds_focus())
+        if self._problem:
+            self._words.say([*self._problem, *self._keys_of_problem()], possible=self._words.possible)
 
     def _holds_focus(self) -> bool:
         focused = self.screen.focused
@@ -280,9 +304,9 @@ class ResultView(Vertical):
             self._actions.do("limits")
         elif event.what == "place" and self._position is not None:
             self.post_message(self.ToPlace(self._position))
-        elif self._running:
+        elif event.what == "stop" and self._running:
             self.post_message(self.Cancelled())
-        elif self.opened is not None:
+        elif event.what == "before" and self.opened is not None:
             self._switch(self.table)
             self.tell()
 

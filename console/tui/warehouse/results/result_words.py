@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from console.tui.text import plain
+from console.tui.warehouse.catalogue.lines import cut_within, table_stem
 from console.tui.warehouse.results.result_cells import exact, visible
 from warehouse.errors import QueryRefused
 from warehouse.limits import QueryLimits
@@ -23,13 +24,17 @@ def took_words(elapsed_ms: float) -> str:
     return f"{elapsed_ms:.0f} ms" if elapsed_ms < 10_000 else f"{elapsed_ms / 1000:.1f} s"
 
 
-def origin_words(opened: Opened, *, short: bool = False) -> list[str]:
-    """As of when a result is, how long it took, from which tables; `short` is without the ends of the names."""
-    notes, sources = list(opened.notes), list(opened.source)
-    if short:
-        notes = [note.partition(" (")[0] for note in notes]
-        sources = [source.removesuffix("_Table").removesuffix("_Aggregate") for source in sources]
-    return [*notes, took_words(opened.elapsed_ms), *([f"from {', '.join(sources)}"] if sources else [])]
+def origin_words(opened: Opened) -> list[str]:
+    """As of when a result is, how long it took, from which tables."""
+    sources = [f"from {', '.join(opened.source)}"] if opened.source else []
+    return [*opened.notes, took_words(opened.elapsed_ms), *sources]
+
+
+def short_origin_words(opened: Opened, *, name: int = 100) -> list[str]:
+    """As of when, and from which tables without the ends of their names, each in at most `name` characters."""
+    notes = [note.partition(" (")[0] for note in opened.notes]
+    sources = [cut_within(table_stem(source), name) for source in opened.source]
+    return [*notes, *([f"from {', '.join(sources)}"] if sources else [])]
 
 
 def size_words(size: int) -> str:

@@ -29,6 +29,7 @@ from console.tui.audit.verify_dialog import VerifyDialog
 from console.tui.screens.dialogs import Notice
 from console.tui.screens.help import bindings_of
 from console.tui.widgets.closed import Closed
+from console.tui.widgets.dialog_keys import dialog_keys
 from console.wiring.security import Security
 from console.wiring.security_actions import records
 from security.audit.event import Decision, Kind, Outcome
@@ -305,7 +306,8 @@ async def test_an_event_is_shown_in_full_with_all_events_of_its_use(opening: Ope
         assert done is not None
         assert done.event.outcome is Outcome.DONE
         await press(pilot, "enter")
-        await shows(app, "auditor-reads-audit", str(done.event.correlation), "p: proof, c: same use")
+        await shows(app, "auditor-reads-audit", str(done.event.correlation), "Left, Right: the events")
+        assert [key.description for key in dialog_keys(app.screen)] == ["Close", "Proof", "Same use"]
         await press(pilot, "c")
         await shows(app, "All events of this use", "intent")
         assert isinstance(app.screen, EventDetail)
@@ -367,7 +369,8 @@ async def on_the_reason(app: Desk, pilot: Pilot[None]) -> None:
     await listed(app)
     table(app).move_to(next(at for at, one in enumerate(table(app)._lines.rows) if one.event.sealed))
     await press(pilot, "enter")
-    await shows(app, "break_glass", "given; sealed with the key", "r: reason")
+    await shows(app, "break_glass", "given; sealed with the key")
+    assert "Reason" in [key.description for key in dialog_keys(app.screen)]
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -400,7 +403,7 @@ async def test_another_event_takes_the_reason_away(glass: Security, key: str) ->
         await press(pilot, key)
         assert REASON not in text_of(app)
         await press(pilot, "right" if key == "left" else "left")
-        await shows(app, "r: reason")
+        await shows(app, "given; sealed with the key")
         assert REASON not in text_of(app)
 
 

@@ -9,11 +9,13 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from textual import events
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
 from console.settings import Settings
 from console.tui.warehouse.results.export_dialog import ExportDialog, progress_words
+from console.tui.widgets.dialog_keys import dialog_keys
 from tests.console.tui.warehouse.result_app import FACTS, PaneApp, shop_workspace
 from tests.console.tui.workspaces import until
 from warehouse.errors import QueryStopped
@@ -44,17 +46,23 @@ def words(shown: ExportDialog) -> str:
     return str(shown.query_one("#export-words", Static).content)
 
 
-@pytest.mark.parametrize(("key", "ending"), [("1", ".csv"), ("2", ".json"), ("3", ".parquet")])
-async def test_a_key_writes_the_whole_result_and_the_path_is_told(settings: Settings, key: str, ending: str) -> None:
+@pytest.mark.parametrize(
+    ("keys", "ending"), [((), ".csv"), (("down",), ".json"), (("up",), ".parquet"), (("down",) * 3, ".csv")]
+)
+async def test_the_whole_result_is_written_in_the_chosen_format_and_the_path_is_told(
+    settings: Settings, keys: tuple[str, ...], ending: str
+) -> None:
     async with dialog(settings) as (app, pilot, shown):
-        await pilot.press(key)
+        await pilot.press(*keys, "enter")
         await until(lambda: shown.exported is not None, lambda: words(shown))
         assert shown.exported is not None
         path = shown.exported.path
         assert (path.suffix, path.parent, shown.exported.rows) == (ending, settings.exports_dir, 1_000)
         assert f"{path.name}\nin {path.parent}" in words(shown)
         assert "1,000 rows" in words(shown)
-        await pilot.press("escape")
+        assert [key.description for key in dialog_keys(shown)] == ["Close"]
+        await pilot.press("enter")
+        await pilot.pause()
         assert app.focused is app.table
 
 
@@ -62,7 +70,8 @@ async def test_the_file_is_sorted_and_filtered_as_shown_and_named_as_wished(sett
     sql = "SELECT transaction_id FROM Sales_Transactions_Table ORDER BY 1 DESC LIMIT 5"
     async with dialog(settings, sql) as (_app, pilot, shown):
         shown.query_one("#export-name", Input).value = "newest five"
-        await pilot.press("1")
+        await pilot.pause()
+        await pilot.press("enter")
         await until(lambda: shown.exported is not None, lambda: words(shown))
         assert shown.exported is not None
         assert "newest" in shown.exported.path.name
@@ -70,20 +79,48 @@ async def test_the_file_is_sorted_and_filtered_as_shown_and_named_as_wished(sett
             assert [row[0] for row in csv.reader(file)] == ["transaction_id", "1000", "999", "998", "997", "996"]
 
 
-async def test_a_name_may_be_typed_at_once_and_enter_leads_back_to_the_formats(settings: Settings) -> None:
-    async with dialog(settings) as (_app, pilot, shown):
-        await pilot.press(*"may sales", "enter", "1")
-        await until(lambda: shown.exported is not None, lambda: words(shown))
-        assert shown.exported is not None
-        assert shown.exported.path.name.startswith("may-sales-")
+@pytest.mark.parametrize("name", ["2026", "may sales", "1 2 3", "q", "e-../../vil", "../../evil", ".hidden"])
+async def test_whatever_is_typed_is_the_name_as_it_was_typed_and_writes_nothing(settings: Settings, name: str) -> None:
+    async with dialog(settings) as (app, pilot, shown):
+        keys = {" ": "space", ".": "full_stop", "/": "slash", "-": "minus"}
+        await pilot.press(*(keys.get(sign, sign) for sign in name))
+        assert (shown.query_one("#export-name", Input).value, shown.running) == (name, False)
+        assert (app.screen, shown.exported) == (shown, None)
 
 
-async def test_digits_typed_into_the_name_are_text(settings: Settings) -> None:
+async def test_a_paste_is_the_name_too(settings: Settings) -> None:
+    async with dialog(settings) as (app, pilot, shown):
+        app.post_message(events.Paste("../../evil"))
+        await pilot.pause()
+        assert shown.query_one("#export-name", Input).value == "../../evil"
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [("../../evil", "without a folder"), ("a\\b", "without a folder"), (".hidden", "leave out the point"),
+     ("???", "letters from a to z or digits")],
+)  # fmt: skip
+async def test_a_bad_name_is_told_in_words_and_nothing_is_written(settings: Settings, name: str, told: str) -> None:
     async with dialog(settings) as (_app, pilot, shown):
         field = shown.query_one("#export-name", Input)
-        field.focus()
-        await pilot.press("1", "2", "3")
-        assert (field.value, shown.running) == ("123", False)
+        field.value = name
+        await pilot.press("enter")
+        await pilot.pause()
+        assert told in words(shown)
+        assert (shown.running, shown.exported) == (False, None)
+        field.value = "good"
+        await until(lambda: told not in words(shown), "no problem any more")
+
+
+async def test_another_name_after_a_file_writes_another_one(settings: Settings) -> None:
+    async with dialog(settings) as (_app, pilot, shown):
+        await pilot.press("a", "enter")
+        await until(lambda: shown.exported is not None, lambda: words(shown))
+        first = shown.exported
+        await pilot.press("b", "enter")
+        await until(lambda: shown.exported is not first, lambda: words(shown))
+        assert shown.exported is not None
+        assert shown.exported.path.name.startswith("ab-")
 
 
 async def test_progress_is_shown_and_escape_stops_the_file(settings: Settings) -> None:
@@ -95,9 +132,10 @@ async def test_progress_is_shown_and_escape_stops_the_file(settings: Settings) -
             raise QueryStopped("the export was cancelled; nothing was written")
 
         app.queries.export = endless  # type: ignore[method-assign, assignment] # a file that takes for ever
-        await pilot.press("1")
+        await pilot.press("enter")
         await until(lambda: "50%" in str(shown.query_one("#export-bar", Static).content), "the bar")
-        await pilot.press("2")  # one at a time
+        assert [key.description for key in dialog_keys(shown)] == ["Stop"]
+        await pilot.press("enter")  # one at a time
         await pilot.press("escape")
         await until(lambda: not shown.running, "the end")
         assert words(shown) == "Stopped; there is no file."
@@ -111,8 +149,8 @@ async def test_what_prevents_the_file_is_told(settings: Settings) -> None:
             found.unlink()
         settings.exports_dir.rmdir()
         settings.exports_dir.write_text("a file where the folder should be")
-        await pilot.press("1")
-        await until(lambda: not shown.running, "the refusal")
+        await pilot.press("enter")
+        await until(lambda: "exports" in words(shown) and not shown.running, "the refusal")
         assert shown.exported is None
         assert "exports" in words(shown)
         assert shown.query_one("#export-words").has_class("tone-bad")

@@ -78,6 +78,19 @@ async def test_null_is_a_value_that_can_be_chosen(settings: Settings) -> None:
         assert {row[1] for row in app.view.opened.result.window(0, 1_000)} == {None}
 
 
+async def test_no_rows_are_told_once_they_are_counted(settings: Settings) -> None:
+    app = PaneApp(settings)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        await app.ask(f"{STORES} WHERE store_id < 0")
+        await pilot.press("f")
+        await until(lambda: isinstance(app.screen, FacetList), "the dialog")
+        table = app.screen.query_one(FacetTable)
+        await until(table.empty_lines, "the count")
+        assert table.empty_lines() == (("There is no row.", "muted"),)
+    app.close()
+
+
 async def test_leaving_stops_the_counting_and_changes_nothing(settings: Settings) -> None:
     app = PaneApp(settings)
     async with app.run_test(size=(80, 24)) as pilot:
@@ -93,6 +106,7 @@ async def test_leaving_stops_the_counting_and_changes_nothing(settings: Settings
         app.queries.facets = endless  # type: ignore[method-assign, assignment] # a count that takes for ever
         await pilot.press("f")
         await until(lambda: stops, "the counting")
+        assert app.screen.query_one(FacetTable).empty_lines() == ()
         await pilot.press("escape")
         await until(stops[0].is_set, "its end")
         assert app.view.opened is opened

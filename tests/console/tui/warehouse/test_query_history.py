@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,7 +12,8 @@ import pytest
 from textual.pilot import Pilot
 
 from console.query_history import Entry, Outcome, QueryHistory
-from console.tui.warehouse.editor.query_history import HistoryDialog, HistoryTable, took
+from console.tui.warehouse.editor.query_history import HistoryDialog, HistoryTable, folded, took
+from console.tui.widgets.dialog_keys import dialog_keys
 from tests.console.tui.warehouse.editor_app import EditorApp
 from tests.console.tui.workspaces import until
 
@@ -93,6 +95,32 @@ async def test_an_entry_is_copied_and_one_is_removed(show: Show) -> None:
         assert app.clipboard == STATEMENTS[0][0]
         await pilot.press("d")
         await until(lambda: len(history.entries()) == 1, "the removal")
+
+
+async def test_repeats_that_follow_one_another_are_one_line_and_go_together(tmp_path: Path) -> None:
+    history = QueryHistory(tmp_path / "query_history.jsonl")
+    for number, sql in enumerate(["SELECT 1", "SELECT 1", "SELECT 2", "SELECT 1", "SELECT 1", "SELECT 1"]):
+        history.add(Entry(NOON + timedelta(minutes=number), sql, "warehouse", Outcome.DONE, rows=1))
+    app = EditorApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.open(HistoryDialog(history))
+        await until(lambda: "History (3)" in app.shown(), app.shown)
+        assert "(3 times) SELECT 1" in app.shown()
+        await pilot.press("ctrl+d")
+        await until(lambda: "History (2)" in app.shown(), app.shown)
+        assert [entry.sql for entry in history.entries()] == ["SELECT 2", "SELECT 1", "SELECT 1"]
+
+
+def test_a_count_that_came_later_belongs_to_its_statement() -> None:
+    begun = Entry(NOON, "SELECT 1", "warehouse", Outcome.DONE)
+    later = Entry(NOON + timedelta(minutes=1), "SELECT 2", "warehouse", Outcome.DONE, rows=2)
+    runs = folded([replace(begun, rows=700), later, begun])
+    assert [(run[0].sql, run[0].rows, len(run)) for run in runs] == [("SELECT 2", 2, 1), ("SELECT 1", 700, 1)]
+
+
+async def test_enter_is_named_for_what_it_does(show: Show) -> None:
+    async with show() as (app, _pilot, _history, _table):
+        assert dialog_keys(app.screen)[0].description == "Open"
 
 
 async def test_letters_in_the_search_are_text(show: Show) -> None:

@@ -187,6 +187,17 @@ async def test_sales_over_months_become_lines_and_keys_change_the_chart(settings
         assert app.focused is app.table
 
 
+async def test_the_value_is_never_a_year_a_month_or_a_key(settings: Settings) -> None:
+    sql = f"SELECT region, year, month_number, year AS store_id, total_sales_amount AS rev, sales AS n FROM ({MONTHS})"
+    async with chart(settings, sql) as (_app, pilot, screen):
+        assert screen.choice is not None
+        seen = [screen.choice.value]
+        for _ in range(4):
+            await pilot.press("v")
+            seen.append(screen.choice.value)
+        assert seen == [4, 5, 4, 5, 4]
+
+
 async def test_the_series_can_be_taken_together(settings: Settings) -> None:
     async with chart(settings, MONTHS) as (_app, pilot, screen):
         for _ in range(6):

@@ -14,6 +14,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from console.settings import Settings
+from console.tui.warehouse.results.cell_detail import CellDetail
 from console.tui.warehouse.results.filter_field import FilterField
 from console.tui.warehouse.results.result_message import ResultMessage
 from console.tui.warehouse.results.result_title import ResultTitle
@@ -25,6 +26,7 @@ from console.tui.warehouse.results.result_words import (
     size_words,
     took_words,
 )
+from console.tui.widgets.dialog_keys import dialog_keys
 from tests.console.tui.warehouse.result_app import FACTS, PaneApp, shop_workspace
 from tests.console.tui.workspaces import until
 from warehouse.limits import QueryLimits
@@ -265,6 +267,7 @@ async def test_a_running_query_says_since_when_and_escape_asks_for_its_end(setti
         app.view.focus_content()
         await pilot.pause()
         assert "running since" in app.line("title")
+        assert [b.description for b in app.pane_screen.query_one(ResultMessage).hints] == ["Cancel", "Limits"]
         await pilot.press("escape")
         await until(lambda: app.pane_screen.told == ["cancelled"], "the wish")
 
@@ -278,13 +281,40 @@ async def test_a_problem_stands_where_the_result_would_be_and_the_one_before_is_
         shown = "\n".join(strip.text for strip in app.screen._compositor.render_strips(app.size))
         assert "Expected one SELECT, found 'SELEC' at line 1, column 1" in shown
         hinted = [binding.description for binding in app.pane_screen.query_one(ResultMessage).hints]
-        assert hinted == ["Cancel", "Go there", "Limits"]
+        assert hinted == ["Result before", "Go there", "Limits"]
+        assert "Enter goes to the place" in shown
         await pilot.press("enter")
         await until(lambda: app.pane_screen.told == ["to 0"], "the place")
         await pilot.press("escape")
         await until(lambda: app.table.display, "the result before")
         assert app.view.opened is opened
         assert app.focuses(app.table)
+
+
+async def test_keys_are_told_only_where_they_work(settings: Settings) -> None:
+    def shown(app: PaneApp) -> str:
+        return "\n".join(strip.text for strip in app.screen._compositor.render_strips(app.size))
+
+    async with pane(settings) as (app, pilot):
+        app.pane_screen.set_focus(app.pane_screen.query_one("#elsewhere"))
+        app.view.show_problem("there is no table x", 14)
+        await pilot.pause()
+        assert "the cursor is at the place" in shown(app)
+        assert "Enter goes" not in shown(app)
+        app.view.focus_content()
+        await until(lambda: "Enter goes to the place" in shown(app), lambda: shown(app))
+
+
+async def test_of_a_result_in_clear_nothing_is_offered_that_is_refused(settings: Settings) -> None:
+    async with pane(settings) as (app, pilot):
+        opened = await app.ask("SELECT customer_name FROM Customer_Table")
+        masked = {binding.description for binding in app.table.hints}
+        assert {"Facets", "Chart", "Export", "Copy", "Column"} <= masked
+        opened.unmasked = True
+        assert {b.description for b in app.table.hints} == masked - {"Facets", "Chart", "Export", "Copy", "Column"}
+        await pilot.press("enter")
+        await until(lambda: isinstance(app.screen, CellDetail), "the cell")
+        assert "Copy" not in [key.description for key in dialog_keys(app.screen)]
 
 
 async def test_results_are_closed_when_another_takes_their_place_and_when_the_pane_goes(settings: Settings) -> None:
@@ -357,3 +387,17 @@ async def test_a_title_without_room_shortens_its_names_rather_than_cut_them(sett
         title = app.view.query_one(ResultTitle).render_line(0).text
         assert "as of 2026-10-31 ·" in title
         assert f"from {source.removesuffix('_Aggregate_Table')} " in title
+
+
+async def test_a_narrow_title_keeps_the_table_that_answered(settings: Settings) -> None:
+    async with pane(settings, (53, 12)) as (app, pilot):
+        shown = await app.ask(
+            "SELECT category, SUM(total_sales_cents) AS n FROM Sales_Transactions_Table "
+            "JOIN Product_Table USING (product_id) GROUP BY 1"
+        )
+        shown.notes = ("as of 2026-10-31 (the last day with sales)",)
+        shown.source = ("Yearly_Region_Product_Aggregate_Table",)
+        app.view.tell()
+        await pilot.pause()
+        assert app.line("title").strip("─ ").endswith("rows · as of 2026-10-31 · from Year…Product")
+        assert " ms, at most" in app.line("foot")

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from textual.pilot import Pilot
+from textual.widget import Widget
 
 from console.query_history import Outcome, QueryHistory
 from console.settings import Settings
@@ -17,9 +18,11 @@ from console.tui.pipelines.screen import PipelinesScreen
 from console.tui.warehouse.catalogue.diagram_screen import DiagramScreen
 from console.tui.warehouse.catalogue.table import CatalogueLines
 from console.tui.warehouse.editor.plan_view import PlanView
+from console.tui.warehouse.editor.query_history import folded
 from console.tui.warehouse.editor.question_form import QuestionForm
 from console.tui.warehouse.editor.question_save import SaveQuestion
 from console.tui.warehouse.editor.sql_area import SqlArea
+from console.tui.warehouse.results.result_message import ResultMessage
 from console.tui.warehouse.results.result_table import ResultTable
 from console.tui.warehouse.screen import HISTORY, WarehouseScreen
 from console.wiring.warehouse import FILE, warehouse_actions
@@ -199,6 +202,73 @@ async def test_letters_are_text_in_the_editor_and_commands_elsewhere(
         await until(lambda: isinstance(app.focused, CatalogueLines), "the catalogue after the results")
 
 
+@pytest.mark.parametrize(
+    ("key", "reached"), [("f6", CatalogueLines), ("tab", CatalogueLines), ("shift+tab", SqlArea), ("ctrl+t", SqlArea)]
+)
+async def test_the_keys_between_panels_leave_the_zoom_and_do_what_they_say(
+    consoles: list[Opened], shop: tuple[Settings, dict[str, str]], key: str, reached: type[Widget]
+) -> None:
+    app = opened(consoles, shop)
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await ready(app)
+        await pilot.press("z", key)
+        await until(lambda: isinstance(app.focused, reached), lambda: f"{app.focused!r}")
+        assert not screen.has_class("-zoomed")
+        await shows(app, "Catalogue", "Query")
+
+
+async def test_the_foot_of_a_zoomed_result_names_the_way_back_and_escape_goes_it(
+    consoles: list[Opened], shop: tuple[Settings, dict[str, str]]
+) -> None:
+    app = opened(consoles, shop)
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await ready(app)
+        await pilot.press("z")
+        await shows(app, "z Back")
+        assert "Cancel" not in screen_text(app)
+        await pilot.press("escape")
+        await until(lambda: not screen.has_class("-zoomed"), "everything again")
+        await until(lambda: "z Back" not in screen_text(app), lambda: screen_text(app))
+
+
+async def test_f6_leads_from_the_editor_to_the_results(
+    consoles: list[Opened], shop: tuple[Settings, dict[str, str]]
+) -> None:
+    app = opened(consoles, shop)
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await ready(app)
+        await write(app, pilot, "SELECT 1")
+        await pilot.press("f6")
+        await until(lambda: app.focused is screen.view.content, lambda: f"{app.focused!r}")
+
+
+@pytest.mark.parametrize("panel", [SqlArea, CatalogueLines, ResultMessage])
+async def test_the_palette_offers_everything_once(
+    consoles: list[Opened], shop: tuple[Settings, dict[str, str]], panel: type[Widget]
+) -> None:
+    app = opened(consoles, shop)
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await ready(app)
+        screen.set_focus(screen.query_one(panel))
+        await pilot.pause()
+        titles = [command.title for command in app.get_system_commands(screen)]
+        assert sorted(titles) == sorted(set(titles))
+        assert {"Run", "Explain", "Diagram", "Questions", "New tab"} <= set(titles)
+
+
+async def test_the_rows_of_a_long_result_come_into_the_history_once_they_are_counted(
+    consoles: list[Opened], shop: tuple[Settings, dict[str, str]]
+) -> None:
+    app = opened(consoles, shop)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await ready(app)
+        await write(app, pilot, "SELECT * FROM Sales_Transactions_Table")
+        await pilot.press("f5")
+        await shows(app, "3,000 rows")
+        history = QueryHistory(shop[0].home / HISTORY)
+        await until(lambda: [run[0].rows for run in folded(history.entries())] == [3_000], "the count")
+
+
 async def test_a_question_is_chosen_asked_and_answered_with_its_day(
     consoles: list[Opened], shop: tuple[Settings, dict[str, str]]
 ) -> None:
@@ -255,7 +325,7 @@ async def test_a_join_leaves_a_statement_that_is_there_alone(
         await pilot.press("f7")
         await until(lambda: screen.editor.text == "SELECT city FROM Weather_Readings", lambda: screen.editor.text)
         await pilot.press("ctrl+t")
-        await until(lambda: screen.editor.database == "warehouse", "a new tab asks the warehouse")
+        await until(lambda: (screen.editor.text, screen.editor.database) == ("", "weather"), "a new tab of the weather")
 
 
 async def test_only_a_question_that_can_be_asked_is_saved(
@@ -311,6 +381,24 @@ async def test_a_damaged_warehouse_is_told_and_everything_else_goes_on(
         await pilot.press("escape", "1")
         await shows(app, "Portland", "1/1")
     assert (settings.home / FILE).read_bytes().startswith(b"no database at all")
+
+
+async def test_a_damaged_warehouse_is_told_whole_at_80x24(
+    consoles: list[Opened], shop: tuple[Settings, dict[str, str]]
+) -> None:
+    (shop[0].home / FILE).write_bytes(b"no database at all " * 300)
+    app = opened(consoles, shop)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await shows(app, "The warehouse cannot be read", "is damaged", "from a backup", "load it", "damaged: the ware")
+        rebuilt(shop[0])
+        await pilot.press("r")
+        await shows(app, "3,000", "No result yet")
+
+
+def rebuilt(settings: Settings) -> None:
+    """A sound warehouse in the place of the damaged one."""
+    (settings.home / FILE).unlink()
+    warehouse_actions(settings).build(rows=3_000)
 
 
 async def test_a_new_practice_workspace_gets_its_warehouse_while_the_console_is_used(
