@@ -83,7 +83,7 @@ class CellDetail(Dialog):
             self.query_one("#cell-hint", Static).update("A row in clear cannot be copied.")
             return
         try:
-            copy(self.app, exact(self._row[self.column]))
+            copy(self.app, exact(self._row[self.column], self._looks[self.column].kind))
         except TooLongToCopy as error:
             self.query_one("#cell-hint", Static).update(str(error))
             return

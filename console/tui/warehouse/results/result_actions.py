@@ -116,14 +116,15 @@ class ResultActions:
 
     def copy_cell(self) -> None:
         """The whole value of the cell, as this session may see it."""
-        if self._view.table.row is not None:
-            self._copy("the cell", exact(self._view.table.value))
+        opened, table = self._view.opened, self._view.table
+        if opened is not None and table.row is not None:
+            self._copy("the cell", exact(table.value, opened.kinds[table.column]))
 
     def copy_row(self) -> None:
         """Names and values, as a spreadsheet takes them."""
         opened, row = self._view.opened, self._view.table.row
         if opened is not None and row is not None:
-            self._copy("the row", as_tsv(opened.columns, row), f"of {len(row)} values")
+            self._copy("the row", as_tsv(opened.columns, row, opened.kinds), f"of {len(row)} values")
 
     def copy_json(self) -> None:
         """The row as an object."""

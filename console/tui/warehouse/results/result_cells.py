@@ -100,16 +100,18 @@ def blob(value: bytes, most: int) -> str:
     return f"x'{value[:most].hex().upper()}{more}' {len(value):,} byte{'' if len(value) == 1 else 's'}"
 
 
-def exact(value: Cell) -> str:
-    """The whole value as text, as it is copied: no grouping, nothing for no value."""
+def exact(value: Cell, kind: Kind = Kind.NONE) -> str:
+    """The whole value as text, as it is copied: no grouping, nothing for no value, two decimals for money."""
     if value is None:
         return ""
+    if kind is Kind.MONEY and isinstance(value, int | float) and abs(value) < LARGEST_PLAIN:
+        return f"{value:.2f}"
     return f"x'{value.hex().upper()}'" if isinstance(value, bytes) else str(value)
 
 
-def as_tsv(columns: Sequence[str], row: Sequence[Cell]) -> str:
+def as_tsv(columns: Sequence[str], row: Sequence[Cell], kinds: Sequence[Kind]) -> str:
     """The names and the row, as tabs and lines that a spreadsheet takes."""
-    lines = [columns, [exact(value) for value in row]]
+    lines = [columns, list(map(exact, row, kinds))]
     return "\n".join("\t".join(re.sub(r"[\t\r\n]+", " ", text) for text in line) for line in lines)
 
 

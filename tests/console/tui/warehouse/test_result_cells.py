@@ -84,7 +84,10 @@ def test_what_is_copied_is_the_value_itself() -> None:
     assert [exact(value) for value in (None, 1234567, 0.5, "a\nb", b"\x00\xff")] == [
         "", "1234567", "0.5", "a\nb", "x'00FF'",
     ]  # fmt: skip
-    assert as_tsv(("a", "b"), (1, "x\ty\nz")) == "a\tb\n1\tx y z"
+    assert exact(20.0, Kind.MONEY) == "20.00"
+    assert exact(float("nan"), Kind.MONEY) == "nan"
+    kinds = (Kind.INTEGER, Kind.TEXT, Kind.MONEY)
+    assert as_tsv(("a", "b", "c"), (1, "x\ty\nz", 7.5), kinds) == "a\tb\tc\n1\tx y z\t7.50"
     assert json.loads(as_json(("a", "a", "c"), (1, None, b"\x01"))) == {"a": 1, "a_2": None, "c": "x'01'"}
     assert json.loads(as_json(("x",), (float("nan"),))) == {"x": "nan"}
 

@@ -363,9 +363,9 @@ async def test_cells_and_rows_are_copied_as_they_may_be_seen(settings: Settings)
         await pilot.press("right", "y")
         assert app.clipboard == MASK
         await pilot.press("right", "y")
-        assert app.clipboard == "1234.5"
+        assert app.clipboard == "1234.50"
         await pilot.press("Y")
-        assert app.clipboard.splitlines()[1].split("\t")[1:] == [MASK, "1234.5"]
+        assert app.clipboard.splitlines()[1].split("\t")[1:] == [MASK, "1234.50"]
         await pilot.press("J")
         assert f'"customer_name": "{MASK}"' in app.clipboard
 
