@@ -5,6 +5,7 @@ Rules of opening, in order:
 2. A new or older file is migrated under a file lock, each step in one transaction with its record.
 3. Several processes at once are normal: writers queue for at most the busy timeout, readers never wait.
 4. A commit is on the disk before it returns (synchronous = FULL); what is deleted is overwritten (secure_delete).
+5. A file that others could reach is taken from them when it is opened, if it is ours to take.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import fcntl
 import importlib.resources
 import os
 import sqlite3
+import stat
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -151,6 +153,7 @@ def open_database(
     database = Database(path, schema, busy_timeout_s=busy_timeout_s)
     try:
         _prepare(database, lock_file, now)
+        _make_private(path, schema.name)
     except BaseException:
         database.close()
         raise
@@ -259,6 +262,21 @@ def _version(database: Database) -> int:
 
 def _journal_mode(database: Database) -> str:
     return str(database.query("PRAGMA journal_mode")[0][0])
+
+
+def _make_private(path: Path, name: str) -> None:
+    """Take group and others the file and those of its write-ahead log, by name: opening them would cost locks."""
+    try:
+        for each in (path, path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")):
+            with contextlib.suppress(FileNotFoundError):
+                status = each.stat()
+                if status.st_uid == os.geteuid() and status.st_mode & 0o077:
+                    each.chmod(stat.S_IMODE(status.st_mode) & ~0o077)
+    except OSError as error:
+        raise StoreError(
+            f"the {name} {path} can be reached by others, and that cannot be changed: {error.strerror}; "
+            f"chmod 600 {path}"
+        ) from error
 
 
 def _is_migration(name: str) -> bool:

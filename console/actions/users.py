@@ -54,7 +54,7 @@ class Users:
     def reset(self, user: str, *, password: bool = False) -> str:
         """Take the factor of `user`, and the password if `password`; the code to enrol anew with.
 
-        Raises AccountUnknown.
+        Raises AccountUnknown, AccountRefused.
         """
         with self._use() as actor:
             return self._accounts().reset(user, by=actor, now=self._now(), password=password)

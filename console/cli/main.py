@@ -86,7 +86,7 @@ def _remedy(error: PermissionDenied) -> list[str]:
 
     if fresh_code_would_do(error.decision):
         return []
-    glass = f"{BREAK_GLASS} (`lakewarden records break-glass PATIENT --reason TEXT`)"
+    glass = f"{BREAK_GLASS} (`lakewarden records break-glass PATIENT --reason -`)"
     found = [text.replace(BREAK_GLASS, glass) for text in remedies(error.decision)]
     return [f"what would change it: {' · or '.join(found)}"] if found else []
 

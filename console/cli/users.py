@@ -86,7 +86,7 @@ def enable_user(arguments: Namespace, settings: Settings, environ: Mapping[str, 
 def reset_user(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> Exit:
     """Take the factor of a user, with `--password` the password too, and print a new enrolment code.
 
-    Raises AccountUnknown, PermissionDenied, SignInRefused, AuditError.
+    Raises AccountUnknown, AccountRefused, PermissionDenied, SignInRefused, AuditError.
     """
     security = security_of(arguments, settings, environ)
     code = with_fresh_code(

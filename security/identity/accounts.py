@@ -92,10 +92,12 @@ class Accounts:
         """Take the factor and the recovery codes of `user`, end all sessions, and return a new enrolment code.
 
         The password stays unless `password`, and is asked for besides the code: an officer who resets a factor cannot
-        sign in as its owner. Raises AccountUnknown, AuditError.
+        sign in as its owner. Raises AccountUnknown, AuditError, and AccountRefused for the last officer who can sign
+        in, as `disable` does.
         """
         with self._core.database.transaction() as connection:
             read_account(connection, user)
+            _keep_an_officer(connection, user)
             connection.execute("DELETE FROM authenticator WHERE user = ?", (user,))
             connection.execute("DELETE FROM recovery WHERE user = ?", (user,))
             if password:

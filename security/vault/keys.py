@@ -112,9 +112,9 @@ class KeyRing:
         status = self._folder.stat()
         if status.st_uid != os.geteuid():
             _refuse_owner(self._folder, status.st_uid)
-        if stat.S_IMODE(status.st_mode) & 0o022:
-            found = f"mode {stat.S_IMODE(status.st_mode):04o}"
-            raise _refused(self._folder, "a folder only its owner can write", found, f"chmod 700 {self._folder}")
+        mode = stat.S_IMODE(status.st_mode)
+        if mode & 0o077:
+            raise _refused(self._folder, "a folder of mode 0700", f"mode {mode:04o}", f"chmod 700 {self._folder}")
 
 
 def _check_file(path: Path, status: os.stat_result) -> None:

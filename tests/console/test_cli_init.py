@@ -84,7 +84,7 @@ def test_a_workspace_that_lost_its_settings_does_not_go_on_as_practice(lakewarde
 
 
 def test_a_folder_without_anything_of_a_workspace_becomes_one(lakewarden: Lakewarden) -> None:
-    (lakewarden.home / "keys").mkdir(parents=True)
+    (lakewarden.home / "keys").mkdir(mode=0o700, parents=True)
     (lakewarden.home / "notes.txt").touch()
     lakewarden.home.chmod(0o700)
     assert lakewarden("runs").code == 0

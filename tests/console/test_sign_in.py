@@ -184,7 +184,7 @@ def test_the_secret_is_printed_as_one_line_of_text_before_the_code_is_read(ready
 
 
 def test_a_long_password_of_any_script_is_taken_whole(ready: Lakewarden) -> None:
-    password = "語彙🔑é " * 200
+    password = "語彙🔑é 水車小屋 " * 100
     done = enrol(ready, "sign-in", "new.operator", lines=[add(ready, "new.operator"), password])
     assert done.ended.code == 0, done.ended.err
     ready("sign-out")

@@ -295,6 +295,21 @@ def test_the_last_officer_who_can_sign_in_is_not_disabled(office: Lakewarden) ->
     assert office("whoami").code == 77
 
 
+@pytest.mark.parametrize("password", [[], ["--password"]], ids=["factor", "factor and password"])
+def test_the_last_officer_who_can_sign_in_is_not_reset(office: Lakewarden, password: list[str]) -> None:
+    office("users", "add", "second", "--role", "officer")  # who has not enrolled
+    before = state(office, "officer")
+    ended = office("users", "reset-mfa", "officer", *password)
+    assert (ended.code, ended.out, ended.err.count("\n")) == (64, "", 1)
+    assert "officer is the only officer who can sign in" in ended.err
+    assert "add another officer first" in ended.err
+    assert office("whoami").code == 0
+    assert state(office, "officer") == before
+    assert office("users", "change", "operator", "--role", "officer").code == 0
+    assert read_code(office("users", "reset-mfa", "officer", *password).out.strip()) is not None
+    assert office("whoami").code == 77
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

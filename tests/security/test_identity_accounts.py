@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from security.database import open_database
 from security.errors import (
     AccountRefused,
     AccountUnknown,
@@ -119,6 +121,20 @@ def test_what_an_officer_does_is_recorded_with_who_did_it(there: Office) -> None
     assert {(event.principal, event.resource, event.address) for event in events} == {
         ("officer", "user:doctor", "10.0.0.1")
     }
+
+
+@pytest.mark.parametrize("password", [False, True])
+def test_the_last_officer_who_can_sign_in_is_not_reset(there: Office, password: bool) -> None:
+    boss = there.enrolled("boss", Role.OFFICER)
+    there.add("deputy", Role.OFFICER)  # who has not enrolled
+    there.audit.events.clear()
+    with pytest.raises(AccountRefused, match=r"boss is the only officer who can sign in: .* add another officer first"):
+        there.accounts.reset("boss", by=SERVICE, now=there.now, password=password)
+    assert there.audit.events == []
+    boss.sign_in()
+    there.enrolled("second", Role.OFFICER)
+    there.accounts.reset("boss", by=SERVICE, now=there.now, password=password)
+    assert not there.accounts.get("boss").enrolled
 
 
 def test_without_the_audit_log_no_account_changes(there: Office) -> None:
@@ -229,6 +245,34 @@ def test_the_database_is_private_and_goes_on_when_opened_again(tmp_path: Path) -
         member.sign_in()
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("SELECT version, name FROM migration").fetchall() == [(1, "identity")]
+
+
+@pytest.mark.parametrize("mode", [0o666, 0o644, 0o660, 0o604])
+def test_a_database_that_others_can_reach_is_taken_from_them_when_it_is_opened(tmp_path: Path, mode: int) -> None:
+    with office(tmp_path) as there:
+        member = there.enrolled()
+        stores = [tmp_path / f"{store}{end}" for store in ("identity.db", "audit.db") for end in ("", "-wal", "-shm")]
+        for path in stores:
+            path.chmod(mode)
+        with office(tmp_path, clock=there.clock) as again:
+            assert {path.name: path.stat().st_mode & 0o777 for path in stores} == dict.fromkeys(
+                (path.name for path in stores), 0o600
+            )
+            member.office = again
+            member.sign_in()
+
+
+def test_the_mode_of_a_database_of_another_owner_is_left_to_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = tmp_path / "identity.lock"
+    path = tmp_path / "identity.db"
+    open_database(path, SCHEMA, lock_file=lock, now=lambda: datetime.now(UTC)).close()
+    path.chmod(0o660)
+    # Files of another user cannot be made without being root; being another user than their owner can be played.
+    monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+    open_database(path, SCHEMA, lock_file=lock, now=lambda: datetime.now(UTC)).close()
+    assert path.stat().st_mode & 0o777 == 0o660
 
 
 def test_a_newer_or_foreign_database_is_left_untouched(tmp_path: Path) -> None:

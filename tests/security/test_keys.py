@@ -96,11 +96,24 @@ def test_a_key_file_others_can_reach_is_refused(ring: KeyRing, folder: Path, mod
         ring.current()
 
 
-def test_a_key_folder_others_can_write_is_refused(ring: KeyRing, folder: Path) -> None:
-    ring.current()
-    folder.chmod(0o770)
+@pytest.mark.parametrize("mode", [0o770, 0o755, 0o750, 0o710, 0o701, 0o704, 0o777, 0o1777])
+def test_a_key_folder_others_can_enter_list_or_write_is_refused(ring: KeyRing, folder: Path, mode: int) -> None:
+    key = ring.current()
+    folder.chmod(mode)
+    refusal = f"expected a folder of mode 0700, found mode {mode:04o}; chmod 700 {folder}"
+    for use in (ring.current, ring.add, lambda: ring.get(key.id)):
+        with pytest.raises(KeyFileRefused, match=refusal):
+            use()
+    folder.chmod(0o700)
+    assert ring.current() == key
+
+
+def test_a_key_folder_that_was_made_by_hand_for_all_to_enter_gets_no_key(ring: KeyRing, folder: Path) -> None:
+    folder.mkdir()
+    folder.chmod(0o755)
     with pytest.raises(KeyFileRefused, match="chmod 700"):
         ring.current()
+    assert ring.ids() == []
 
 
 def test_a_link_is_refused(ring: KeyRing, folder: Path) -> None:

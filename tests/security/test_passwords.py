@@ -120,7 +120,7 @@ def test_without_a_second_factor_fifteen_characters_are_expected() -> None:
     "password",
     [
         PASSWORD,
-        "correct horse battery staple",
+        "lantern orbit velvet mason",
         "ветер синий чайник 7",  # not of one alphabet
         "日本語のながいあいことば 海の青い",
         "gondola" + "\u00e9" * 3 + "walrus",

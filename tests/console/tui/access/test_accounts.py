@@ -233,13 +233,16 @@ async def test_reading_again_with_an_old_code_closes_the_list_until_a_fresh_one_
         await here.shows("data-scientist", "n New")
 
 
-async def test_the_only_officer_stays_and_the_console_says_why(tmp_path: Path) -> None:
+@pytest.mark.parametrize("key", ["d", "f", "w"])
+async def test_the_only_officer_stays_and_the_console_says_why(tmp_path: Path, key: str) -> None:
     async with console(tmp_path / "home", size=(80, 24)) as here:
         table = await as_officer(here)
         select(table, "officer")
-        await here.press("d", "y")
+        await here.press(key, "y")
         await until(lambda: isinstance(here.app.screen, Notice), "the refusal")
         await here.shows("only officer who can sign in")
+        assert here.security.accounts.get("officer").enrolled
+        assert here.security.seat.session() is not None
 
 
 @pytest.mark.parametrize(
