@@ -15,7 +15,7 @@ from tests.conftest import Lakewarden
 from tests.console.desk import Desk, desk_at
 
 NO_GUEST = {"LAKEWARDEN_ACCESS__ALLOW_GUEST": "false"}
-BREAK_GLASS = "break the glass with a reason (`lakewarden records break-glass PATIENT --reason TEXT`)"
+BREAK_GLASS = "break the glass with a reason (`lakewarden records break-glass PATIENT --reason -`)"
 
 
 @pytest.fixture
