@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from security.errors import ReadRefused
+from security.errors import ReadRefused, SealBroken
 from security.records.admission import IDS_AT_ONCE, unknown
 from security.records.core import Core
 from security.records.fetching import Fetched, entry_of
@@ -42,12 +42,15 @@ class Reading:
         return [fetched.record(patient_id) for patient_id in patient_ids]
 
     def versions(self, patient_id: str, grant: Grant) -> list[HistoryEntry]:
-        """Every version of every entry of the history, oldest first. Raises as `record`."""
+        """Every version of every entry of the history, oldest first.
+
+        Raises as `record`, and SealBroken where some were removed from the file.
+        """
         check_scope(patient_id, grant)
         if grant.show("history") is not Show.CLEAR:
             raise ReadRefused("expected a decision that shows the history in clear, found one that does not")
         with self._core.database.snapshot() as connection:
-            known = connection.execute("SELECT 1 FROM patient WHERE patient_id = ?", (patient_id,)).fetchone()
+            known = connection.execute("SELECT version FROM patient WHERE patient_id = ?", (patient_id,)).fetchone()
             if not known:
                 raise unknown(patient_id)
             rows = connection.execute(
@@ -57,6 +60,7 @@ class Reading:
             ).fetchall()
             with self._core.watching(patient_id, grant.principal, grant.role):
                 key = self._core.keys.of_subject(connection, patient_id)
+                _check_whole(patient_id, known[0], [row[1] for row in rows])
                 return [entry_of(key, row) for row in rows]
 
     def search(self, name: str, grant: Grant) -> list[str]:
@@ -85,3 +89,14 @@ def check_scope(patient_id: str, grant: Grant) -> None:
     """Return if the patient is in the row scope of `grant`. Raises ReadRefused."""
     if grant.patients is not None and patient_id not in grant.patients:
         raise ReadRefused("expected a patient that the decision permits, found another: nothing was read")
+
+
+def _check_whole(patient_id: str, newest: int, versions: list[int]) -> None:
+    """Every edit writes one version and the record's number with it. Raises SealBroken."""
+    if versions == list(range(1, newest + 1)):
+        return
+    missing = ", ".join(str(version) for version in range(1, newest + 1) if version not in versions)
+    raise SealBroken(
+        f"the history of {patient_id}: expected its versions 1 to {newest}, found {len(versions)} of them"
+        f"{f', without {missing}' if missing else ''}: some were removed from or added to the file"
+    )

@@ -47,7 +47,8 @@ class SecretStore:
             envelope = base64.b64decode(entry["sealed"], validate=True)
             return open_sealed(key.material, envelope, aad=_aad(name)).decode()
         except (SealBroken, ValueError) as error:
-            raise self._damaged(f"the sealed value of {name} is damaged; set it again") from error
+            what = f"the sealed value of {name} is damaged, or {key.id} is not the key that sealed it; set it again"
+            raise self._damaged(what) from error
 
     def set(self, name: str, value: str) -> None:
         """Set `name` to `value`. Raises SecretRefused, SecretStoreDamaged, KeyFileRefused, OSError."""

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from security.errors import ReadRefused, RecordChanged, RecordRefused, RecordUnknown, StoreError
+from security.errors import ReadRefused, RecordChanged, RecordRefused, RecordUnknown, SealBroken, StoreError
 from tests.security.clinics import AUDITOR, CLEAR, Clinic, filled
 
 EDIT = """
@@ -173,6 +173,18 @@ def test_the_database_itself_changes_no_earlier_version(clinic: Clinic, sql: str
     with pytest.raises(StoreError, match="history"):
         clinic.execute(sql)
     assert clinic.reading.versions("P0001", CLEAR) == before
+
+
+@pytest.mark.parametrize("removed", [1, 2, 3])
+def test_a_version_that_was_removed_from_the_file_is_missed_by_name(clinic: Clinic, removed: int) -> None:
+    while (last := version(clinic)) < 3:
+        clinic.editing.add("P0001", "a text", CLEAR, expected_version=last)
+    clinic.execute("DROP TRIGGER history_stays")
+    clinic.execute(f"DELETE FROM history WHERE patient_id = 'P0001' AND version = {removed}")
+    with pytest.raises(SealBroken, match=f"versions 1 to {last}, found {last - 1} of them, without {removed}: some"):
+        clinic.reading.versions("P0001", CLEAR)
+    assert any("P0001" in problem for problem in clinic.vault.problems())
+    assert clinic.told()[-1] == clinic.broken("P0001")
 
 
 def test_a_history_goes_with_its_patient(clinic: Clinic) -> None:

@@ -192,7 +192,7 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
 
 def test_parquet_without_its_package_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "duckdb", None)  # as Python has it where a package is not installed
-    with pytest.raises(EngineMissing, match="pip install 'lakewarden\\[warehouse\\]'"):
+    with pytest.raises(EngineMissing, match="pip install '\\.\\[warehouse\\]'"):
         write(tmp_path, "parquet")
     assert list(tmp_path.iterdir()) == []
 

@@ -158,6 +158,6 @@ def test_without_the_package_the_message_says_how_to_get_it(
     shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "duckdb", None)
-    with pytest.raises(EngineMissing, match=r"pip install 'lakewarden\[warehouse\]'"):
+    with pytest.raises(EngineMissing, match=r"pip install '\.\[warehouse\]'"):
         publish(shop.warehouse, tmp_path / "warehouse", now=NOW)
     assert list(tmp_path.iterdir()) == []

@@ -325,7 +325,7 @@ def test_without_the_package_or_java_the_message_says_what_to_install(
     with pytest.raises(EngineMissing, match="is Java 8: install Java 17 or newer"):
         check_java()
     monkeypatch.setitem(sys.modules, "pyspark", None)
-    with pytest.raises(EngineMissing, match=r"pip install 'lakewarden\[spark\]'`, and Java 17"):
+    with pytest.raises(EngineMissing, match=r"pip install '\.\[spark\]'` in Lakewarden's folder, and Java 17"):
         SparkSession(scratch_dir=tmp_path)
 
 

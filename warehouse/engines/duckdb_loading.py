@@ -10,7 +10,7 @@ from warehouse.errors import EngineMissing
 from warehouse.models import SENSITIVE
 
 ROWS_A_PIECE = 500
-MISSING = "DuckDB is not installed, and this needs it: `pip install 'lakewarden[warehouse]'`"
+MISSING = "DuckDB is not installed, and this needs it: `pip install '.[warehouse]'` in Lakewarden's folder"
 
 INTEGER, TEXT = "BIGINT", "VARCHAR"
 

@@ -42,7 +42,7 @@ def load_pyspark() -> Any:
         import pyspark
     except ImportError as error:
         raise EngineMissing(
-            "Spark is not installed, and this needs it: `pip install 'lakewarden[spark]'`, "
+            "Spark is not installed, and this needs it: `pip install '.[spark]'` in Lakewarden's folder, "
             f"and Java {LEAST_JAVA} or newer"
         ) from error
     return pyspark
