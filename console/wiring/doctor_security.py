@@ -8,7 +8,7 @@ from contextlib import closing
 from console.actions.seat import InMemory
 from console.settings import Settings
 from console.wiring.doctor_check import Check
-from console.wiring.security import Security
+from console.wiring.security import BEGUN_ANEW, Security
 from security.audit.file_keeper import REMEDY
 from security.audit.keys import PURPOSE
 from security.audit.opening import is_missing
@@ -47,8 +47,9 @@ def audit(settings: Settings) -> Iterator[Check]:
     else:
         try:
             with closing(security):
-                size = security.audit.size()
-            yield Check("audit log", True, f"{size:,} events, continued from its last checkpoint")
+                size, first = security.audit.size(), security.audit.tail(after=-1, limit=1)
+            anew = "; an earlier log is missing" if first and first[0].event.action == BEGUN_ANEW else ""
+            yield Check("audit log", True, f"{size:,} events, continued from its last checkpoint{anew}")
         except AuditUnavailable as error:
             yield Check("audit log", False, str(error), _remedy(settings, error))
     yield from _keepers(settings)

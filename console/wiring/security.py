@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from security.identity.mailer import SmtpMailer
     from security.identity.sign_in import SignIn
 
+BEGUN_ANEW = "begin_audit_log"  # the first event of a log that stands where another was
 COPIED = "audit.copied"  # the file of the workspace that remembers where copies of checkpoints were kept
 SMTP_PASSWORD = "smtp_password"  # noqa: S105 – the name of a secret
 T = TypeVar("T")
@@ -295,7 +296,7 @@ def _begun_anew(now: datetime) -> Event:
     return Event(
         at=now,
         kind=Kind.KEY,
-        action="begin_audit_log",
+        action=BEGUN_ANEW,
         outcome=Outcome.DONE,
         principal=SERVICE,
         role=SERVICE,

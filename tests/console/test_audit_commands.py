@@ -609,5 +609,7 @@ def test_a_log_that_is_missing_is_not_begun_anew_until_that_is_said_and_then_say
     assert (check["ok"], "audit begin" in check["remedy"]) == (False, True)
     assert not path.exists() or not path.stat().st_size
     assert lakewarden("audit", "begin").code == 0
+    check = next(one for one in lakewarden("doctor", "--json").json["checks"] if one["name"] == "audit log")
+    assert (check["ok"], "an earlier log is missing" in check["detail"]) == (True, True)
     told = json.loads(lakewarden("audit", "tail", "--json").out)
     assert '"earlier_log_missing"' in json.dumps(told[0] if isinstance(told, list) else told["events"][0])
