@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from security.audit.event import Event, Kind, Outcome
 from security.database import Database, Schema, open_database
-from security.errors import PracticeOnly
+from security.errors import KeyUnknown, PracticeOnly, SealBroken
 from security.identity.passwords import PasswordHashing
 from security.ports import AuditSink, TextSeal
 
@@ -45,6 +46,7 @@ class Core:
     random_bytes: Callable[[int], bytes]
     workspace: str
     practice: bool
+    now: Callable[[], datetime]
 
     def token(self) -> str:
         """A new token of 256 random bits, in hex."""
@@ -83,7 +85,7 @@ def open_identity(
         database.close()
         raise
     hashing = hashing or PasswordHashing(random_bytes)
-    return Core(database, seal, sink, pseudonym, hashing, random_bytes, workspace, practice)
+    return Core(database, seal, sink, pseudonym, hashing, random_bytes, workspace, practice, now)
 
 
 def to_ms(instant: datetime) -> int:
@@ -104,8 +106,28 @@ def sealed(core: Core, plaintext: bytes, use: str, user: str) -> tuple[str, byte
 
 
 def opened(core: Core, key_id: str, envelope: bytes, use: str, user: str) -> bytes:
-    """What `sealed` sealed. Raises VaultError."""
-    return core.seal.open(key_id, envelope, _aad(core, use, user))
+    """What `sealed` sealed; that it does not open is written to the audit log first. Raises VaultError, AuditError."""
+    try:
+        return core.seal.open(key_id, envelope, _aad(core, use, user))
+    except (SealBroken, KeyUnknown) as error:
+        broken = isinstance(error, SealBroken)
+        event = Event(
+            at=core.now(),
+            kind=Kind.KEY,
+            action="open_sealed",
+            outcome=Outcome.FAILED,
+            principal="service",
+            role="service",
+            resource=f"user:{user}",
+            code="seal_broken" if broken else "key_unknown",
+        )
+        core.sink.append([event])
+        if not broken:
+            raise
+        raise SealBroken(
+            f"what is sealed of the account {user} ({use}) was changed, or identity-{key_id}.key is not the key "
+            "that sealed it; restore both from one backup"
+        ) from error
 
 
 def one(connection: sqlite3.Connection, sql: str, *parameters: object) -> tuple[object, ...] | None:

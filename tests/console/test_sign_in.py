@@ -97,6 +97,21 @@ def test_a_wrong_code_is_77_and_signs_nobody_in(ready: Lakewarden) -> None:
     assert ready("whoami").code == 77
 
 
+def test_a_wrong_key_of_the_identity_database_is_named_and_on_record(ready: Lakewarden) -> None:
+    given = shown(ready, "operator")
+    (key,) = (ready.home / "keys").glob("identity-*.key")
+    right = key.read_bytes()
+    key.write_bytes(bytes(len(right)))
+    ended = sign_in(ready, "operator", *given)
+    assert (ended.code, ended.out) == (65, "")
+    assert "of the account operator (totp)" in ended.err
+    assert key.name in ended.err
+    key.write_bytes(right)
+    ready.sign_in("auditor")
+    told = [event for event in ready("audit", "search", "--action", "open_sealed", "--json").json if "code" in event]
+    assert [(event["resource"], event["code"]) for event in told] == [("user:operator", "seal_broken")]
+
+
 def test_a_code_is_accepted_once(ready: Lakewarden) -> None:
     given = shown(ready, "operator")
     assert sign_in(ready, "operator", *given).code == 0
