@@ -228,18 +228,15 @@ class Security:
         """The keys of one purpose; none is made while one that has sealed something is missing."""
         return key_ring(self.settings, purpose)
 
-    def _open_audit(self) -> AuditLog:
-        return self._audit_log()
-
     def begin_audit(self) -> bool:
         """Begin a log where an earlier one is missing; False where none is. Raises AuditUnavailable, OSError."""
         if not is_missing(self.settings.audit_db, self.ring(AUDIT_KEYS)):
             return False
-        with closing(self._audit_log(anew=True)) as log:
+        with closing(self._open_audit(anew=True)) as log:
             log.append([_begun_anew(self.now())])
         return True
 
-    def _audit_log(self, *, anew: bool = False) -> AuditLog:
+    def _open_audit(self, *, anew: bool = False) -> AuditLog:
         path = self.settings.audit_db
         return open_audit_log(
             path,
