@@ -10,6 +10,7 @@ from typing import Any
 from warehouse.engines.duckdb_loading import load_duckdb, quoted
 from warehouse.errors import DataRefused
 from warehouse.readers import Chunk, Relation, identity
+from warehouse.shaping import quoted as as_identifier
 
 ROWS_A_CHUNK = 5_000
 INTEGERS = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER"}
@@ -58,7 +59,7 @@ class ParquetReader:
         self._cells, self._whole = _as_cells(named)
         self._all = int(self._connection.execute("SELECT count(*) FROM read_parquet(?)", file).fetchone()[0])
         if named:
-            what = ", ".join(_shown(_quoted(name), name.strip().lower(), kind) for name, kind in named.items())
+            what = ", ".join(_shown(as_identifier(name), name.strip().lower(), kind) for name, kind in named.items())
             self._connection.execute(f"SELECT {what} FROM read_parquet(?)", file)  # noqa: S608 - quoted
 
     def _fetch(self) -> list[tuple[Any, ...]]:
@@ -89,7 +90,7 @@ def _as_cells(named: Mapping[str, str]) -> tuple[dict[str, str], frozenset[str]]
     cells, whole = {}, set()
     # An amount comes behind cents of its own name, and takes their place: it is the one that counts.
     for name, kind in sorted(named.items(), key=lambda one: one[0].strip().lower() in MONEY):
-        column, lower = _quoted(name), name.strip().lower()
+        column, lower = as_identifier(name), name.strip().lower()
         amount = _money(column, kind) if lower in MONEY else ""
         into = MONEY[lower] if amount else lower
         if amount or kind in INTEGERS:
@@ -123,10 +124,6 @@ def _money(column: str, kind: str) -> str:
         near = f"abs(CAST({column} AS DOUBLE) * 100 - CAST({exact} AS DOUBLE) * 100)"
         return f"CASE WHEN {near} < {'0.000001' if kind == 'DOUBLE' else '0.01'} THEN {exact} END"
     return ""
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
 
 
 def _first_line(error: Exception) -> str:
