@@ -14,7 +14,7 @@ from console.settings import Settings, SourceChoice
 from console.wiring import doctor_security
 from console.wiring.clock import SystemClock
 from console.wiring.doctor_check import Check
-from console.wiring.key_folder import key_uses, missing_keys, told
+from console.wiring.key_folder import check_private, key_uses, missing_keys, told
 from console.wiring.pipelines import API_KEY, api_key, open_lake, pipeline_setup, source_name
 from console.wiring.warehouse import FILE, open_store
 from etl import tasks
@@ -72,6 +72,7 @@ def examine(settings: Settings) -> Report:
         *_told(settings, "warehouse", lambda: _warehouse(settings)),
         *_told(settings, "policies", lambda: doctor_security.policies(settings)),
         *_told(settings, "accounts", lambda: doctor_security.accounts(settings)),
+        *_told(settings, "clinical", lambda: doctor_security.clinical(settings)),
         *_told(settings, "audit log", lambda: doctor_security.audit(settings)),
         *_told(settings, "source", lambda: _source(settings)),
         *_told(settings, "lake", lambda: _lake(settings)),
@@ -161,8 +162,12 @@ def _history(settings: Settings) -> Iterator[Check]:
 
 
 def _keys(settings: Settings) -> Iterator[Check]:
-    """Whether every key is there that has sealed something; a store that cannot be read is told by its own check."""
+    """Whether every key is there that has sealed something, and private; each store is told by its own check.
+
+    Raises KeyFileRefused, OSError.
+    """
     uses, _ = key_uses(settings)
+    check_private(settings)
     missing = missing_keys(settings, uses)
     detail = "; ".join(f"{told(use)}, is missing" for use in missing)
     remedy = f"restore it to {settings.keys_dir} from a backup, or set vault.keys_dir to the folder that has it"

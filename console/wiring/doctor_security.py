@@ -1,4 +1,4 @@
-"""What the doctor asks of the security core: policies, accounts, the audit log and what keeps its checkpoints."""
+"""What the doctor asks of the security core: policies, accounts, records, the audit log and who keeps checkpoints."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from console.wiring.security import BEGUN_ANEW, Security
 from security.audit.file_keeper import REMEDY
 from security.audit.keys import PURPOSE
 from security.audit.opening import is_missing
-from security.errors import AuditMissing, AuditUnavailable, StoreBusy
+from security.errors import AuditMissing, AuditUnavailable, StoreBusy, StoreError
 from security.identity.first_officer import FirstOfficer
 from security.policy.engine import Engine, open_engine
 
@@ -37,6 +37,20 @@ def accounts(settings: Settings) -> Iterator[Check]:
         yield Check("officer", bool(enrolled), ", ".join(enrolled) or "no officer is enrolled", remedy)
     host = settings.smtp.host
     yield Check("mail", True, f"{host}:{settings.smtp.port} (not asked)" if host else "not set: no codes by mail")
+
+
+def clinical(settings: Settings) -> Iterator[Check]:
+    """Whether the clinical store is sound and its keys fit. Raises SecurityError, OSError."""
+    path = settings.clinical_db
+    if not path.exists():
+        yield Check("clinical", True, "none yet")
+        return
+    try:
+        with closing(Security(settings, {}, InMemory())) as security:
+            problems = security.clinical.database.problems()
+    except StoreError as error:
+        problems = [str(error)]
+    yield Check("clinical", not problems, "; ".join(problems) or f"{path} is sound", f"restore {path} from a backup")
 
 
 def audit(settings: Settings) -> Iterator[Check]:

@@ -38,7 +38,7 @@ class _Question(NamedTuple):
 
 _CLINICAL = (
     _Question(PURPOSE, DATA_KEYS, "SELECT kek_id, count(*) FROM data_key GROUP BY kek_id"),
-    _Question("index", "name words", "SELECT NULL, count(*) FROM name_word HAVING count(*) > 0"),
+    _Question("index", "name words", "SELECT key_id, (SELECT count(*) FROM name_word) FROM index_key"),
 )
 _IDENTITY = (
     _Question("identity", "authenticators", "SELECT key_id, count(*) FROM authenticator GROUP BY key_id"),
@@ -66,10 +66,10 @@ class _Store(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class KeyUse:
-    """How many of what one key has sealed; `key_id` is None where any key of the purpose may have."""
+    """How many of what one key has sealed."""
 
     purpose: str
-    key_id: str | None
+    key_id: str
     sealed: str
     count: int
 
@@ -91,14 +91,18 @@ def require_keys(settings: Settings, purpose: str) -> None:
         )
 
 
+def check_private(settings: Settings) -> None:
+    """Return if every key in the folder can be used: a file of its owner alone. Raises KeyFileRefused, OSError."""
+    for purpose in _PURPOSES:
+        ring = KeyRing(settings.keys_dir, write_whole, purpose=purpose)
+        for key_id in ring.ids():
+            ring.get(key_id)
+
+
 def missing_keys(settings: Settings, uses: Iterable[KeyUse]) -> list[KeyUse]:
     """Those uses whose key is not in the folder. Raises OSError."""
     there = {purpose: KeyRing(settings.keys_dir, write_whole, purpose=purpose).ids() for purpose in _PURPOSES}
-    return [
-        use
-        for use in uses
-        if (use.key_id not in there[use.purpose] if use.key_id is not None else not there[use.purpose])
-    ]
+    return [use for use in uses if use.key_id not in there[use.purpose]]
 
 
 def key_uses(settings: Settings) -> tuple[list[KeyUse], list[str]]:
@@ -147,7 +151,8 @@ def _stores(settings: Settings) -> list[_Store]:
 def told(use: KeyUse) -> str:
     """The file of a key, and what it has sealed."""
     sealed = use.sealed.removesuffix("s") if use.count == 1 else use.sealed
-    return f"{use.purpose}-{use.key_id or '…'}.key, which sealed {use.count:,} {sealed}"
+    file = f"{use.purpose}-{use.key_id}.key"
+    return f"{file}, which sealed {use.count:,} {sealed}" if use.count else file
 
 
 def _uses_in(path: Path, name: str, questions: Sequence[_Question]) -> Iterator[KeyUse]:
@@ -161,7 +166,7 @@ def _uses_in(path: Path, name: str, questions: Sequence[_Question]) -> Iterator[
                 return
             for question in questions:
                 for key_id, count in connection.execute(question.sql).fetchall():
-                    if key_id is None or ID.fullmatch(key_id):  # a damaged cell names no key
+                    if ID.fullmatch(key_id):  # a damaged cell names no key
                         yield KeyUse(question.purpose, key_id, question.sealed, count)
     except sqlite3.Error as error:
         raise in_words(path, name, error) from error

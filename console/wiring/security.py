@@ -21,7 +21,7 @@ from console.actions.seat import Seat, TokenKeeper
 from console.settings import Settings
 from console.wiring.clock import SystemClock
 from console.wiring.facts import Snapshot, WorkspaceFacts
-from console.wiring.key_folder import key_ring
+from console.wiring.key_folder import key_ring, require_keys
 from console.wiring.secrets import read_secret
 from etl.ports import Clock
 from security.access import Access
@@ -32,6 +32,7 @@ from security.audit.log import AuditLog
 from security.audit.opening import is_missing, open_audit_log
 from security.database import Database
 from security.disclosure import Caller, Recorder
+from security.errors import KeyUnknown
 from security.identity import core as identity_core
 from security.identity.accounts import Accounts
 from security.identity.core import Source, open_identity
@@ -45,7 +46,6 @@ from security.ports import CheckpointKeeper, TextSeal
 from security.records import core as records_core
 from security.records.admission import Admission
 from security.records.blind_index import PURPOSE as INDEX_KEYS
-from security.records.blind_index import BlindIndex
 from security.records.core import open_clinical
 from security.records.glass import Glass
 from security.records.research.projection import open_research
@@ -262,16 +262,20 @@ class Security:
 
     def _open_clinical(self) -> records_core.Core:
         path = self.settings.clinical_db
-        return open_clinical(
-            path,
-            keks=KeyFiles(self.ring(KEKS)),
-            index=BlindIndex(self.ring(INDEX_KEYS).current()),
-            sink=self._sink,
-            pseudonym=self._pseudonym,
-            random_bytes=self.random_bytes,
-            lock_file=_lock_of(path),
-            now=self.now,
-        )
+        try:
+            return open_clinical(
+                path,
+                keks=KeyFiles(self.ring(KEKS)),
+                index_keys=self.ring(INDEX_KEYS),
+                sink=self._sink,
+                pseudonym=self._pseudonym,
+                random_bytes=self.random_bytes,
+                lock_file=_lock_of(path),
+                now=self.now,
+            )
+        except KeyUnknown:
+            require_keys(self.settings, INDEX_KEYS)  # which tells what else is missing, and of the setting
+            raise
 
     def _build_access(self) -> Access:
         recorder = Recorder(self._sink, self._pseudonym, self._seal_of, self.random_bytes, self.now)

@@ -35,6 +35,11 @@ class BlindIndex:
         """The hashes of the different words of `name`, sorted: their order tells nothing. At most 16 words count."""
         return sorted({self._hash(word) for word in words_of(name)[:MOST_WORDS]})
 
+    @property
+    def proof(self) -> bytes:
+        """What tells whether another index has the same key, and nothing else: the hash of what is no word."""
+        return self._hash("\0proof")
+
     def _hash(self, word: str) -> bytes:
         return hmac.digest(self._key, word.encode(), "sha256")[:HASH_BYTES]
 

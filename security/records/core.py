@@ -13,7 +13,9 @@ from security.database import BUSY_TIMEOUT_S, Database, Schema, open_database
 from security.errors import KeyUnknown, SealBroken
 from security.ports import AuditSink, KeyEncryption
 from security.records.blind_index import BlindIndex
+from security.records.index_key import index_of
 from security.vault.data_keys import DataKeys
+from security.vault.keys import KeyRing
 
 SCHEMA = Schema("clinical store", 0x4C4B5743, "security.records")  # "LKWC"
 
@@ -65,7 +67,7 @@ def open_clinical(
     path: Path,
     *,
     keks: KeyEncryption,
-    index: BlindIndex,
+    index_keys: KeyRing,
     sink: AuditSink,
     pseudonym: Callable[[str], str],
     random_bytes: Callable[[int], bytes],
@@ -73,10 +75,10 @@ def open_clinical(
     now: Callable[[], datetime],
     busy_timeout_s: float = BUSY_TIMEOUT_S,
 ) -> Core:
-    """The clinical store at `path`, made if it is missing.
+    """The clinical store at `path`, made if it is missing; `index_keys` is the ring of blind_index.PURPOSE.
 
-    Raises StoreError, and KeyUnknown, KeyFileRefused or OSError unless every key that wraps something here can be had:
-    a store whose keys are gone must not go on under new ones.
+    Raises StoreError, and KeyUnknown, KeyFileRefused or OSError unless every key can be had that wraps something here
+    or indexed its names: a store whose keys are gone must not go on under new ones.
     """
     database = open_database(path, SCHEMA, lock_file=lock_file, now=now, busy_timeout_s=busy_timeout_s)
     keys = DataKeys(keks, random_bytes)
@@ -84,6 +86,7 @@ def open_clinical(
         for row in database.query("SELECT id, subject, kek_id, wrapped FROM data_key GROUP BY kek_id"):
             with suppress(SealBroken):  # told with its place when it is read
                 keys.unwrap(*row)
+        index = index_of(database, index_keys, keys)
     except BaseException:
         database.close()
         raise

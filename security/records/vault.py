@@ -74,12 +74,22 @@ class Vault:
             if stop():
                 break
             try:
-                reading.record(patient_id, grant)
+                record = reading.record(patient_id, grant)
                 reading.versions(patient_id, grant)
+                self._check_index(patient_id, str(record.columns["name"]))
             except (SealBroken, KeyUnknown) as error:
                 found.append(str(error))
             progress(done, len(patients))
         return found
+
+    def _check_index(self, patient_id: str, name: str) -> None:
+        """Whether the patient is found by the name. Raises SealBroken, AuditUnavailable, StoreError."""
+        core = self._core
+        rows = core.database.query("SELECT word FROM name_word WHERE patient_id = ? ORDER BY word", (patient_id,))
+        if [word for (word,) in rows] != core.index.words(name):
+            error = SealBroken(f"name_word of {patient_id}: expected the words of the name, found others")
+            core.report(error, patient_id, "service", "service")
+            raise error
 
     def _tell(
         self, outcome: Outcome, by: str, role: str, count: int | None, kek_id: str | None, *, code: str | None = None

@@ -73,7 +73,7 @@ class KeyRing:
 
     def get(self, key_id: str) -> Key:
         """The key `key_id`. Raises KeyUnknown, KeyFileRefused, OSError."""
-        path = self._folder / f"{self._purpose}-{key_id}.key"
+        path = self.file(key_id)
         if not ID.fullmatch(key_id):
             raise KeyUnknown(f"expected a key id such as 0001-9f3a2c44, found {key_id[:40]!r}")
         try:
@@ -95,6 +95,10 @@ class KeyRing:
         finally:
             os.close(handle)
 
+    def file(self, key_id: str) -> Path:
+        """Where the key `key_id` lies, or would."""
+        return self._folder / f"{self._purpose}-{key_id}.key"
+
     def ids(self) -> list[str]:
         """The ids of all keys, oldest first. Raises OSError."""
         try:
@@ -105,7 +109,7 @@ class KeyRing:
 
     def _make(self, *, number: int) -> str:
         key_id = f"{number:04d}-{os.urandom(4).hex()}"
-        self._write_whole(self._folder / f"{self._purpose}-{key_id}.key", os.urandom(KEY_BYTES))
+        self._write_whole(self.file(key_id), os.urandom(KEY_BYTES))
         return key_id
 
     def _check_folder(self) -> None:

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
+import json
 import statistics
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from textual import events
@@ -85,9 +87,15 @@ async def measure(home: Path, *, cities: int, earlier_runs: int = 12, gap_s: flo
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cities", type=int, default=1000)
-    cities = parser.parse_args().cities
+    parser.add_argument("--json", action="store_true", help="print every figure instead of a line")
+    options = parser.parse_args()
+    cities = options.cities
+    gc.freeze()  # as the console's own start does
     with tempfile.TemporaryDirectory() as folder:
         found = asyncio.run(measure(Path(folder) / "home", cities=cities))
+    if options.json:
+        print(json.dumps(asdict(found)))
+        return
     print(
         f"{cities} cities in {found.run_s:.1f} s, {found.during_run} key presses: "
         f"median {found.median_s * 1000:.0f} ms, p95 {found.p95_s * 1000:.0f} ms, worst {found.worst_s * 1000:.0f} ms"

@@ -20,7 +20,6 @@ from security.audit.opening import open_audit_log
 from security.policy.columns import IDENTIFYING, PATIENT_COLUMNS
 from security.records.admission import Admission
 from security.records.blind_index import PURPOSE as INDEX
-from security.records.blind_index import BlindIndex
 from security.records.core import Core, open_clinical
 from security.records.models import Grant, NewPatient
 from security.records.practice_patients import PatientSpec, practice_patients
@@ -83,7 +82,7 @@ def _clinic(folder: Path, log: AuditLog) -> Core:
     return open_clinical(
         folder / "clinical.db",
         keks=KeyFiles(KeyRing(folder / "keys", write_whole)),
-        index=BlindIndex(KeyRing(folder / "keys", write_whole, purpose=INDEX).current()),
+        index_keys=KeyRing(folder / "keys", write_whole, purpose=INDEX),
         sink=log,
         pseudonym=log.keys.pseudonym,
         random_bytes=os.urandom,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -155,3 +156,15 @@ def test_a_store_that_cannot_be_read_hides_no_key_that_another_misses(settings: 
     key.unlink()
     with pytest.raises(KeyUnknown, match="which sealed 420 data keys"):
         key_ring(settings).current()
+
+
+def test_the_doctor_names_an_index_key_that_is_another(lakewarden: Lakewarden, settings: Settings) -> None:
+    (path,) = settings.keys_dir.glob("index-*.key")
+    sound = json.loads(lakewarden("doctor", "--json").out)["checks"]
+    assert {check["name"]: check["ok"] for check in sound}["clinical"]
+    path.write_bytes(bytes(32))
+    checks = json.loads(lakewarden("doctor", "--json").out)["checks"]
+    (clinical,) = [check for check in checks if check["name"] == "clinical"]
+    assert not clinical["ok"]
+    assert f"{path}: expected the key that indexed the names, found another" in clinical["detail"]
+    assert "restore the keys" in clinical["remedy"]

@@ -15,7 +15,7 @@ from security.audit.event import decode
 from security.audit.log import AuditLog
 from security.policy.columns import IDENTIFYING, PATIENT_COLUMNS
 from security.records.admission import Admission
-from security.records.blind_index import PURPOSE, BlindIndex
+from security.records.blind_index import PURPOSE
 from security.records.core import Core, open_clinical
 from security.records.editing import Editing
 from security.records.models import Grant, NewPatient
@@ -57,11 +57,15 @@ class Clinic:
     def ring(self) -> KeyRing:
         return KeyRing(self.keys_folder, write_whole)
 
+    @property
+    def index_ring(self) -> KeyRing:
+        return KeyRing(self.keys_folder, write_whole, purpose=PURPOSE)
+
     def open(self, **options: Any) -> Core:
         return open_clinical(
             self.path,
             keks=KeyFiles(self.ring),
-            index=BlindIndex(KeyRing(self.keys_folder, write_whole, purpose=PURPOSE).current()),
+            index_keys=self.index_ring,
             sink=self.log,
             pseudonym=self.log.keys.pseudonym,
             random_bytes=self.random_bytes,

@@ -16,7 +16,7 @@ from textual.widgets import Input
 
 from console.tui.pipelines.run_grid import RunGrid
 from console.tui.theme import LIGHT
-from tests.bench.console_latency import measure
+from tests.bench.console_latency import Latency
 from tests.console.tui.workspaces import Opened, run_hours, screen_text, until, workspace
 from tests.e2e.terminal import Terminal
 from tests.simulators.weather_api import WeatherApiSimulator, stall
@@ -104,8 +104,12 @@ async def test_nothing_is_repainted_while_nothing_changes(tmp_path: Path, consol
         assert grid._runs is shown
 
 
-async def test_keys_answer_while_a_thousand_cities_load(tmp_path: Path) -> None:
-    found = await measure(tmp_path / "home", cities=1000)
+def test_keys_answer_while_a_thousand_cities_load() -> None:
+    """In a process of its own: this one holds all the other tests, and its collector stops for a second over them."""
+    command = [sys.executable, "-m", "tests.bench.console_latency", "--json"]
+    measured = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=110)
+    assert measured.returncode == 0, measured.stderr
+    found = Latency(**json.loads(measured.stdout))
     assert found.during_run >= 10, "the run was over too soon to measure anything"
     assert found.median_s < 0.1, f"half of the keys within {found.median_s * 1000:.0f} ms"
     assert found.p95_s < 0.3, f"95 of 100 keys within {found.p95_s * 1000:.0f} ms, worst {found.worst_s * 1000:.0f} ms"
