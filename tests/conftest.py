@@ -6,6 +6,7 @@ Everything runs for real on this machine's loopback: the command as a process, S
 from __future__ import annotations
 
 import dataclasses
+import gc
 import json
 import os
 import signal
@@ -34,10 +35,18 @@ from etl.sources.openweather import OpenWeather
 from etl.sources.practice import practice_source
 from security.identity.account import Role
 from tests import practice, production
+from tests.command_server import CommandServer
 from tests.simulators.weather_api import WeatherApiSimulator
 
 hypothesis.settings.register_profile("shared machine", deadline=None)
 hypothesis.settings.load_profile("shared machine")
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of collected tests stay to the end: the garbage collector need not look at them again and again."""
+    gc.collect()
+    gc.freeze()
+
 
 START = datetime(2026, 11, 23, 21, 17, 5, tzinfo=UTC)
 HOUR = hour_of(START)
@@ -259,9 +268,10 @@ class Ended:
 class Lakewarden:
     """The command, as a process in a clean environment: no key, no AWS, no terminal, UTC unless told otherwise."""
 
-    def __init__(self, home: Path, folder: Path) -> None:
+    def __init__(self, home: Path, folder: Path, server: CommandServer) -> None:
         self.home = home
         self.folder = folder
+        self._server = server
         self.environ = {
             "PATH": os.environ.get("PATH", os.defpath),
             "HOME": str(folder),
@@ -294,6 +304,10 @@ class Lakewarden:
 
     def __call__(self, *arguments: str, stdin: bytes = b"", timeout_s: float = PATIENCE_S, **options: Any) -> Ended:
         """Run the command to its end. `options` as for `start`."""
+        environ = self.environ | dict(options.get("env") or {})
+        if options.keys() <= {"env"} and self._server.takes(arguments, environ, stdin):
+            code, written, told = self._server.run(arguments, environ, self.folder, stdin, timeout_s)
+            return Ended(code, written.decode(), told.decode())
         process = self.start(*arguments, stdin=subprocess.PIPE, **options)
         out, err = process.communicate(stdin, timeout=timeout_s)
         return Ended(process.returncode, out.decode(), err.decode())
@@ -388,8 +402,15 @@ def this_hour() -> datetime:
     return await_hour_with_room()
 
 
+@pytest.fixture(scope="session")
+def command_server() -> Iterator[CommandServer]:
+    made = CommandServer()
+    yield made
+    made.close()
+
+
 @pytest.fixture
-def lakewarden(workspace: Path, tmp_path: Path) -> Iterator[Lakewarden]:
-    made = Lakewarden(workspace, tmp_path)
+def lakewarden(workspace: Path, tmp_path: Path, command_server: CommandServer) -> Iterator[Lakewarden]:
+    made = Lakewarden(workspace, tmp_path, command_server)
     yield made
     made.close()

@@ -42,7 +42,7 @@ def terminal(environ: dict[str, str], *, columns: int = 80, rows: int = 24) -> T
 def as_operator(one: Terminal) -> None:
     """In the sign-in that is shown, sign in by the practice authenticator, whose lines are in alphabetical order."""
     one.wait_for("partner")
-    one.press("down", "down")
+    one.press("down")
     one.wait_for("Sign in as this")
     one.press(*["down"] * 7, "enter")
     one.wait_for("operator · 15 min")

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from textual.events import Paste
 from textual.pilot import Pilot
 from textual.widgets import Input
 
@@ -51,7 +52,9 @@ class Console:
         await self.pilot.pause()
 
     async def type(self, text: str) -> None:
-        await self.press(*text)
+        """Give the text to the field with the focus, as a terminal gives what is pasted."""
+        self.app.post_message(Paste(text))
+        await self.pilot.pause()
 
     async def shows(self, *texts: str) -> None:
         await shows(self.app, *texts)
