@@ -91,8 +91,15 @@ class QueryHistory:
         self._added += 1
 
     def entries(self) -> list[Entry]:
-        """The newest `MOST_ENTRIES`, newest first."""
-        return [entry for entry in map(_entry_of, reversed(self._lines())) if entry is not None][:MOST_ENTRIES]
+        """The newest `MOST_ENTRIES`, newest first.
+
+        An entry that was added once more when its rows were counted is there once, with their number.
+        """
+        found: dict[str, Entry] = {}
+        for entry in map(_entry_of, reversed(self._lines())):
+            if entry is not None and (entry.id not in found or found[entry.id].rows is None):
+                found[entry.id] = entry
+        return sorted(found.values(), key=lambda entry: entry.at, reverse=True)[:MOST_ENTRIES]
 
     def remove(self, entry_id: str) -> None:
         """Forget one entry."""

@@ -14,20 +14,12 @@ from functools import partial
 from typing import Any
 
 from warehouse import aggregates, practice_dimensions
+from warehouse.file_columns import ACCEPTED, FIRST_YEAR, LAST_YEAR, LEVELS, missing, wanted
 from warehouse.models import SENSITIVE
 from warehouse.ports import CellCipher
 from warehouse.readers import Chunk, Rejected, require_columns
 from warehouse.rejects import RejectsFile
 from warehouse.values import Unfit, all_of, cents, integer, shown, text
-
-LEVELS = ("bronze", "silver", "gold")
-ACCEPTED = {
-    "month": "January to December",
-    "quarter": "Q1 to Q4",
-    "weekday": "Monday to Sunday",
-    "is_weekend": "Yes or No",
-}
-FIRST_YEAR, LAST_YEAR = 1900, 2199
 
 SPECIFIED: dict[str, tuple[str, ...]] = {
     "Store_Table": ("store_id", "store_name", "city", "state", "country", "region"),
@@ -39,10 +31,6 @@ SPECIFIED: dict[str, tuple[str, ...]] = {
 STORED = SPECIFIED | {
     "Product_Table": (*SPECIFIED["Product_Table"], "supplier_name"),
     "Time_Table": ("time_id", "date", "day", "month", "month_number", "quarter", "year", "weekday", "is_weekend"),
-}
-WANTED = {
-    **{table: set(names) for table, names in STORED.items()},
-    "Product_Table": {*STORED["Product_Table"], "unit_price"},
 }
 MOVES = {"Product_Table": ("product", "category"), "Store_Table": ("store", "region")}
 
@@ -82,14 +70,14 @@ class DimensionLoad:
                 self._rejects.add([Rejected(line, str(unfit), row)])
                 continue
             if (before := good.get(parsed[0])) is not None:  # the last line of a key counts
-                self._same += 1
+                self._same += before == parsed
                 self._superseded += before != parsed
             good[parsed[0]] = parsed
         if good:
             self._put(good)
 
     def finish(self) -> tuple[int, int, int, int]:
-        """How many rows were new, have changed one, have changed nothing, and of these were superseded close behind."""
+        """How many rows were new, have changed one, have changed nothing, were superseded close behind."""
         if self._table == "Time_Table" and self._new:
             self._fill_gaps()
         return self._new, self._changed, self._same, self._superseded
@@ -219,7 +207,7 @@ def _level(cell: Any) -> str:
     if level not in LEVELS:
         # One that holds other lines was led into this column by a quotation, and may show what they hold.
         found = shown(level) if len(level.splitlines()) == 1 else f"{len(level.splitlines())} lines"
-        raise Unfit(f"membership_level: expected bronze, silver or gold, found {found}")
+        raise Unfit(f"membership_level: expected {', '.join(LEVELS[:-1])} or {LEVELS[-1]}, found {found}")
     return level
 
 
@@ -257,14 +245,5 @@ def _says(cell: Any, value: object) -> bool:
 
 def check_header(table: str, header: Sequence[str]) -> None:
     """Return if these are the columns of a file of `table`. Raises `DataRefused`."""
-    missing = [name for name in SPECIFIED[table] if name not in header]
-    if table == "Product_Table":
-        missing = [
-            name
-            for name in missing
-            if not (name == "unit_price_cents" and "unit_price" in header)
-            and not (name == "supplier_id" and "supplier_name" in header)
-        ]
-        missing = ["unit_price" if name == "unit_price_cents" else name for name in missing]
-    used = WANTED[table] - ({"unit_price_cents"} if "unit_price" in header else set())
-    require_columns(header, missing, sorted(used))
+    used = wanted(table) - ({"unit_price_cents"} if "unit_price" in header else set())
+    require_columns(header, missing(table, header), sorted(used))

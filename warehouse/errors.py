@@ -2,7 +2,8 @@
 
 WarehouseError
 ├── DataRefused                 a whole input that cannot be loaded, or a failed integrity check
-│   └── StoreNotEmpty           what only an empty warehouse may be given, but it has data
+│   ├── StoreNotEmpty           what only an empty warehouse may be given, but it has data
+│   └── HoldsLoads              practice data would take the place of what somebody loaded
 ├── QueryRefused                not one valid, permitted SELECT; says where and why
 ├── QueryStopped                a time limit was reached, or the operator cancelled
 ├── NotForPractice              an action that only a practice workspace, or only a production one, permits
@@ -31,6 +32,10 @@ class DataRefused(WarehouseError):
 
 class StoreNotEmpty(DataRefused):
     kind = "store_not_empty"
+
+
+class HoldsLoads(DataRefused):
+    kind = "holds_loads"
 
 
 class QueryRefused(WarehouseError):

@@ -15,6 +15,7 @@ from warehouse import dimensions, new_sales, sales
 from warehouse.database import STOPPED, Warehouse, stamp
 from warehouse.dimensions import DimensionLoad
 from warehouse.errors import DataRefused, QueryStopped, StoreError
+from warehouse.file_columns import wanted
 from warehouse.models import DIMENSIONS, FACT, LoadReport
 from warehouse.ports import CellCipher
 from warehouse.readers import Reader
@@ -71,13 +72,15 @@ def load(
         if new or changed:
             connection.execute(
                 "INSERT INTO batch VALUES (?, ?, ?, NULL, ?, ?, ?, ?, ?, ?, ?)",
-                (batch_id, table, str(path.absolute()), stamp(now), read, new, changed, same, rejects.count,
-                 None if rejects_file is None else str(rejects_file)),
+                (batch_id, table, str(path.absolute()), stamp(now), read, new, changed, same + superseded,
+                 rejects.count, None if rejects_file is None else str(rejects_file)),
             )  # fmt: skip
     if new or changed:
         warehouse.checkpoint()
     elapsed_s = time.monotonic() - started_s
-    return LoadReport(table, read, new, changed, same, rejects.count, rejects_file, elapsed_s, superseded)
+    return LoadReport(
+        table, read, new, changed, same, rejects.count, rejects_file, elapsed_s, superseded, rejects.as_before
+    )
 
 
 def _carry_out(
@@ -143,7 +146,7 @@ def _open(path: Path, table: str) -> Reader:
         with path.open("rb") as file:
             magic = file.read(4)
         if magic == PARQUET_MAGIC:
-            return ParquetReader(path, sales.WANTED if table == FACT else dimensions.WANTED[table])
+            return ParquetReader(path, wanted(table))
         try:
             return CsvReader(path)
         except DataRefused as error:

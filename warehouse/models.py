@@ -23,8 +23,8 @@ Cell = int | float | str | bytes | None
 class LoadReport:
     """What a load did with its rows; `rejects_file` names each rejected row with line and reason.
 
-    Of those that changed nothing, `same`, a later line of the file with the same key and other content took the place
-    of `superseded`.
+    Each row read is one of new, changed, same (it changed nothing), rejected, and superseded: a later line of the file
+    with the same key and other content took its place. `rejects_as_before`: an earlier load wrote that very file.
     """
 
     table: str
@@ -36,6 +36,7 @@ class LoadReport:
     rejects_file: Path | None
     elapsed_s: float
     superseded: int = 0
+    rejects_as_before: bool = False
 
 
 @dataclass(frozen=True, slots=True)

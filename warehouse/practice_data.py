@@ -18,18 +18,22 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import chain, repeat
 from operator import mul, rshift
+from pathlib import Path
 
 from warehouse import aggregates, practice_dimensions
 from warehouse.bulk import FACT_COLUMNS, Inserter
 from warehouse.database import STOPPED, Warehouse, holds_data, stamp
-from warehouse.errors import DataRefused, NotForPractice, QueryStopped, StoreNotEmpty
+from warehouse.errors import DataRefused, HoldsLoads, NotForPractice, QueryStopped, StoreNotEmpty
 from warehouse.models import DIMENSIONS, FACT
 from warehouse.ports import CellCipher
 from warehouse.practice_dimensions import REGIONS, Product, days, shelf_price, time_id
+from warehouse.values import shown
 
 DEFAULT_ROWS, DEFAULT_SEED = 100_000, 1
 MOST_ROWS = 1_000_000_000
 BATCH_ID = 1
+SOURCE = "practice data: "  # begins the source of the batch that `build` makes; that of a load is an absolute path
+BATCHES_NAMED = 3
 DRAWS = 65_536
 WEEK = (0.82, 0.80, 0.86, 0.95, 1.20, 1.45, 1.25)  # Monday to Sunday
 YEAR = (0.86, 0.88, 0.94, 0.97, 1.00, 1.02, 1.04, 1.02, 0.97, 1.00, 1.14, 1.36)
@@ -53,7 +57,7 @@ class PracticeSpec:
         return date(self.until.year - 2, 1, 1)
 
     def __str__(self) -> str:
-        return f"practice data: --rows {self.rows} --seed {self.seed} --until {self.until}"
+        return f"{SOURCE}--rows {self.rows} --seed {self.seed} --until {self.until}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,19 +82,23 @@ def build(
     cipher: CellCipher,
     now: datetime,
     only_if_empty: bool = False,
+    replace: bool = False,
     progress: Callable[[int, int], None] = lambda _done, _all: None,
     stop: threading.Event | None = None,
 ) -> BuildReport:
     """Replace the whole warehouse, in one transaction: readers see the old one until the new one is complete.
 
-    `progress` is told sales done and sales in all. Raises `NotForPractice` unless `practice`, `DataRefused` for a
-    spec that cannot be, `StoreNotEmpty` if it has data and `only_if_empty`, `QueryStopped`, and a `StoreError`.
+    What was loaded is replaced only with `replace`. `progress` is told sales done and sales in all. Raises
+    `NotForPractice` unless `practice`, `DataRefused` for a spec that cannot be, `StoreNotEmpty` if it has data and
+    `only_if_empty`, `HoldsLoads`, `QueryStopped`, and a `StoreError`.
     """
     check(spec, practice=practice)
     started_s = time.monotonic()
     with warehouse.writing(stop) as connection:
         if only_if_empty and holds_data(connection):
             raise StoreNotEmpty(f"expected an empty warehouse, found data in {warehouse.path}; nothing was changed")
+        if not replace:
+            _require_no_loads(connection)
         for table in (FACT, *DIMENSIONS, "batch"):
             connection.execute(f"DELETE FROM {table}")  # noqa: S608 - fixed names
         rng = random.Random(spec.seed)  # noqa: S311 - made-up data, not a secret
@@ -109,6 +117,24 @@ def build(
         } | aggregates.row_counts(connection)
     warehouse.checkpoint()
     return BuildReport(spec, counts, time.monotonic() - started_s)
+
+
+def _require_no_loads(connection: sqlite3.Connection) -> None:
+    """Return if all that is there was made up. Raises `HoldsLoads`, which names what was loaded."""
+    loads = connection.execute(
+        "SELECT table_name, source, rows_new + rows_changed FROM batch WHERE substr(source, 1, ?) <> ? "
+        "ORDER BY batch_id DESC",
+        (len(SOURCE), SOURCE),
+    ).fetchall()
+    if not loads:
+        return
+    named = [f"{table} from {shown(Path(source).name)} ({rows:,})" for table, source, rows in loads[:BATCHES_NAMED]]
+    more = [f"and {len(loads) - BATCHES_NAMED:,} more"] if len(loads) > BATCHES_NAMED else []
+    batches = "1 loaded batch" if len(loads) == 1 else f"{len(loads):,} loaded batches"
+    raise HoldsLoads(
+        f"expected a warehouse of practice data alone, found {batches}: {', '.join([*named, *more])}; "
+        "nothing was changed"
+    )
 
 
 def check(spec: PracticeSpec, *, practice: bool) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import filecmp
+import hashlib
 import os
 import re
 import uuid
@@ -16,26 +18,30 @@ from warehouse.models import MASK, SENSITIVE
 from warehouse.readers import Rejected
 
 MOST_FIELDS = 200
+MARK = 16  # digits of the content's hash in the file's name
 _NUMBER = re.compile(r"[+-]?[0-9][0-9.,]*")
 
 
 class RejectsFile:
     """Collects rejected rows of `table` in `folder`; the file is made with the first, and appears with `publish`.
 
+    Where an earlier load wrote the same rows, its file stays the only one, and `as_before` is true.
+
     Cells of sensitive columns are masked in it: the line leads back to the file they came from. A cell that a
     spreadsheet would run as a formula is led by an apostrophe.
     """
 
     def __init__(self, folder: Path, table: str, names: Sequence[str], now: datetime) -> None:
-        stem = f"rejects-{table}-{now.astimezone(UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}.csv"
-        self._path = folder / stem
-        self._part = folder / f".{stem}.part"
+        self._folder, self._table = folder, table
+        self._stamp = f"{now.astimezone(UTC):%Y%m%dT%H%M%S}"
+        self._part = folder / f".rejects-{table}-{self._stamp}-{uuid.uuid4().hex[:8]}.csv.part"
         self._names = names
         self._masked = {name for where, name in SENSITIVE if where == table}
         self._file: TextIO | None = None
         self._writer: Any = None
         self._waiting: list[Rejected] = []
         self.count = 0
+        self.as_before = False
 
     def add(self, rows: Iterable[Rejected]) -> None:
         """Note these rows."""
@@ -51,14 +57,21 @@ class RejectsFile:
         self._waiting = []
 
     def publish(self) -> Path | None:
-        """Make the file durable under its name; None if no row was rejected. Raises OSError."""
+        """The file, durable under its name; None if no row was rejected. Raises OSError."""
         if self._file is None:
             return None
         self._file.flush()
         os.fsync(self._file.fileno())
         self._file.close()
-        self._part.replace(self._path)
-        return self._path
+        with self._part.open("rb") as written:
+            mark = hashlib.file_digest(written, "sha256").hexdigest()[:MARK]
+        for path in sorted(self._folder.glob(f"rejects-{self._table}-*-{mark}.csv")):
+            if filecmp.cmp(path, self._part, shallow=False):
+                self.as_before = True
+                return path
+        path = self._folder / f"rejects-{self._table}-{self._stamp}-{mark}.csv"
+        self._part.replace(path)
+        return path
 
     def _begin(self) -> None:
         self._part.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -19,6 +19,7 @@ from typing import Any
 from warehouse import aggregates
 from warehouse.bulk import FACT_COLUMNS, Inserter
 from warehouse.database import script, statements
+from warehouse.file_columns import missing, wanted
 from warehouse.keys import KeySet
 from warehouse.models import FACT
 from warehouse.readers import Chunk, Rejected, require_columns
@@ -45,7 +46,6 @@ IDS = ("transaction_id", *KEYS)
 NEEDED = (*IDS, "quantity_sold")
 AMOUNT, AMOUNT_CENTS = "total_sales_amount", "total_sales_cents"
 PRICE, PRICE_CENTS = "unit_price", "unit_price_cents"
-WANTED = {*NEEDED, AMOUNT, AMOUNT_CENTS, PRICE, PRICE_CENTS}
 
 Columns = list[list[int]]
 
@@ -59,7 +59,7 @@ class SalesLoad:
         self._connection = connection
         self._batch_id = batch_id
         self._rejects = rejects
-        self._at = {name: names.index(name) for name in WANTED if name in names}
+        self._at = {name: names.index(name) for name in wanted(FACT) if name in names}
         self._amount, self._price = _money_of(names)
         self._keys = {name: KeySet(connection, table, name) for name, table in KEYS.items()}
         top = connection.execute("SELECT max(transaction_id) FROM Sales_Transactions_Table").fetchone()[0]
@@ -93,7 +93,7 @@ class SalesLoad:
     def finish(self) -> tuple[int, int, int, int]:
         """Apply what was taken (3).
 
-        How many rows were new, have changed a fact, have changed nothing, and of these were superseded by a later one.
+        How many rows were new, have changed a fact, have changed nothing, were superseded by a later one that differs.
         """
         self._direct.flush()
         self._staging.flush()
@@ -112,7 +112,7 @@ class SalesLoad:
             self._run("difference", {"first": self._first, "last": self._last})
             self._run("apply", {"batch_id": self._batch_id})
             aggregates.apply_differences(self._connection, corrections=corrected > 0)
-        same = self._staged - effective + of_batch
+        same = self._staged - effective - superseded
         return self._inserted + effective - corrected, corrected - of_batch, same, superseded + of_batch
 
     def _as_columns(self, chunk: Chunk) -> Columns | None:
@@ -207,10 +207,11 @@ class SalesLoad:
             price = self._given_price(row, self._price)
             if quantity * price != amount:
                 found = f"{quantity} × {price / 100:.2f} = {quantity * price / 100:.2f}, and {amount / 100:.2f}"
-                raise Unfit(f"{self._amount}: expected quantity × price at sale, found {found}")
+                advice = _of_returns(quantity, amount)
+                raise Unfit(f"{self._amount}: expected quantity × price at sale, found {found}{advice}")
             return price
         if quantity == 0 or amount % quantity or amount // quantity < 0:
-            found = f"{amount / 100:.2f} for {quantity}"
+            found = f"{amount / 100:.2f} for {quantity}{_of_returns(quantity, amount)}"
             raise Unfit(f"{self._amount}: expected quantity × a price in whole cents, found {found}")
         return amount // quantity
 
@@ -225,8 +226,7 @@ class SalesLoad:
 def check_header(header: Sequence[str]) -> None:
     """Return if these are the columns of a file of sales. Raises `DataRefused`."""
     amount, price = _money_of(header)
-    needed = [*NEEDED, AMOUNT if amount not in header else amount]
-    require_columns(header, [name for name in needed if name not in header], [*needed, *([price] if price else [])])
+    require_columns(header, missing(FACT, header), [*NEEDED, amount, *([price] if price else [])])
 
 
 def _money_of(header: Sequence[str]) -> tuple[str, str | None]:
@@ -246,6 +246,16 @@ def _key(name: str, cell: Any) -> int:
         return integer(name, words)
     except Unfit as unfit:
         raise Unfit(f"{name}: expected a day as YYYYMMDD or YYYY-MM-DD, found {shown(cell)}") from unfit
+
+
+def _of_returns(quantity: int, amount: int) -> str:
+    """What a return looks like, where only one of the two is below zero; else nothing."""
+    if quantity * amount >= 0:
+        return ""
+    sold, paid = abs(quantity), abs(amount) / 100
+    return (
+        f", where a sale has both above zero ({paid:.2f} for {sold}) and a return both below (-{paid:.2f} for -{sold})"
+    )
 
 
 def _unknown_key(facts: Sequence[int], unknown: dict[str, set[int]]) -> str:

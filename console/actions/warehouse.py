@@ -63,12 +63,14 @@ class WarehouseActions:
         seed: int = practice_data.DEFAULT_SEED,
         until: date | None = None,
         only_if_empty: bool = False,
+        replace: bool = False,
         progress: Progress = _silent,
         stop: threading.Event | None = None,
     ) -> BuildReport:
         """Replace the warehouse by practice data; `until` is by default the last day of the previous month.
 
-        With `only_if_empty`, a warehouse that has data stays as it is, and `StoreNotEmpty` is raised.
+        With `only_if_empty`, a warehouse that has data stays as it is, and `StoreNotEmpty` is raised; one that holds
+        loads does so without `replace`, and `HoldsLoads` is raised.
         """
         with self._permissions.use(MANAGE_WAREHOUSE, WAREHOUSE):
             now = self._now()
@@ -81,6 +83,7 @@ class WarehouseActions:
                 cipher=self._cipher,
                 now=now,
                 only_if_empty=only_if_empty,
+                replace=replace,
                 progress=progress,
                 stop=stop,
             )

@@ -8,6 +8,7 @@ from typing import NoReturn
 
 from console.cli import grammar_decisions, grammar_identity, grammar_records
 from console.cli.grammar import Parser, command, json_option, number, stdin_option, utf8
+from warehouse.file_columns import described
 
 
 class _Version(argparse.Action):
@@ -101,6 +102,7 @@ def _warehouse(commands: argparse._SubParsersAction[Parser]) -> None:
     build.add_argument("--rows", type=_rows, default=100_000, metavar="N", help="sales (100000)")
     build.add_argument("--seed", type=_seed, default=1, metavar="S", help="another seed gives other sales (1)")
     build.add_argument("--until", type=_date, metavar="DATE", help="the last day with sales (of the previous month)")
+    build.add_argument("--replace", action="store_true", help="what was loaded, too: at a terminal only then")
     build.add_argument(
         "--background", action="store_true",
         help="as the console does it for a new workspace: into an empty warehouse alone, at low priority, with "
@@ -109,6 +111,8 @@ def _warehouse(commands: argparse._SubParsersAction[Parser]) -> None:
     load = command(kinds, "load", "warehouse:load", "load CSV or Parquet files, each whole or not at all")
     load.add_argument("--table", required=True, metavar="NAME", help="such as Sales_Transactions_Table")
     load.add_argument("files", nargs="+", metavar="FILE", help="CSV with a header, or Parquet")
+    load.formatter_class = argparse.RawDescriptionHelpFormatter
+    load.epilog = f"The columns of the files:\n\n{described()}"
     refresh = command(kinds, "refresh", "warehouse:refresh", "rebuild the aggregates from the facts")
     check = command(kinds, "check", "warehouse:check", "prove keys, ranges, amounts and aggregates")
     for kind in (build, load, refresh, check):

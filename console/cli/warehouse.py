@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from argparse import Namespace
 from collections.abc import Mapping
@@ -18,7 +19,7 @@ from console.cli.progress import ProgressLine, progress_lines, stoppable
 from console.cli.signals import EndedBySignal
 from console.settings import Settings
 from console.wiring.warehouse import warehouse_actions
-from warehouse.errors import DataRefused, StoreNotEmpty
+from warehouse.errors import DataRefused, HoldsLoads, StoreNotEmpty
 from warehouse.load import table_named
 from warehouse.models import LoadReport
 
@@ -29,17 +30,25 @@ def build(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) 
     """Replace the warehouse by practice data, in a practice workspace only.
 
     It is decided for whoever is signed in; where nobody is, and in the background, it is the service's. Raises
-    PermissionDenied, AuditUnavailable, `WarehouseError`.
+    UsageError at a terminal where somebody loaded data, PermissionDenied, AuditUnavailable, `WarehouseError`.
     """
     if arguments.background:
         return _build_in_background(arguments, warehouse_actions(settings))
     actions = warehouse_actions(settings, permissions=live_session(arguments, settings, environ))
     with closing(ProgressLine("building", environ)) as progress:
-        report = stoppable(
-            lambda stop: actions.build(
-                rows=arguments.rows, seed=arguments.seed, until=arguments.until, progress=progress, stop=stop
+        try:
+            report = stoppable(
+                lambda stop: actions.build(
+                    rows=arguments.rows,
+                    seed=arguments.seed,
+                    until=arguments.until,
+                    replace=arguments.replace or not sys.stdin.isatty(),
+                    progress=progress,
+                    stop=stop,
+                )
             )
-        )
+        except HoldsLoads as error:
+            raise UsageError(f"{error}; `--replace` replaces it") from error
     spec = report.spec
     if arguments.json:
         print_json(
@@ -167,6 +176,7 @@ def _document(file: str, report: LoadReport | DataRefused) -> dict[str, Any]:
         "file": file, "read": report.read, "new": report.new, "changed": report.changed, "same": report.same,
         "superseded": report.superseded, "rejected": report.rejected,
         "rejects_file": report.rejects_file and str(report.rejects_file),
+        "rejects_as_before": report.rejects_as_before,
         "elapsed_s": round(report.elapsed_s, 3), "error": None,
     }  # fmt: skip
 
@@ -174,15 +184,14 @@ def _document(file: str, report: LoadReport | DataRefused) -> dict[str, Any]:
 def _print_reports(reports: list[tuple[str, LoadReport | DataRefused]]) -> None:
     loaded = [(file, report) for file, report in reports if isinstance(report, LoadReport)]
     if loaded:
+        counts = ["read", "new", "changed", "same", "superseded", "rejected"]
+        if not any(report.superseded for _, report in loaded):
+            counts.remove("superseded")
         print_table(
-            ["file", "read", "new", "changed", "same", "rejected", "seconds"],
+            ["file", *counts, "seconds"],
             [
-                [
-                    file,
-                    *(f"{count:,}" for count in (r.read, r.new, r.changed, r.same, r.rejected)),
-                    f"{r.elapsed_s:.2f}",
-                ]
-                for file, r in loaded
+                [file, *(f"{getattr(report, count):,}" for count in counts), f"{report.elapsed_s:.2f}"]
+                for file, report in loaded
             ],
         )
     for file, report in loaded:
@@ -191,13 +200,14 @@ def _print_reports(reports: list[tuple[str, LoadReport | DataRefused]]) -> None:
             say(f"{file}: {report.superseded:,} {were} superseded by a later line of the same key; the last one counts")
         if report.rejects_file is not None:
             were = "row was" if report.rejected == 1 else "rows were"
-            say(f"{file}: {report.rejected:,} {were} rejected; lines and reasons are in {report.rejects_file}")
+            before = ", as an earlier load wrote them" if report.rejects_as_before else ""
+            say(f"{file}: {report.rejected:,} {were} rejected; lines and reasons are in {report.rejects_file}{before}")
 
 
 def _exit(reports: list[LoadReport | DataRefused]) -> Exit:
     refused = [report for report in reports if isinstance(report, DataRefused)]
     loaded = [report for report in reports if isinstance(report, LoadReport)]
-    taken = any(report.new or report.changed or report.same for report in loaded)
+    taken = any(report.new or report.changed or report.same for report in loaded)  # what superseded a line is of these
     if refused or any(report.rejected for report in loaded):
         return Exit.PARTLY if taken else exit_of(refused[0]) if refused else Exit.DATA
     return Exit.DONE

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from textwrap import wrap
 from typing import TYPE_CHECKING
+
+from textual.notifications import Notification
 
 from console.tui.text import plain
 
@@ -21,6 +25,18 @@ def shortened(text: str, *, width: int, ellipsis: str = "…") -> str:
     """The first two lines of `text` on a screen of `width` cells; the whole stands elsewhere."""
     room = min(WIDTH, width * 9 // 10) - 5  # border, padding, scrollbar
     return "\n".join(wrap(text, room, max_lines=LINES, placeholder=f" {ellipsis}"))
+
+
+def in_the_way(shown: Sequence[Notification], new: Notification) -> list[Notification]:
+    """Those shown that make room for a new one: all of its kind, and the oldest beyond `MOST`."""
+    same = [old for old in shown if old.identity != new.identity and _kind(old) == _kind(new)]
+    rest = [old for old in shown if old.identity != new.identity and old not in same]
+    return [*same, *rest[: max(len(rest) - MOST + 1, 0)]]
+
+
+def _kind(told: Notification) -> tuple[str, str]:
+    """Messages that differ in a number, or in what stands behind a colon, tell of the same."""
+    return told.severity, re.split(r"[:\d]", told.message)[0]
 
 
 def ended_words(outcome: RunOutcome, *, what: str = "Run") -> tuple[str, str]:

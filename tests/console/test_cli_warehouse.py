@@ -15,6 +15,7 @@ import pytest
 from security.audit.search import Filter
 from security.identity.account import Role
 from tests.conftest import Lakewarden, wait_until
+from tests.e2e.terminal import Terminal
 from tests.practice import opened, prepare
 from tests.warehouse.shop import HEADER
 
@@ -120,6 +121,21 @@ def test_a_load_says_what_it_did_and_the_same_again_does_nothing(lakewarden: Lak
     assert again.out.splitlines()[1].split()[1:6] == ["1", "0", "0", "1", "0"]
 
 
+def test_a_person_must_say_that_a_build_replaces_what_was_loaded(lakewarden: Lakewarden, sales: Path) -> None:
+    build(lakewarden)
+    assert lakewarden("warehouse", "load", "--table", "Sales_Transactions_Table", str(sales)).code == 0
+    command = [sys.executable, "-m", "console", "warehouse", "build", "--rows", "10"]
+    with Terminal(command, environ=lakewarden.environ, columns=200) as refused:
+        assert refused.wait_exit() == 64
+        told = "1 loaded batch: Sales_Transactions_Table from 'sales.csv' (1); nothing was changed; `--replace`"
+        assert told in refused.text()
+    assert lakewarden("warehouse", "check").out == "ok: 23 rules hold on 501 sales\n"
+    with Terminal([*command, "--replace"], environ=lakewarden.environ) as replaced:
+        assert replaced.wait_exit() == 0
+    assert lakewarden("warehouse", "build", "--rows", "20").code == 0, "a script means what it says"
+    assert lakewarden("warehouse", "check").out == "ok: 23 rules hold on 20 sales\n"
+
+
 def test_some_rejected_rows_are_1_and_only_rejected_rows_65(lakewarden: Lakewarden, sales: Path) -> None:
     build(lakewarden)
     with sales.open("a", encoding="utf-8") as file:
@@ -128,6 +144,9 @@ def test_some_rejected_rows_are_1_and_only_rejected_rows_65(lakewarden: Lakeward
     assert ended.code == 1
     (rejects,) = (lakewarden.home / "exports").iterdir()
     assert str(rejects) in ended.err
+    again = lakewarden("warehouse", "load", "--table", "Sales_Transactions_Table", str(sales))
+    assert again.err.endswith(f"lines and reasons are in {rejects}, as an earlier load wrote them\n")
+    assert list((lakewarden.home / "exports").iterdir()) == [rejects]
     assert "store_id: expected a row of Store_Table" in rejects.read_text(encoding="utf-8")
     sales.write_text(f"{','.join(HEADER)}\nx,20261001,1,1,1,2,3.98\n", encoding="utf-8")
     assert lakewarden("warehouse", "load", "--table", "Sales_Transactions_Table", str(sales)).code == 65
@@ -150,10 +169,12 @@ def test_lines_that_a_later_one_supersedes_are_told(lakewarden: Lakewarden, sale
         file.write("900001,20261001,1,1,1,3,5.97\n900002,20261001,1,1,1,3,5.97\n900002,20261001,1,1,1,3,5.97\n")
     words = ("warehouse", "load", "--table", "Sales_Transactions_Table", str(sales))
     ended = lakewarden(*words)
+    assert ended.out.splitlines()[0].split()[1:7] == ["read", "new", "changed", "same", "superseded", "rejected"]
+    assert ended.out.splitlines()[1].split()[1:7] == ["4", "2", "0", "1", "1", "0"]
     told = "1 line was superseded by a later line of the same key; the last one counts"
     assert (ended.code, ended.err) == (0, f"lakewarden: {sales}: {told}\n")
     (report,) = lakewarden(*words, "--json").json["files"]
-    assert [report[key] for key in ("read", "new", "changed", "same", "superseded", "rejected")] == [4, 0, 0, 4, 1, 0]
+    assert [report[key] for key in ("read", "new", "changed", "same", "superseded", "rejected")] == [4, 0, 0, 3, 1, 0]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -168,6 +189,9 @@ def test_a_signal_ends_a_load_and_what_became_of_each_file_is_said(
     before = lakewarden("warehouse", "check").out
     process = lakewarden.start("warehouse", "load", "--table", "Sales_Transactions_Table", str(sales), str(large))
     assert process.stdout is not None
+    with closing(sqlite3.connect(f"file:{lakewarden.home}/warehouse.db?mode=ro", uri=True)) as store:
+        count = "SELECT count(*) FROM Sales_Transactions_Table"
+        wait_until(lambda: store.execute(count).fetchone() == (501,) or process.poll() is not None)
     wait_until(lambda: any((lakewarden.home / "tmp").glob("load-*")) or process.poll() is not None)
     process.send_signal(number)
     out, err = process.communicate(timeout=30)

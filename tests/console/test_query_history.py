@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -106,6 +107,16 @@ def test_the_file_is_bounded_in_bytes_too(path: Path, monkeypatch: pytest.Monkey
         history.add(entry(f"SELECT {number} --{'x' * 2_000}"))
     assert path.stat().st_size < 31_000
     assert history.entries()[0].sql.startswith(f"SELECT {query_history.LOOK_EVERY} ")
+
+
+def test_a_count_that_came_later_belongs_to_its_statement(path: Path) -> None:
+    history = QueryHistory(path)
+    begun, later = replace(entry("SELECT 1"), rows=None), entry("SELECT 2", minutes=1)
+    for one in (begun, later, replace(begun, rows=700)):
+        history.add(one)
+    assert history.entries() == [later, replace(begun, rows=700)]
+    history.remove(begun.id)
+    assert history.entries() == [later]
 
 
 def test_a_statement_that_is_too_long_is_cut_and_says_so(path: Path) -> None:

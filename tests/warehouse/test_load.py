@@ -5,7 +5,7 @@ from __future__ import annotations
 import stat
 import sys
 import threading
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ def shop(tmp_path: Path) -> Shop:
 
 
 def counts(report: LoadReport) -> tuple[int, int, int, int]:
-    assert report.read == report.new + report.changed + report.same + report.rejected
+    assert report.read == report.new + report.changed + report.same + report.superseded + report.rejected
     return report.new, report.changed, report.same, report.rejected
 
 
@@ -53,11 +53,13 @@ def test_a_price_at_sale_that_is_not_there_is_amount_by_quantity(shop: Shop) -> 
 
 
 def test_with_a_price_at_sale_quantity_times_price_must_be_the_amount(shop: Shop) -> None:
-    report = shop.load_sales((*GOOD, "1.99"), (2, *GOOD[1:], "2.00"), header=(*HEADER, "unit_price"))
-    assert counts(report) == (1, 0, 0, 1)
-    (rejected,) = shop.rejects(report)
+    returned = (3, *GOOD[1:5], -2, "3.98", "1.99")
+    report = shop.load_sales((*GOOD, "1.99"), (2, *GOOD[1:], "2.00"), returned, header=(*HEADER, "unit_price"))
+    assert counts(report) == (1, 0, 0, 2)
+    rejected, half_returned = shop.rejects(report)
     assert (rejected["line"], rejected["transaction_id"]) == ("3", "2")
-    assert "2 × 2.00 = 4.00, and 3.98" in rejected["reason"]
+    assert rejected["reason"].endswith("2 × 2.00 = 4.00, and 3.98")
+    assert half_returned["reason"].endswith("and a return both below (-3.98 for -2)")
 
 
 def test_columns_are_mapped_by_name_in_any_case_and_order(shop: Shop) -> None:
@@ -96,17 +98,17 @@ def test_a_changed_transaction_corrects_facts_and_aggregates_by_its_difference(s
 
 def test_of_several_lines_of_a_transaction_the_last_counts(shop: Shop) -> None:
     report = shop.load_sales(GOOD, (5, *GOOD[1:]), (1, *GOOD[1:5], 1, "7.00"), (1, *GOOD[1:5], 1, "8.00"))
-    assert (counts(report), report.superseded) == ((2, 0, 2, 0), 2)
+    assert (counts(report), report.superseded) == ((2, 0, 0, 0), 2)
     assert [(row[0], row[7]) for row in facts(shop)] == [(1, 800), (5, 398)]
     assert_sound(shop)
     again = shop.load_sales((1, *GOOD[1:5], 1, "8.00"), (1, *GOOD[1:5], 1, "8.00"), (1, *GOOD[1:5], 1, "9.00"))
-    assert (counts(again), again.superseded) == ((0, 1, 2, 0), 1)
+    assert (counts(again), again.superseded) == ((0, 1, 1, 0), 1)
 
 
 def test_a_line_superseded_far_behind_is_told_and_no_fact_was_changed_by_it(shop: Shop) -> None:
     rows = [(n, *GOOD[1:]) for n in range(1, 12_001)]
     report = shop.load_sales(*rows, (3, *GOOD[1:5], 1, "7.00"), (4, *GOOD[1:]))
-    assert (counts(report), report.superseded) == ((12_000, 0, 2, 0), 1)
+    assert (counts(report), report.superseded) == ((12_000, 0, 1, 0), 1)
     assert facts(shop)[2][7] == 700
     assert_sound(shop)
 
@@ -114,7 +116,7 @@ def test_a_line_superseded_far_behind_is_told_and_no_fact_was_changed_by_it(shop
 def test_of_several_lines_of_a_store_the_last_counts_and_the_others_are_told(shop: Shop) -> None:
     header, first, *_ = MASTER["Store_Table"]
     report = shop.load_rows("Store_Table", [header, (*first[:5], "North"), first, (*first[:5], "South"), first, first])
-    assert (counts(report), report.superseded) == ((0, 0, 5, 0), 3)
+    assert (counts(report), report.superseded) == ((0, 0, 2, 0), 3)
 
 
 def test_a_bad_line_does_not_displace_a_good_one(shop: Shop) -> None:
@@ -142,7 +144,9 @@ def test_a_bad_line_does_not_displace_a_good_one(shop: Shop) -> None:
         ("quantity_sold", "two", "expected a whole number"),
         ("quantity_sold", "0", "expected quantity × a price"),
         ("quantity_sold", "1000001", "expected a whole number"),
-        ("quantity_sold", "-2", "expected quantity × a price"),
+        ("quantity_sold", "-2", "whole cents, found 3.98 for -2, where a sale has both above zero (3.98 for 2) and a "
+         "return both below (-3.98 for -2)"),
+        ("total_sales_amount", "-3.98", "found -3.98 for 2, where a sale has both above zero (3.98 for 2) and a"),
         ("total_sales_amount", "3.99", "in whole cents"),
         ("total_sales_amount", "3.981", "expected an amount"),
         ("total_sales_amount", "3,98", "expected an amount"),
@@ -228,6 +232,20 @@ def test_the_batch_is_recorded_with_its_rejects(shop: Shop) -> None:
     assert row == (FACT, 2, 1, 1, str(report.rejects_file))
     assert report.rejects_file is not None
     assert stat.S_IMODE(report.rejects_file.stat().st_mode) == 0o600
+
+
+def test_the_same_rejects_again_leave_one_file_and_others_get_their_own(shop: Shop) -> None:
+    first = shop.load_sales(GOOD, (2,))
+    later = datetime(2026, 11, 24, tzinfo=UTC)
+    again = shop.load(FACT, shop.file([HEADER, GOOD, (2,)]), now=later)
+    assert (first.rejects_as_before, again.rejects_as_before) == (False, True)
+    assert again.rejects_file == first.rejects_file
+    other = shop.load(FACT, shop.file([HEADER, GOOD, (3,)]), now=later)
+    assert first.rejects_file is not None
+    first.rejects_file.write_text("corrected by hand")
+    anew = shop.load(FACT, shop.file([HEADER, GOOD, (2,)]), now=later)
+    assert not anew.rejects_as_before
+    assert {*shop.exports.iterdir()} == {first.rejects_file, other.rejects_file, anew.rejects_file}
 
 
 # ---- files ------------------------------------------------------------------

@@ -10,7 +10,7 @@ import pytest
 
 from tests.warehouse.shop import UNTIL, Shop
 from warehouse import practice_dimensions as dimensions
-from warehouse.errors import DataRefused, NotForPractice, QueryStopped
+from warehouse.errors import DataRefused, HoldsLoads, NotForPractice, QueryStopped, StoreNotEmpty
 from warehouse.practice_data import last_day_of_previous_month
 
 
@@ -106,6 +106,22 @@ def test_a_production_workspace_is_refused_and_keeps_its_data(tmp_path: Path) ->
     with pytest.raises(NotForPractice, match="practice workspace only"):
         shop.build(practice=False)
     assert shop.hash() == before
+
+
+def test_what_was_loaded_is_replaced_only_where_that_is_asked_for(tmp_path: Path) -> None:
+    shop = Shop(tmp_path).with_master_data()
+    shop.load_sales((1, "2026-02-28", 1, 1, 1, 2, "3.98"))
+    before = shop.hash()
+    told = r"6 loaded batches: Sales_Transactions_Table from 'in6.csv' \(1\), .*, and 3 more; nothing was changed"
+    with pytest.raises(HoldsLoads, match=told):
+        shop.build(rows=301)
+    with pytest.raises(StoreNotEmpty):
+        shop.build(rows=301, only_if_empty=True)
+    assert shop.hash() == before
+    shop.build(rows=301, replace=True)
+    shop.build(rows=302)
+    assert shop.rows("SELECT count(*) FROM Sales_Transactions_Table") == [(302,)]
+    assert shop.check().ok
 
 
 @pytest.mark.parametrize(("rows", "until"), [(0, UNTIL), (-1, UNTIL), (10, date(1, 1, 1)), (10, date(9999, 1, 1))])

@@ -95,7 +95,7 @@ def test_what_is_published_is_read_back_whole_and_current(
 
 
 def test_nothing_that_is_published_names_a_person(shop: Shop, endpoint: str, bucket: str, tmp_path: Path) -> None:
-    shop.build(rows=500)
+    shop.build(rows=500, replace=True)
     people = shop.rows("SELECT customer_id, customer_name, address FROM Customer_Table")
     cells = {cell for _, *sealed in people for cell in sealed}
     names = {

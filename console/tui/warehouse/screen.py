@@ -46,6 +46,8 @@ HISTORY = "query_history.jsonl"
 WIDE, HIGH = 110, 34
 IN_CLEAR_S = 30.0
 PANELS = (SqlArea, CatalogueLines)  # those with keys that the screen has too
+SHOW_ALL = Binding("escape", "show_all", "Show all")
+FINDING = (Binding("enter", "submit", "To what was found"), SHOW_ALL)
 
 
 def _bind(keys: str, action: str, what: str, tooltip: str, *, show: bool = False) -> Binding:
@@ -250,6 +252,9 @@ class WarehouseScreen(Screen[None]):
         if self._opened is not None:
             self._opened.know(event.databases)
 
+    def on_catalogue_tree_found(self) -> None:
+        self._hint()
+
     def on_catalogue_tree_insert(self, event: CatalogueTree.Insert) -> None:
         self.editor.insert(event.text)
 
@@ -398,6 +403,10 @@ class WarehouseScreen(Screen[None]):
         self.app.clear_notifications()
         do(self._opened)
 
+    def action_show_all(self) -> None:
+        """The whole catalogue again."""
+        self.catalogue.show_everything()
+
     # ---- how it looks -----------------------------------------------------------------------------------------------
 
     def on_resize(self, event: events.Resize) -> None:
@@ -411,8 +420,7 @@ class WarehouseScreen(Screen[None]):
         """The keys of the panel with the focus first, then those of the screen."""
         focused = self.focused
         if focused is None or isinstance(focused, Input):
-            field = focused is not None and isinstance(focused.parent, FilterField)
-            self.query_one(KeyHints).show([b for b in FilterField.BINDINGS if isinstance(b, Binding)] if field else [])
+            self.query_one(KeyHints).show(self._hints_of_field(focused))
             return
         shown = [b for b in type(focused).BINDINGS if isinstance(b, Binding) and b.show]
         of_panel = focused.hints if isinstance(focused, ResultTable | ResultMessage) else shown
@@ -420,7 +428,14 @@ class WarehouseScreen(Screen[None]):
         own = [b for b in type(self).BINDINGS if isinstance(b, Binding) and b.show and b.description not in known]
         mask = [Binding("U", "unmask", "Mask")] if self._masking is not None else []
         back = [Binding("z", "zoom", "Back")] if self.zoomed else []
+        back += [SHOW_ALL] if isinstance(focused, CatalogueLines) and focused.wanted else []
         self.query_one(KeyHints).show([*back, *mask, *of_panel, *own])
+
+    def _hints_of_field(self, field: Input | None) -> list[Binding]:
+        """What the keys do while a text is typed."""
+        if field is not None and isinstance(field.parent, FilterField):
+            return [b for b in FilterField.BINDINGS if isinstance(b, Binding)]
+        return list(FINDING) if field is self.catalogue.field else []
 
 
 def _keys(binding: Binding) -> set[str]:

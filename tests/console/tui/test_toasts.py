@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from textual.notifications import Notification
 
-from console.tui.toasts import LINES, WIDTH, ended_words, shortened
+from console.tui.toasts import LINES, WIDTH, ended_words, in_the_way, shortened
 from etl.errors import Cancelled, CityNotFound, EtlError
 from etl.models import City
 from etl.run import RunOutcome
@@ -25,6 +26,14 @@ CANCELLED = Cancelled("cancelled by the operator")
 def test_the_end_of_a_run_is_told(failures: list[EtlError], loaded: int, busy: int, told: str, severity: str) -> None:
     outcome = RunOutcome("run", loaded, 0, [City("Oslo", "oslo")] * busy, failures)
     assert ended_words(outcome) == (told, severity)
+
+
+def test_a_newer_message_takes_the_place_of_its_kind_and_two_are_shown_at_most() -> None:
+    one, other = Notification("Saved a.sql: done"), Notification("Run ended: 2 loaded.")
+    assert in_the_way([one, other], Notification("Run ended: 3 loaded.")) == [other]
+    assert in_the_way([one, other], Notification("Nothing was done.")) == [one]
+    assert in_the_way([one], Notification("Saved b.sql", severity="error")) == []
+    assert in_the_way([other, one], one) == []
 
 
 def test_a_long_message_is_shortened_to_two_lines() -> None:

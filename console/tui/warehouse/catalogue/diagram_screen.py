@@ -51,7 +51,7 @@ class DiagramScreen(Screen[JoinText | PreviewTable | None]):
         _bind("space", "mark", "Mark", "Mark the table for a join over several, or take the mark away"),
         _bind("s", "switch", "Star or snowflake", "Without or with the suppliers as a table of their own"),
         _bind("p", "preview", "Preview", "The first rows of the table"),
-        _bind("escape", "leave", "Back", "Back to the editor", show=False),
+        _bind("escape", "back", "Back", "Back to the editor", show=False),
         _bind("up,k", "go(0,-1)", "Up", "The table above", show=False),
         _bind("down", "go(0,1)", "Down", "The table below", show=False),
         _bind("left,h", "go(-1,0)", "Left", "The table to the left", show=False),
@@ -169,5 +169,5 @@ class DiagramScreen(Screen[JoinText | PreviewTable | None]):
     def action_preview(self) -> None:
         self.dismiss(PreviewTable(self.chosen))
 
-    def action_leave(self) -> None:
+    def action_back(self) -> None:
         self.dismiss(None)

@@ -58,6 +58,9 @@ class CatalogueTree(Vertical):
             super().__init__()
             self.table = table
 
+    class Found(Message):
+        """What is looked for was found, or everything is shown again."""
+
     class Known(Message):
         """The catalogue was read: names alone, or (`counted`) with numbers of rows; `errors` tell what was not read."""
 
@@ -156,7 +159,7 @@ class CatalogueTree(Vertical):
         {
             "insert": self._insert,
             "find": self._find,
-            "everything": lambda: self._found(""),
+            "everything": self.show_everything,
             "diagram": self._diagram,
             "reread": self.read,
         }[event.what]()
@@ -173,6 +176,15 @@ class CatalogueTree(Vertical):
         self.post_message(self.Diagram(line.table.name if line is not None and line.table is not None else None))
 
     # ---- finding --------------------------------------------------------------------------------------------------
+
+    @property
+    def field(self) -> Input:
+        """Where what is looked for is typed."""
+        return self._field
+
+    def show_everything(self) -> None:
+        """Look for nothing any more."""
+        self._found("")
 
     def _find(self) -> None:
         self._field.display = True
@@ -200,6 +212,7 @@ class CatalogueTree(Vertical):
         self._field.display = False
         self._lines.find(wanted)
         self.screen.set_focus(self._lines)
+        self.post_message(self.Found())
 
 
 def read_all(queries: WarehouseQueries, *, counts: bool) -> tuple[list[DatabaseInfo], dict[str, Exception]]:

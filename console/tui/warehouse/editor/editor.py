@@ -293,8 +293,8 @@ class SqlEditor(Vertical):
 
         if tab.text.strip():
             lines = tab.sheet.document.line_count
-            size = "1 line" if lines == 1 else f"{lines:,} lines"
-            told = f"Its {size} of text are gone then. What was run of them stays in the history (Ctrl+R)."
+            size = "line of text is" if lines == 1 else f"{lines:,} lines of text are"
+            told = f"Its {size} gone then. What was run of them stays in the history (Ctrl+R)."
             self.app.push_screen(Confirm(f"Close {tab.title}?", told, "Close"), close)
         else:
             close(True)

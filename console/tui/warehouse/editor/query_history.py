@@ -220,16 +220,8 @@ class HistoryDialog(Dialog):
 
 
 def folded(entries: Sequence[Entry]) -> list[Sequence[Entry]]:
-    """The entries, newest first; those of the same statement that follow one another together, each only once.
-
-    The same entry comes again once its rows are counted: the one that knows them counts.
-    """
-    counted: dict[str, Entry] = {}
-    for entry in entries:
-        if entry.id not in counted or (counted[entry.id].rows is None and entry.rows is not None):
-            counted[entry.id] = entry
-    ordered = sorted(counted.values(), key=lambda entry: entry.at, reverse=True)
-    runs = groupby(ordered, key=lambda entry: (entry.sql, entry.database, entry.outcome))
+    """The entries, newest first; those of the same statement that follow one another together."""
+    runs = groupby(entries, key=lambda entry: (entry.sql, entry.database, entry.outcome))
     return [tuple(run) for _same, run in runs]
 
 

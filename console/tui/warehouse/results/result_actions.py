@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from console.actions.warehouse_queries import WarehouseQueries
@@ -37,9 +37,13 @@ class ResultActions:
         self._queries = queries
 
     def do(self, what: str) -> None:
-        """Do what a key asks for; nothing where another key has led elsewhere meanwhile."""
+        """Do what a key asks for; nothing where another key has led elsewhere meanwhile.
+
+        What was told before goes: it would pile up, or lie over what opens.
+        """
         if self._view.app.screen is not self._view.screen:
             return
+        self._view.app.clear_notifications()
         if what == "limits":
             self.limits()
         elif self._view.opened is not None and self._view.opened.unmasked and what not in WITH_ANY_RESULT:
@@ -98,7 +102,8 @@ class ResultActions:
     def chart(self) -> None:
         """The result as a chart."""
         assert self._view.opened is not None
-        self._view.app.push_screen(ResultChart(self._view.opened, self._view.table.looks))
+        practice = getattr(self._view.app, "practice", False)
+        self._view.app.push_screen(ResultChart(self._view.opened, self._view.table.looks, practice=practice))
 
     def export(self) -> None:
         """The whole result as a file."""
@@ -124,13 +129,13 @@ class ResultActions:
         """Names and values, as a spreadsheet takes them."""
         opened, row = self._view.opened, self._view.table.row
         if opened is not None and row is not None:
-            self._copy("the row", as_tsv(opened.columns, row, opened.kinds), f"of {len(row)} values")
+            self._copy("the row", as_tsv(opened.columns, row, opened.kinds), f"of {_values(row)}")
 
     def copy_json(self) -> None:
         """The row as an object."""
         opened, row = self._view.opened, self._view.table.row
         if opened is not None and row is not None:
-            self._copy("the row", as_json(opened.columns, row), f"of {len(row)} values, as JSON")
+            self._copy("the row", as_json(opened.columns, row), f"of {_values(row)}, as JSON")
 
     def _copy(self, what: str, text: str, about: str = "") -> None:
         try:
@@ -140,3 +145,7 @@ class ResultActions:
             return
         shown = about or fitted(plain(text), SHOWN).rstrip()
         self._view.notify(f"Sent to the terminal's clipboard: {what} {shown}", timeout=FAILURE_S, markup=False)
+
+
+def _values(row: Sequence[object]) -> str:
+    return "1 value" if len(row) == 1 else f"{len(row):,} values"

@@ -13,6 +13,7 @@ from textual.widgets import Static
 
 from console.tui.messages import Delivered
 from console.tui.off_loop import off_loop
+from console.tui.pipelines.detail_header import DetailHeader
 from console.tui.text import plain
 from console.tui.theme import glyphs
 from console.tui.warehouse.results.result_cells import Look
@@ -63,8 +64,9 @@ class ResultChart(Screen[None]):
         Binding("escape,c", "back", "Back", show=False, id="chart.back", tooltip="Back to the result"),
     ]
 
-    def __init__(self, opened: Opened, looks: Sequence[Look]) -> None:
+    def __init__(self, opened: Opened, looks: Sequence[Look], *, practice: bool = False) -> None:
         super().__init__()
+        self._practice = practice
         self._opened, self._looks = opened, looks
         self._charted = Charted((), more=False)
         self._wish = Wish()
@@ -73,12 +75,14 @@ class ResultChart(Screen[None]):
         self._nothing: set[str] = {"label", "value", "group"}
 
     def compose(self) -> ComposeResult:
-        yield SectionTitle("Chart of the result", id="chart-title")
+        yield DetailHeader("Chart of the result")
+        yield SectionTitle("Chart", id="chart-title")
         yield Static("", id="chart-words", markup=False)
         yield LinePanel(id="chart-lines")
         yield KeyHints()
 
     def on_mount(self) -> None:
+        self.query_one(DetailHeader).say(practice=self._practice)
         self.query_one(SectionTitle).activate(True)
         self._hint()
         opened = self._opened
@@ -147,6 +151,9 @@ class ResultChart(Screen[None]):
             "value": self._other_value(choice),
             "group": self._other_series(choice),
         }
+        if choice.kind == "none":
+            kinds: tuple[ChartKind, ...] = ("bars", "lines", "sparkline")
+            wishes |= {f"kind('{kind}')": replace(self._wish, kind=kind) for kind in kinds} | {"again": Wish()}
         return {action for action, wish in wishes.items() if _drawn(self._chosen(wish)) == _drawn(choice)}
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from textual.app import App, ComposeResult
+from textual.notifications import Notification
 from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.widget import Widget
@@ -119,6 +120,10 @@ class PaneApp(App[None]):
         await pilot.pause()
         await until(lambda: not self.table.busy and not self.table.fetching, "the pages")
         await pilot.pause()
+
+    def told(self) -> list[Notification]:
+        """The short messages that are shown."""
+        return list(self._notifications)
 
     def rows(self) -> list[str]:
         """The lines of the table, the heading first."""

@@ -135,7 +135,9 @@ async def test_without_a_warehouse_the_drawing_is_there_and_the_card_says_so() -
 async def test_what_is_known_later_is_shown_then(known: DatabaseInfo) -> None:
     screen = DiagramScreen(None)
     app = PanelApp(screen)
-    async with app.run_test(size=(80, 24)):
+    async with app.run_test(size=(80, 24)) as pilot:
         await shows(app, "There is no warehouse yet")
         screen.know(known)
         await shows(app, "2,000 rows", "quantity_sold")
+        await pilot.click("#header", offset=(77, 0))  # Esc back
+        await until(lambda: app.results == [None], "the way back")

@@ -259,6 +259,7 @@ async def test_closing_a_tab_with_text_asks_first(show: Show) -> None:
     async with show() as (app, pilot):
         await pilot.press("ctrl+t", *"keep me", "ctrl+w")
         await until(lambda: isinstance(app.screen, Confirm), "the question")
+        assert "Its line of text is gone then." in app.shown()
         await pilot.press("n")
         assert app.editor.text == "keep me"
         await pilot.press("ctrl+w")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import pytest
 from textual.pilot import Pilot
 
 from console.query_history import Entry, Outcome, QueryHistory
-from console.tui.warehouse.editor.query_history import HistoryDialog, HistoryTable, folded, took
+from console.tui.warehouse.editor.query_history import HistoryDialog, HistoryTable, took
 from console.tui.widgets.dialog_keys import dialog_keys
 from tests.console.tui.warehouse.editor_app import EditorApp
 from tests.console.tui.workspaces import until
@@ -109,13 +108,6 @@ async def test_repeats_that_follow_one_another_are_one_line_and_go_together(tmp_
         await pilot.press("ctrl+d")
         await until(lambda: "History (2)" in app.shown(), app.shown)
         assert [entry.sql for entry in history.entries()] == ["SELECT 2", "SELECT 1", "SELECT 1"]
-
-
-def test_a_count_that_came_later_belongs_to_its_statement() -> None:
-    begun = Entry(NOON, "SELECT 1", "warehouse", Outcome.DONE)
-    later = Entry(NOON + timedelta(minutes=1), "SELECT 2", "warehouse", Outcome.DONE, rows=2)
-    runs = folded([replace(begun, rows=700), later, begun])
-    assert [(run[0].sql, run[0].rows, len(run)) for run in runs] == [("SELECT 2", 2, 1), ("SELECT 1", 700, 1)]
 
 
 async def test_enter_is_named_for_what_it_does(show: Show) -> None:

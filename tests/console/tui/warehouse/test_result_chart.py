@@ -187,6 +187,19 @@ async def test_sales_over_months_become_lines_and_keys_change_the_chart(settings
         assert app.focused is app.table
 
 
+async def test_title_and_way_back_stand_over_the_chart(settings: Settings) -> None:
+    async with chart(settings, MONTHS) as (app, pilot, screen):
+        for size in ((80, 24), (120, 40)):
+            await pilot.resize_terminal(*size)
+            await pilot.pause()
+            head = screen.query_one("#header").render_line(0).text
+            assert "Chart of the result" in head
+            assert head.endswith("Esc back ")
+            assert screen.query_one(KeyHints).region.bottom == size[1]
+        await pilot.click("#header", offset=(size[0] - 3, 0))
+        assert app.focused is app.table
+
+
 async def test_the_value_is_never_a_year_a_month_or_a_key(settings: Settings) -> None:
     sql = f"SELECT region, year, month_number, year AS store_id, total_sales_amount AS rev, sales AS n FROM ({MONTHS})"
     async with chart(settings, sql) as (_app, pilot, screen):
@@ -210,10 +223,13 @@ async def test_the_series_can_be_taken_together(settings: Settings) -> None:
 
 
 async def test_without_numbers_the_reason_is_told(settings: Settings) -> None:
-    async with chart(settings, "SELECT city, region FROM Store_Table") as (_app, _pilot, screen):
+    async with chart(settings, "SELECT city, region FROM Store_Table") as (_app, pilot, screen):
         drawn = texts(list(screen.query_one(LinePanel).lines))
         assert drawn[0] == "There is no chart of this result"
         assert "numbers" in drawn[2]
+        assert hinted(screen) == set()
+        await pilot.press("b", "s")
+        assert hinted(screen) == set()
 
 
 async def test_a_chart_of_a_large_result_is_bounded_and_says_so(settings: Settings) -> None:

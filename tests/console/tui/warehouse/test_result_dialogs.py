@@ -41,6 +41,21 @@ def panel_text(app: PaneApp) -> str:
     return "\n".join("".join(text for text, _tone in line).rstrip() for line in panel.lines)
 
 
+async def test_a_newer_message_takes_the_place_of_the_older_and_none_lies_over_a_dialog(settings: Settings) -> None:
+    app = PaneApp(settings)
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await app.ask("SELECT store_id FROM Store_Table ORDER BY 1")
+        await pilot.press("y", "down", "y")
+        await until(lambda: app.told() and app.told()[-1].message.endswith("cell 2"), "the second copy")
+        assert len(app.told()) == 1
+        await pilot.press("Y")
+        await until(lambda: app.told()[-1].message.endswith("the row of 1 value"), "the row")
+        await pilot.press("enter")
+        await until(lambda: isinstance(app.screen, CellDetail), "the cell")
+        assert app.told() == []
+    app.close()
+
+
 # ---- the cell -------------------------------------------------------------------------------------------------------
 
 

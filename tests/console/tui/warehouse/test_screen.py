@@ -18,7 +18,6 @@ from console.tui.pipelines.screen import PipelinesScreen
 from console.tui.warehouse.catalogue.diagram_screen import DiagramScreen
 from console.tui.warehouse.catalogue.table import CatalogueLines
 from console.tui.warehouse.editor.plan_view import PlanView
-from console.tui.warehouse.editor.query_history import folded
 from console.tui.warehouse.editor.question_form import QuestionForm
 from console.tui.warehouse.editor.question_save import SaveQuestion
 from console.tui.warehouse.editor.sql_area import SqlArea
@@ -202,6 +201,22 @@ async def test_letters_are_text_in_the_editor_and_commands_elsewhere(
         await until(lambda: isinstance(app.focused, CatalogueLines), "the catalogue after the results")
 
 
+async def test_the_way_back_from_what_was_looked_for_in_the_catalogue_is_named(
+    consoles: list[Opened], shop: tuple[Settings, dict[str, str]]
+) -> None:
+    app = opened(consoles, shop)
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await ready(app)
+        hints = screen.query_one("#hints")
+        await pilot.press("slash", *"price")
+        assert hints.render_line(0).text.startswith(" Enter To what was found  Esc Show all ")
+        await pilot.press("enter")
+        await until(lambda: hints.render_line(0).text.startswith(" Esc Show all Enter Preview"), "the way back")
+        await pilot.click("#hints", offset=(3, 0))
+        await until(lambda: hints.render_line(0).text.startswith(" Enter Preview"), "everything")
+        await shows(app, "Store_Table")
+
+
 @pytest.mark.parametrize(
     ("key", "reached"), [("f6", CatalogueLines), ("tab", CatalogueLines), ("shift+tab", SqlArea), ("ctrl+t", SqlArea)]
 )
@@ -266,7 +281,7 @@ async def test_the_rows_of_a_long_result_come_into_the_history_once_they_are_cou
         await pilot.press("f5")
         await shows(app, "3,000 rows")
         history = QueryHistory(shop[0].home / HISTORY)
-        await until(lambda: [run[0].rows for run in folded(history.entries())] == [3_000], "the count")
+        await until(lambda: [entry.rows for entry in history.entries()] == [3_000], "the count")
 
 
 async def test_a_question_is_chosen_asked_and_answered_with_its_day(
