@@ -7,10 +7,11 @@ import time
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from console.actions.audit import AuditActions, Proof, event_fields
+from console.actions.audit import AuditActions, OpenedReason, Proof, event_fields
 from console.actions.seat import InMemory
 from console.cli.exits import Exit, UsageError
 from console.cli.output import print_json, print_table, safe, say
@@ -25,9 +26,10 @@ from security.audit.report import Report
 from security.audit.search import LARGEST_PAGE, Filter, Recorded
 from security.audit.siem.origin import rfc3339
 from security.audit.words import ACTIONS, near
-from security.errors import AuditUnavailable
+from security.errors import AuditUnavailable, RecordUnknown
 
 LOOK_EVERY_S = 0.5
+LONGEST_USE = timedelta(hours=1)  # from intent to outcome
 COLUMNS = ("seq", "at", "who", "role", "action", "resource", "outcome", "policies")
 
 
@@ -82,8 +84,8 @@ def search(arguments: Namespace, settings: Settings, environ: Mapping[str, str])
 
 
 def reason(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> Exit:
-    """Print the reason of an event. Raises SecurityError, PermissionDenied, OSError."""
-    found = _actions(arguments, settings, environ).reason(arguments.seq)
+    """Print the reason of an event or of its use. Raises SecurityError, PermissionDenied, OSError."""
+    found = _opened(_actions(arguments, settings, environ), arguments.seq)
     event = found.recorded.event
     if arguments.json:
         print_json({**event_fields(found.recorded), "reason": found.text})
@@ -91,6 +93,41 @@ def reason(arguments: Namespace, settings: Settings, environ: Mapping[str, str])
     say(f"the reason of {event.action} by {event.principal}; that you read it is on record")
     print(safe(found.text))
     return Exit.DONE
+
+
+def _opened(actions: AuditActions, seq: int) -> OpenedReason:
+    """The reason of event `seq`; where that has none, the one that the intent of its use has.
+
+    Raises RecordUnknown where there is none, and what `AuditActions.reason` raises.
+    """
+    try:
+        return actions.reason(seq)
+    except RecordUnknown:
+        given_in = _given_in(actions, seq)
+        if given_in is None:
+            raise
+    say(f"event {seq} has no reason of its own: the one of its use stands in event {given_in}")
+    return actions.reason(given_in)
+
+
+def _given_in(actions: AuditActions, seq: int) -> int | None:
+    """The number of the event of the same use before `seq` that has the reason; None where `seq` has its own or none.
+
+    Raises PermissionDenied, SecurityError, OSError.
+    """
+    found = actions.tail(after=seq - 1, limit=1) if seq >= 0 else []
+    if not found or found[0].seq != seq or found[0].event.sealed is not None or found[0].event.correlation is None:
+        return None
+    event = found[0].event
+    same = Filter(action=event.action, principal=event.principal, since=event.at - LONGEST_USE)
+    before: int | None = seq
+    while before is not None:
+        page = actions.search(same, before=before, limit=LARGEST_PAGE)
+        for one in page.events:
+            if one.event.correlation == event.correlation and one.event.sealed is not None:
+                return one.seq
+        before = page.before
+    return None
 
 
 def verify(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> Exit:
@@ -225,7 +262,8 @@ def _report_json(report: Report) -> dict[str, Any]:
 
 
 def _tell_report(report: Report) -> None:
-    print(f"{'sound' if report.ok else 'NOT SOUND'}: {report.events:,} events, root {report.root.hex()}")
+    events = "1 event" if report.events == 1 else f"{report.events:,} events"
+    print(f"{'sound' if report.ok else 'NOT SOUND'}: {events}, root {report.root.hex()}")
     if report.checkpoint is None:
         print("no signed checkpoint covers them yet")
     else:
@@ -255,7 +293,8 @@ def _proof_json(proof: Proof) -> dict[str, Any]:
 
 
 def _tell_proof(proof: Proof) -> None:
-    print(f"event {proof.seq} {'is' if proof.holds else 'IS NOT'} in the tree of {proof.size:,} events")
+    events = "1 event" if proof.size == 1 else f"{proof.size:,} events"
+    print(f"event {proof.seq} {'is' if proof.holds else 'IS NOT'} in the tree of {events}")
     for name, value in proof.event.items():
         print(f"  {name}: {' '.join(value) if isinstance(value, list) else value}")
     print(f"leaf {proof.leaf.hex()}")

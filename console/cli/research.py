@@ -65,7 +65,7 @@ def rebuild(arguments: Namespace, settings: Settings, environ: Mapping[str, str]
     if arguments.json:
         print_json({"built_at": rfc3339(built.built_at), "subjects": built.subjects, "log_emptied": done.log_emptied})
     else:
-        print(f"{built.subjects:,} subjects, as of {rfc3339(built.built_at)}")
+        print(f"{built.subjects:,} subject{'' if built.subjects == 1 else 's'}, as of {rfc3339(built.built_at)}")
     if not done.log_emptied:
         say("a reader kept rows of before in the write-ahead log; they go with the next rebuild")
     return Exit.DONE

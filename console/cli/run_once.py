@@ -35,6 +35,8 @@ def run_once(arguments: Namespace, settings: Settings, environ: Mapping[str, str
     _tell_dropped(arguments.city or settings.weather.cities)
     now = datetime.now(UTC)
     logical_time = _logical_time(arguments, now, actions, setup.source_name)
+    if arguments.verbose and not manual and (paused := actions.overview().paused_since) is not None:
+        say(f"the schedule is paused since {rfc3339(paused)}; a run that is asked for goes on")
     request = RunRequest(logical_time, cities, Trigger.MANUAL if manual else Trigger.CRON, force=arguments.force)
     outcome = actions.run_manually(request) if manual else actions.run_scheduled(request)
     if arguments.json:

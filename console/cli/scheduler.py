@@ -10,6 +10,7 @@ from console.cli.output import PRACTICE_LABEL, say
 from console.settings import Settings
 from console.wiring.pipelines import pipelines
 from console.wiring.scheduler import scheduler
+from etl.models import rfc3339
 from etl.run import RunOutcome
 
 
@@ -18,7 +19,10 @@ def run_scheduler(_arguments: Namespace, settings: Settings, environ: Mapping[st
     actions = pipelines(settings, environ)
     setup = actions.setup()
     source = f"{setup.source_name}, {PRACTICE_LABEL}," if setup.practice else setup.source_name
-    say(f"hourly runs of {len(setup.cities)} cities from {source} into {setup.lake_url}")
+    cities = "1 city" if len(setup.cities) == 1 else f"{len(setup.cities)} cities"
+    paused = actions.overview().paused_since
+    waits = f"; PAUSED since {rfc3339(paused)}: none starts until `s` in the console resumes them" if paused else ""
+    say(f"hourly runs of {cities} from {source} into {setup.lake_url}{waits}")
     scheduler(settings, actions, on_problem=say, on_outcome=_tell).run_forever()
     return Exit.DONE
 

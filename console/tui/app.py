@@ -38,7 +38,7 @@ from console.tui.sign_in.door import Door
 from console.tui.state import UiState, load_state, save_state
 from console.tui.terminal import guarded_run
 from console.tui.theme import DARK, LIGHT, AsciiOnly, speaks_unicode, themes, variables
-from console.tui.toasts import FAILURE_S, MOST, SUCCESS_S, shortened
+from console.tui.toasts import FAILURE_S, SUCCESS_S, in_the_way, shortened
 from console.tui.widgets.bars import AttendedLine, KeyHints
 from console.tui.workshop import Workshop
 
@@ -65,11 +65,16 @@ class Drawn(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Tab:
-    """A screen with a place in the header, or within the Security tab."""
+    """A screen with a place in the header, or within the Security tab.
+
+    The console reopens on it for who may do one of the actions `of`; for a visitor, where it is `for_visitors`.
+    """
 
     name: str
     title: str
     screen: Callable[[Shell], Screen[Any]]
+    of: tuple[str, ...]
+    for_visitors: bool = False
 
 
 # The domain and most screens are loaded when they are wanted: the first paint does without.
@@ -104,12 +109,15 @@ def _audit(shell: Shell) -> Screen[Any]:
 
 
 # One line a screen; the sections share the tab Security.
-TABS = (Tab("pipelines", "Pipelines", PipelinesScreen), Tab("warehouse", "Warehouse", _warehouse))
+TABS = (
+    Tab("pipelines", "Pipelines", PipelinesScreen, ("view_pipelines",), for_visitors=True),
+    Tab("warehouse", "Warehouse", _warehouse, ("query_warehouse", "manage_warehouse"), for_visitors=True),
+)
 SECTIONS = (
-    Tab("access", "Access", _access),
-    Tab("records", "Records", _records),
-    Tab("vault", "Vault", _vault),
-    Tab("audit", "Audit", _audit),
+    Tab("access", "Access", _access, ("read_audit", "manage_users")),
+    Tab("records", "Records", _records, ("view_record", "query_research", "manage_users")),
+    Tab("vault", "Vault", _vault, ("rotate_keys",)),
+    Tab("audit", "Audit", _audit, ("read_audit",)),
 )
 SCREENS = (*TABS, *SECTIONS)
 SECURITY = ("security", "Security")
@@ -205,6 +213,10 @@ class LakewardenApp(App[None]):
         """Who is signed in, for the header."""
         return self.door.words(room)
 
+    def who_width(self) -> int:
+        """The cells in which name and time are whole."""
+        return self.door.width()
+
     def sign_in(self, then: Callable[[], None] | None = None) -> None:
         self.door.sign_in(then)
 
@@ -258,6 +270,8 @@ class LakewardenApp(App[None]):
             self.empty()
             self._listener, self._told = self, None
         for mode in [mode for mode in self._screen_stacks if mode not in (kept, "_default")]:
+            if not self.is_running:  # it is being left: whoever closes the screens goes through them now
+                return
             screen = self._modes[mode]
             await self.remove_mode(mode)
             self.add_mode(mode, screen)
@@ -265,7 +279,7 @@ class LakewardenApp(App[None]):
             self.feed.rest()
         elif not keep_shown:
             self.feed.anew()
-        if not keep_shown:
+        if not keep_shown and self.is_running:
             await self.switch_mode(DOOR if self.door.locked else self._first_tab())
         self._renewing = False
         self._fit(self.size)
@@ -277,8 +291,14 @@ class LakewardenApp(App[None]):
             self.remember(tab=SCREENS[0].name)
 
     def _first_tab(self) -> str:
-        names = [tab.name for tab in SCREENS]
-        return self.ui.tab if self.ui.tab in names else names[0]
+        """Where the console was left, if whoever is here may use that; else the first."""
+        last = next((tab for tab in SCREENS if tab.name == self.ui.tab and self._may_use(tab)), SCREENS[0])
+        return last.name
+
+    def _may_use(self, tab: Tab) -> bool:
+        if tab.name == "access" and self.settings.practice:
+            return True  # there, anybody may ask what would be decided
+        return tab.for_visitors if self.who is None else self.door.may(tab.of)
 
     # ---- the workspace ----------------------------------------------------------------------------------------------
 
@@ -338,10 +358,9 @@ class LakewardenApp(App[None]):
         text = shortened(message, width=self.size.width)
         super().notify(text, title=title, severity=severity, timeout=timeout, markup=markup)
 
-    def on_notify(self, _event: Notify) -> None:
+    def on_notify(self, event: Notify) -> None:
         """Before one more is shown: older ones make room."""
-        shown = list(self._notifications)
-        for old in shown[: max(len(shown) - MOST + 1, 0)]:
+        for old in in_the_way(list(self._notifications), event.notification):
             del self._notifications[old]
 
     async def action_quit(self) -> None:
@@ -412,7 +431,7 @@ class LakewardenApp(App[None]):
         if isinstance(self.screen, HelpScreen):
             self.screen.action_close()
         elif not isinstance(self.screen, TooSmall | CommandPalette):
-            self.push_screen(HelpScreen(self._bound(self.screen), unicode=self.unicode))
+            self.push_screen(HelpScreen(self._bound(self.screen), self.screen, unicode=self.unicode))
 
     def _bound(self, screen: Screen[Any]) -> list[Bound]:
         """What can be done now: in a dialog little, and there is no way to a tab before somebody signs in."""

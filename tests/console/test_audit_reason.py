@@ -93,10 +93,21 @@ def test_an_event_that_there_is_not_or_that_has_no_reason_is_refused_in_words(de
     none = desk("audit", "reason", "999999")
     assert (none.code, none.out) == (65, "")
     assert "expected the number of an event, from 0 to " in none.err
-    without = desk("audit", "reason", str(number_of(desk) + 1))
+    before = number_of(desk) - 1
+    without = desk("audit", "reason", str(before))
     assert (without.code, without.out) == (65, "")
-    assert f"expected an event with a reason, found event {number_of(desk) + 1}, which has none" in without.err
+    assert f"expected an event with a reason, found event {before}, which has none" in without.err
     assert not [event for event in desk.events() if event.resource.startswith("audit:")]
+
+
+def test_the_event_that_ends_the_use_leads_to_the_reason_that_its_intent_has(desk: Desk) -> None:
+    desk.sit_down("auditor")
+    number = number_of(desk)
+    assert desk.events()[number + 1].outcome is Outcome.DONE
+    ended = desk("audit", "reason", str(number + 1))
+    assert (ended.code, ended.out) == (0, f"{REASON}\n")
+    assert f"event {number + 1} has no reason of its own: the one of its use stands in event {number}" in ended.err
+    assert [one.outcome for one in desk.events() if one.resource == f"audit:{number}"] == [Outcome.INTENT, Outcome.DONE]
 
 
 def test_the_reason_of_an_erased_patient_is_gone_with_the_key(desk: Desk) -> None:
@@ -107,7 +118,8 @@ def test_the_reason_of_an_erased_patient_is_gone_with_the_key(desk: Desk) -> Non
     ended = desk("audit", "reason", str(number_of(desk)))
     assert (ended.code, ended.out) == (65, "")
     assert "destroyed when the patient was erased" in ended.err
-    assert [event.outcome for event in desk.events()[-3:]] == [Outcome.INTENT, Outcome.FAILED, Outcome.FAILED]
+    told = [event.outcome for event in desk.events() if event.code == "reason"]
+    assert told[-3:] == [Outcome.INTENT, Outcome.FAILED, Outcome.FAILED]
 
 
 def test_a_key_that_is_missing_is_named_and_nothing_is_shown(desk: Desk, workspace: Path) -> None:
@@ -116,7 +128,7 @@ def test_a_key_that_is_missing_is_named_and_nothing_is_shown(desk: Desk, workspa
     number = number_of(desk)
     with closing(opened(workspace, {}, keeper=InMemory(), clock=desk.clock)) as security:
         sit_down(security, "auditor")
-        with pytest.raises(KeyUnknown, match=f"{key.name}: expected the key"):
+        with pytest.raises(KeyUnknown, match=key.name):
             audit_actions(security).reason(number)
         newest = security.audit.tail(after=security.audit.size() - 3)
         assert [one.event.outcome for one in newest] == [Outcome.FAILED, Outcome.FAILED]

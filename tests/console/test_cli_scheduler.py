@@ -7,6 +7,9 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from console.config_file import create_workspace
+from console.settings import load_settings
+from console.wiring.pipelines import pipelines
 from etl.models import rfc3339, ts_of
 from tests.conftest import Lakewarden, wait_until
 from tests.simulators.weather_api import WeatherApiSimulator, not_found, stall
@@ -93,9 +96,20 @@ def test_a_run_that_fails_is_one_line_on_stderr(
     assert process.communicate(timeout=5) == (b"", b"")
 
 
-def test_made_up_weather_is_labelled_at_the_start(lakewarden: Lakewarden) -> None:
+def test_its_start_labels_made_up_weather_and_says_that_the_schedule_is_paused(lakewarden: Lakewarden) -> None:
+    create_workspace(lakewarden.home, production=False)
+    actions = pipelines(load_settings(lakewarden.environ), lakewarden.environ)
+    actions.setup()
+    actions.pause_schedule(paused=True)
+    actions.close()
     process = lakewarden.start("scheduler")
     assert process.stderr is not None
-    assert b"PRACTICE" in process.stderr.readline()
+    line = process.stderr.readline()
+    assert b"PRACTICE" in line
+    assert b"PAUSED since 20" in line
     process.terminate()
     process.communicate(timeout=5)
+    ended = lakewarden("--run-once")
+    assert (ended.code, ended.out, ended.err) == (0, "", ""), "the pause holds nobody up who asks for a run"
+    assert "the schedule is paused since 20" in lakewarden("--run-once", "-v").err
+    assert lakewarden("runs", "--json").json[0]["trigger"] == "cron"

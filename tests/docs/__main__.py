@@ -133,7 +133,7 @@ def signed_in(home: Path, columns: int, rows: int, user: str, *, picture: str = 
         terminal.wait_until_quiet(0.5)
         if picture:
             keep(terminal, picture)
-        terminal.press("down", "down", *["down"] * users.index(user), "enter")  # past the fields, into the list
+        terminal.press("down", *["down"] * users.index(user), "enter")  # into the list, to its first account
         terminal.wait_for(f"{user} ")
         terminal.wait_until_quiet(1.0)
         yield terminal

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.binding import Binding, BindingType
 from textual.message import Message
 
+from console.tui.sign_in.words import role_name
 from console.tui.text import plain
 from console.tui.widgets.line_table import Cell, Column, LineTable, cell
 
@@ -84,7 +85,7 @@ class AccountTable(LineTable):
         """Each column's title, and what stands in it."""
         return [
             (" User", [f" {account.user}" for account in self.accounts]),
-            ("Role", [account.role.value for account in self.accounts]),
+            ("Role", [role_name(account.role) for account in self.accounts]),
             ("Domain", [account.domain or "" for account in self.accounts]),
             ("Shift", [str(account.shift or "") for account in self.accounts]),
             ("State", [state_words(account)[0] for account in self.accounts]),
@@ -95,7 +96,7 @@ class AccountTable(LineTable):
         text, tone = state_words(account)
         return (
             cell(f" {plain(account.user)}", "muted" if account.disabled else "text"),
-            cell(account.role.value, "accent"),
+            cell(role_name(account.role), "accent"),
             cell(plain(account.domain or "")),
             cell(plain(str(account.shift or ""))),
             cell(text, tone),

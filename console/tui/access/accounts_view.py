@@ -18,6 +18,7 @@ from console.tui.messages import Delivered
 from console.tui.off_loop import off_loop
 from console.tui.screens.dialogs import Confirm
 from console.tui.shell import Shell
+from console.tui.sign_in.words import role_name
 from console.tui.text import plain
 from console.tui.widgets.line_table import LineTable
 from security.identity.account import Account, NewAccount
@@ -200,12 +201,12 @@ def account_lines(account: Account) -> list[Paragraph]:
     """One account in full, without anything secret."""
     state, tone = state_words(account)
     facts: list[tuple[str, Any]] = [
-        ("Role", account.role.value),
+        ("Role", role_name(account.role)),
         ("Domain", account.domain or "none"),
         ("Shift", account.shift or "none: never on shift"),
         ("E-mail", account.email or "none: no codes by e-mail"),
         ("Enrolled", "yes" if account.enrolled else "no: signs in with its enrolment code first"),
-        ("Recovery", f"{account.recovery_codes} codes left"),
+        ("Recovery", f"{account.recovery_codes} code{'' if account.recovery_codes == 1 else 's'} left"),
     ]
     return [
         Paragraph(((f"{plain(account.user)}  ", "strong"), (state, tone))),

@@ -16,6 +16,7 @@ from textual.message import Message
 from console.tui.access.condition_words import condition
 from console.tui.access.line_view import LineView
 from console.tui.access.paragraphs import BLANK, Paragraph, words
+from console.tui.sign_in.words import role_name
 from console.tui.widgets.line_table import Cell, Column, LineTable, cell
 from security.policy.matrix import Cell as MatrixCell
 from security.policy.matrix import Matrix, Permission
@@ -23,9 +24,14 @@ from security.policy.model import SERVICE, Action
 from security.policy.rules import Rule
 
 WORDS = {Permission.ALWAYS: "yes", Permission.SOMETIMES: "if", Permission.NEVER: "-"}
-_TONES = {Permission.ALWAYS: "good", Permission.SOMETIMES: "wait", Permission.NEVER: "faint"}
-LEGEND = "yes: whenever signed in   if: under conditions   -: never"
-_SHORT = {"data_scientist": "data sci"}
+TONES = {Permission.ALWAYS: "good", Permission.SOMETIMES: "wait", Permission.NEVER: "faint"}
+MEANINGS = {
+    Permission.ALWAYS: "whenever signed in",
+    Permission.SOMETIMES: "under conditions",
+    Permission.NEVER: "never",
+}
+LEGEND = "   ".join(f"{WORDS[one]}: {meaning}" for one, meaning in MEANINGS.items())
+_SHORT = {"data scientist": "data sci"}
 _ACTION_WIDTHS = (18, 16)  # of the longest name, and what a narrow screen has for it
 
 
@@ -83,7 +89,7 @@ class MatrixTable(LineTable):
 
     def layout_columns(self, width: int) -> tuple[Column, ...]:
         for action, short in ((_ACTION_WIDTHS[0], {}), (_ACTION_WIDTHS[0], _SHORT), (_ACTION_WIDTHS[1], _SHORT)):
-            titles = [short.get(role, role) for role in self._roles]
+            titles = [short.get(name, name) for name in map(role_name, self._roles)]
             if action + sum(len(title) + 1 for title in titles) <= width:
                 break
         if _fitting(titles, width - action) == len(titles):
@@ -100,7 +106,7 @@ class MatrixTable(LineTable):
         for number in range(self._first, self._first + self._shown):
             role = self._roles[number]
             permission = self._matrix[role][action].permission
-            text, tone = WORDS[permission], _TONES[permission]
+            text, tone = WORDS[permission], TONES[permission]
             chosen = here and number == self._column
             line.append(cell(f"[{text}]" if chosen else f" {text}", "tab" if chosen else tone))
         return line
@@ -216,7 +222,7 @@ def cell_lines(role: str, action: Action, found: MatrixCell, forbids: Sequence[R
     if role == SERVICE and found.permission is Permission.ALWAYS:
         told = "yes: it is the program itself"
     lines = [
-        Paragraph(((f"{role} ", "strong"), (f"{action.value} ", "title"), (told, _TONES[found.permission]))),
+        Paragraph(((f"{role_name(role)} ", "strong"), (f"{action.value} ", "title"), (told, TONES[found.permission]))),
         words(LEGEND, "muted"),
     ]
     for rule in found.policies:

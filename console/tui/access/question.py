@@ -9,6 +9,7 @@ from datetime import UTC, datetime, time, timedelta
 from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING, Any
 
+from console.tui.sign_in.words import role_name
 from security.policy.words import FRESH_S
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def offers(name: str, choices: Choices, values: Mapping[str, str]) -> list[Offer
 def account_words(account: AccountFacts) -> str:
     """Role, domain and shift of an account, that a doctor has none, and whether it is disabled."""
     shift = str(account.shift or "") or ("no shift" if account.role.value == DOCTOR else "")
-    parts = [account.role.value, account.domain or "", shift, "disabled" if account.disabled else ""]
+    parts = [role_name(account.role), account.domain or "", shift, "disabled" if account.disabled else ""]
     return ", ".join(part for part in parts if part)
 
 

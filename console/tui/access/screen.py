@@ -18,12 +18,15 @@ from console.tui.access.accounts_view import MANAGE_USERS, AccountsView
 from console.tui.access.choice_form import ChoiceField
 from console.tui.access.explorer import Explorer
 from console.tui.access.line_view import LineView
-from console.tui.access.matrix_view import MatrixTable, MatrixView
+from console.tui.access.matrix_view import MEANINGS, TONES, WORDS, MatrixTable, MatrixView
 from console.tui.access.policies_view import PoliciesView
 from console.tui.access.view_line import ViewLine
 from console.tui.messages import Delivered
 from console.tui.off_loop import off_loop
+from console.tui.screens.help import Sign
 from console.tui.shell import Shell
+from console.tui.sign_in.words import role_name
+from console.tui.theme import Glyphs
 from console.tui.widgets.bars import Header, KeyHints, SectionBar
 from console.tui.widgets.closed import Closed
 
@@ -268,7 +271,15 @@ class AccessScreen(Screen[None]):
         if self.explorer.ask_about(event.role, event.action):
             self._show_view(EXPLORER)
         else:
-            self.app.notify(f"No account has the role {event.role}: the explorer has nobody to ask for.", markup=False)
+            self.app.notify(
+                f"No account has the role {role_name(event.role)}: the explorer has nobody to ask for.", markup=False
+            )
+
+    def help_signs(self, _drawn: Glyphs) -> Sequence[Sign]:
+        """What stands in the cells of the matrix."""
+        if self._view != MATRIX or self.closed.display:
+            return ()
+        return tuple((WORDS[one], TONES[one], meaning) for one, meaning in MEANINGS.items())
 
     # ---- how it looks -----------------------------------------------------------------------------------------------
 

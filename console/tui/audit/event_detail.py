@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
 
-from console.tui.audit.event_words import fields_of, outcome_cell, time_words
+from console.tui.audit.event_words import GLASS, fields_of, outcome_cell, time_words
 from console.tui.audit.lines_dialog import LinesDialog, named_lines, sentence
 from console.tui.off_loop import off_loop
 from console.tui.records.identifiers import SHOWN_S, Identifiers
@@ -17,6 +17,7 @@ from console.tui.text import fitted, plain
 from console.tui.widgets.dialog_keys import DialogKeys
 from console.tui.widgets.line_panel import Line
 from security.audit.search import Filter, Recorded
+from security.errors import RecordUnknown
 
 if TYPE_CHECKING:  # the domain is loaded after the first paint
     from console.actions.audit import AuditActions, OpenedReason
@@ -88,7 +89,8 @@ class EventDetail(LinesDialog):
     def hints(self) -> Sequence[Binding]:
         """The keys that do something with this event."""
         event = self._recorded.event
-        idle = {action for action, there in (("reason", event.sealed), ("use", event.correlation)) if not there}
+        can = {"reason": event.sealed or (event.action in GLASS and event.correlation), "use": event.correlation}
+        idle = {action for action, there in can.items() if not there}
         own = [key for key in (*EventDetail.BINDINGS, *Dialog.BINDINGS) if isinstance(key, Binding) and key.show]
         return [key for key in own if key.action not in idle]
 
@@ -109,10 +111,7 @@ class EventDetail(LinesDialog):
         if self._reason.shown:
             self._reason.hide()
             return
-        if self._recorded.event.sealed is None:
-            self._say("This event has no reason: one that was given stands in the intent of its use.", "muted")
-            return
-        seq, wanted = self._recorded.seq, self._reason.ask()
+        recorded, wanted = self._recorded, self._reason.ask()
 
         def receive(found: OpenedReason) -> None:
             if wanted == self._reason.wanted:
@@ -123,7 +122,7 @@ class EventDetail(LinesDialog):
             if wanted == self._reason.wanted:
                 self._say(str(error), "bad")
 
-        off_loop(self, lambda: self._audit.reason(seq), receive, refused)
+        off_loop(self, lambda: self._audit.reason(reason_of(self._audit, recorded)), receive, refused)
 
     def _show_reason(self, values: Mapping[str, str] | None, left_s: int) -> None:
         begins = self._reason_lines is None
@@ -164,6 +163,15 @@ class EventDetail(LinesDialog):
             found.append(((here, "accent"), (number, "muted"), (text, "text"), *parts))
         left = len(self._use) - SHOWN
         return [*found, ((f"  and {left:,} more", "muted"),)] if left > 0 else found
+
+
+def reason_of(audit: AuditActions, wanted: Recorded) -> int:
+    """The number of the event of the same use that has the reason. Raises RecordUnknown where none has."""
+    use = [wanted] if wanted.event.sealed or wanted.event.correlation is None else same_use(audit, wanted)
+    for one in use:
+        if one.event.sealed is not None:
+            return one.seq
+    raise RecordUnknown("This event has no reason, and no other of its use has one.")
 
 
 def same_use(audit: AuditActions, wanted: Recorded) -> list[Recorded]:

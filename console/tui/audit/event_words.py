@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from console.tui.sign_in.words import role_name
 from console.tui.text import plain
 from console.tui.widgets.line_table import Cell, Part
 from security.audit.event import Decision, Event, Outcome
@@ -21,6 +22,11 @@ _OUTCOMES = {
     Outcome.FAILED: ("FAILED", "bad-strong", "it was permitted and did not work"),
     Outcome.REFUSED: ("REFUSED", "bad-strong", "it was not permitted, or the sign-in was wrong"),
 }
+
+
+def events_words(count: int) -> str:
+    """`1 event`, `2,000 events`."""
+    return "1 event" if count == 1 else f"{count:,} events"
 
 
 def is_denied(event: Event) -> bool:
@@ -95,7 +101,7 @@ def fields_of(recorded: Recorded) -> list[tuple[str, str, str]]:
         found.append(("decided by", ", ".join(event.policies), "text"))
     elif event.decision is Decision.DENY:
         found.append(("decided by", "no policy permits it, so it is denied", "muted"))
-    found += [("who", f"{event.principal}, role {event.role}", "text"), ("resource", event.resource, "text")]
+    found += [("who", f"{event.principal}, role {role_name(event.role)}", "text"), ("resource", event.resource, "text")]
     optional = (
         ("subject", event.subject and f"{event.subject} (a pseudonym; no name is in the log)"),
         ("columns", ", ".join(event.columns) and f"{', '.join(event.columns)} shown in clear"),

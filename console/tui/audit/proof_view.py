@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
 
-from console.tui.audit.event_words import about, grouped, outcome_cell
+from console.tui.audit.event_words import about, events_words, grouped, outcome_cell
 from console.tui.audit.lines_dialog import LinesDialog, named_lines, sentence
 from console.tui.clipboard import TooLongToCopy, copy
 from console.tui.text import plain
@@ -70,8 +70,8 @@ def meaning_of(proof: Proof) -> tuple[str, str, str]:
         return (
             "It holds",
             "good",
-            f"Event {proof.seq:,} is in the log of {proof.size:,} events exactly as it is shown: {steps} from it to "
-            "the root that the signed checkpoint names. To change, remove or move it would give another root.",
+            f"Event {proof.seq:,} is in the log of {events_words(proof.size)} exactly as it is shown: {steps} from it "
+            "to the root that the signed checkpoint names. To change, remove or move it would give another root.",
         )
     return (
         "It does NOT hold",

@@ -13,7 +13,7 @@ from textual.widgets import Static
 
 from console.actions.permissions import PermissionDenied
 from console.tui.audit.alarm import Alarm, Fails
-from console.tui.audit.event_words import fields_of
+from console.tui.audit.event_words import events_words, fields_of
 from console.tui.audit.lines_dialog import named_lines
 from console.tui.audit.log_lines import PAGE, LogLines
 from console.tui.audit.log_reading import Since, Start, since, start
@@ -21,12 +21,15 @@ from console.tui.audit.log_table import LogTable
 from console.tui.audit.verify_words import Verified, keepers_words, problems_words
 from console.tui.messages import Delivered
 from console.tui.off_loop import off_loop
+from console.tui.screens.help import Sign
 from console.tui.shell import Shell
 from console.tui.text import local_clock, plain
+from console.tui.theme import Glyphs
 from console.tui.widgets.bars import Header, KeyHints, SectionBar
 from console.tui.widgets.closed import Closed
 from console.tui.widgets.line_panel import LinePanel
 from console.tui.widgets.section_title import SectionTitle
+from etl.models import RunState
 from security.audit.search import Filter, Page, Recorded
 from security.errors import AuditUnavailable
 
@@ -223,7 +226,9 @@ class AuditScreen(Screen[None]):
         self._keepers = news.keepers
         if news.size <= self._lines.seen:
             had = self._lines.seen + 1
-            self._alarm.tell(Fails.CONTENT, f"It had {had:,} events, now it has {news.size:,}: v says what is missing")
+            self._alarm.tell(
+                Fails.CONTENT, f"It had {events_words(had)}, now it has {news.size:,}: v says what is missing"
+            )
         if news.events is None or not self._table.follows:
             self._newer = max(news.size - 1 - self._lines.seen, 0)
         else:
@@ -279,7 +284,7 @@ class AuditScreen(Screen[None]):
     def _state_words(self) -> str:
         """The size of the log, what the copies outside hold, and the last verification."""
         size = self._lines.seen + 1 + self._newer
-        parts = [f"{size:,} events", keepers_words(self._keepers, size)]
+        parts = [events_words(size), keepers_words(self._keepers, size)]
         if self._verified is not None:
             at, verified = self._verified
             report = verified.report
@@ -331,6 +336,13 @@ class AuditScreen(Screen[None]):
         self.call_after_refresh(self._show_preview)
 
     # ---- keys -------------------------------------------------------------------------------------------------------
+
+    def help_signs(self, drawn: Glyphs) -> Sequence[Sign]:
+        """What stands before the lines that must not be overlooked."""
+        return (
+            (drawn.run[RunState.FAILED], "bad", "denied, refused, or permitted and failed"),
+            ("!", "wait", "the glass was broken, or a record seen through it"),
+        )
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Nothing of the log can be done before it is there, or where it is closed; verifying a broken one can."""

@@ -11,6 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.widgets import Static
 
+from console.tui.audit.event_words import events_words
 from console.tui.audit.lines_dialog import FRAME, sentence
 from console.tui.audit.verify_words import Verified, verified_lines
 from console.tui.messages import Delivered
@@ -127,4 +128,4 @@ def bar_words(done: int, total: int, *, unicode: bool) -> str:
     share = min(done / total, 1.0) if total else 1.0
     signs = glyphs(unicode=unicode)
     full = int(share * BAR)
-    return f"{signs.bars[-1] * full}{signs.dot * (BAR - full)} {share:4.0%}  {done:,} of {total:,} events"
+    return f"{signs.bars[-1] * full}{signs.dot * (BAR - full)} {share:4.0%}  {done:,} of {events_words(total)}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from console.tui.audit.event_words import grouped
+from console.tui.audit.event_words import events_words, grouped
 from console.tui.audit.lines_dialog import named_lines, sentence
 from console.tui.text import plain
 from console.tui.widgets.line_panel import Line
@@ -49,7 +49,7 @@ def verified_lines(verified: Verified, width: int) -> list[Line]:
     found.append(())
     for text, tone in cover_words(report, verified.keepers):
         found += sentence(text, tone, width)
-    return [*found, (), *sentence(f"Root of {report.events:,} events: {grouped(report.root)}", "muted", width)]
+    return [*found, (), *sentence(f"Root of {events_words(report.events)}: {grouped(report.root)}", "muted", width)]
 
 
 def result_words(report: Report) -> Said:
@@ -60,7 +60,7 @@ def result_words(report: Report) -> Said:
             "search index as they are.",
             "good",
         )
-    found = f"NOT intact: {problems_words(report.found)} in {report.events:,} events."
+    found = f"NOT intact: {problems_words(report.found)} in {events_words(report.events)}."
     return f"{found} Keep this file as it is, and restore the log from a backup.", "bad-strong"
 
 
@@ -78,7 +78,7 @@ def _problem(found: Problem) -> tuple[str, str, str]:
 def cover_words(report: Report, keepers: Sequence[KeeperStatus]) -> list[Said]:
     """How far signed checkpoints reach, in here and outside."""
     size = report.checkpoint.size if report.checkpoint else 0
-    found = [(f"Signed checkpoints cover the first {size:,} of {report.events:,} events.", "text")]
+    found = [(f"Signed checkpoints cover the first {size:,} of {events_words(report.events)}.", "text")]
     if not keepers:
         told = (
             "No copy is kept outside, so events cut off at the end would not be missed: set audit.checkpoint_file "

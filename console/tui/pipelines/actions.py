@@ -275,7 +275,8 @@ class PipelineActions:
             documents = [exported(row) for row in rows]
             write_whole(self._exports_dir / f"{name}.csv", csv_of(documents))
             write_whole(self._exports_dir / f"{name}.json", json.dumps(documents, indent=1).encode())
-            return f"{len(rows)} runs exported: {self._exports_dir.name}/{name}.csv and .json"
+            runs = "1 run" if len(rows) == 1 else f"{len(rows)} runs"
+            return f"{runs} exported: {self._exports_dir.name}/{name}.csv and .json"
 
         self._off_loop(write, self._tell_result)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
@@ -14,12 +15,16 @@ from textual.widgets import Input, Static
 
 from console.tui.feed import Wish, Workspace
 from console.tui.messages import Delivered, News, Snapshot, Trouble
+from console.tui.off_loop import off_loop
 from console.tui.pipelines.city_list import CityList
 from console.tui.pipelines.run_grid import OPTIONAL, RunGrid
 from console.tui.pipelines.run_lines import RunFilter
+from console.tui.pipelines.signs import run_signs
 from console.tui.pipelines.status_strip import StatusStrip
+from console.tui.screens.help import Sign
 from console.tui.shell import Shell
 from console.tui.text import plain
+from console.tui.theme import Glyphs
 from console.tui.widgets.bars import Header, KeyHints
 from console.tui.widgets.line_table import LineTable
 from console.tui.widgets.section_title import SectionTitle
@@ -75,6 +80,7 @@ class PipelinesScreen(Screen[None]):
         self._filter = ""
         self._snapshot: Snapshot | None = None
         self._actions: PipelineActions | None = None
+        self._denied: frozenset[str] = frozenset()  # what keys do that whoever is signed in may not
 
     def compose(self) -> ComposeResult:
         yield Header(practice=self._shell.practice, tabs=self._shell.tabs, here="pipelines", place=self._shell.place)
@@ -97,9 +103,25 @@ class PipelinesScreen(Screen[None]):
         self.query_one("#trouble").display = False
         self._shell.feed.wish(self._wish)
         self.call_after_refresh(self._shell.listen, self)
+        self._ask_permitted()
 
     def signed_in(self) -> None:
-        """Nothing shown here depends on who looks: selection, filter and news stay."""
+        """Selection, filter and news stay; other keys may do something."""
+        self._ask_permitted()
+
+    def _ask_permitted(self) -> None:
+        """Once a sign-in; before it every key is offered, since a sign-in is what each leads to."""
+        if self._shell.who is not None:
+            from console.tui.pipelines.permitted import denied_keys  # the first paint does without
+
+            off_loop(self, lambda: denied_keys(self._shell.open_office()), self._permit, lambda _error: None)
+
+    def _permit(self, denied: frozenset[str]) -> None:
+        self._denied = denied
+        if self._snapshot is not None and self.is_current:
+            self._show(self._snapshot)
+        elif self.focused is not None:
+            self._hint(self.focused)
 
     # ---- news -------------------------------------------------------------------------------------------------------
 
@@ -119,7 +141,8 @@ class PipelinesScreen(Screen[None]):
         self.query_one(StatusStrip).show(snapshot.overview, snapshot.read_at, any_run=bool(snapshot.runs.rows))
         self._fit_cities(len(snapshot.cities))
         self._cities.show(snapshot.cities, snapshot.read_at, known_problems(snapshot))
-        self._grid.empty_text = empty_text(snapshot.overview, filtered=snapshot.runs.wanted != RunFilter())
+        filtered = snapshot.runs.wanted != RunFilter()
+        self._grid.empty_text = empty_text(snapshot.overview, filtered=filtered, may_run="run_now" not in self._denied)
         self._grid.show(snapshot.runs, snapshot.read_at)
         self._title_panels()
         if self.focused is not None:
@@ -192,7 +215,7 @@ class PipelinesScreen(Screen[None]):
             self.query_one(KeyHints).show([*of_panel, *own] if isinstance(focused, LineTable) else [])
 
     def _idle_keys(self) -> set[str]:
-        """The actions that have nothing to act on in the selected run."""
+        """The actions that have nothing to act on in the selected run, or are denied."""
         line = self._grid.line
         state = line.run.state if line else None
         waits = line is not None and state is RunState.RUNNING and line.run.next_retry_at is not None
@@ -203,11 +226,20 @@ class PipelinesScreen(Screen[None]):
             "do('cancel_run')": state is RunState.RUNNING,
             "clear_filter": self._wish.wanted != RunFilter(),
         }
-        return {action for action, possible in can.items() if not possible}
+        idle = {action for action, possible in can.items() if not possible}
+        return idle | {f"do('{name}')" for name in self._denied}
 
     def on_line_table_selected(self) -> None:
         if self.focused is not None:
             self._hint(self.focused)
+
+    def is_denied(self, action: str) -> bool:
+        """For the help, which names these keys too: each tells who may."""
+        return action in {f"do('{name}')" for name in self._denied}
+
+    def help_signs(self, drawn: Glyphs) -> Sequence[Sign]:
+        """Those of runs and tasks."""
+        return run_signs(drawn)
 
     def action_do(self, name: str) -> None:
         """Everything that is done, rather than looked at."""
@@ -335,10 +367,14 @@ def problem_words(problem: Problem) -> str:
     return SET_A_KEY if problem.message.startswith(NO_KEY) else problem.kind.replace("_", " ")
 
 
-def empty_text(overview: Overview, *, filtered: bool) -> tuple[tuple[str, str], ...]:
-    """What stands where no run does: what happens next, or what to do."""
+def empty_text(overview: Overview, *, filtered: bool, may_run: bool = True) -> tuple[tuple[str, str], ...]:
+    """What stands where no run does: what happens next, or what to do, for who may do it."""
     if filtered:
         return (("No run passes the filter.", "text"), ("Esc shows all runs.", "muted"))
+    if not may_run:
+        comes = overview.next_run_at is not None
+        first = "The first run is on its way." if comes else "No run yet, and the hourly scheduler does not run."
+        return ((first, "text"), ("An operator starts one by hand.", "muted"))
     if overview.next_run_at is not None:
         return (
             ("The first run is on its way: the scheduler works here and starts within seconds.", "text"),

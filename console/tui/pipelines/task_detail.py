@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from rich.text import Text
@@ -24,10 +24,13 @@ from console.tui.pipelines.attempt_table import AttemptTable
 from console.tui.pipelines.city_picker import CityPicker
 from console.tui.pipelines.detail_header import DetailHeader
 from console.tui.pipelines.detail_text import error_text, files_text, summary_text
+from console.tui.pipelines.permitted import denied_keys
 from console.tui.pipelines.run_details import LogPart, RunDetails, Wanted, attempt_id, read_details
+from console.tui.pipelines.signs import run_signs
+from console.tui.screens.help import Sign
 from console.tui.shell import Shell
 from console.tui.text import plain
-from console.tui.theme import glyphs, tones
+from console.tui.theme import Glyphs, glyphs, tones
 from console.tui.toasts import FAILURE_S, ended_words
 from console.tui.widgets.bars import KeyHints
 from console.tui.widgets.line_table import LineTable
@@ -57,9 +60,9 @@ class TaskDetail(Screen[None]):
         Binding("h", "hurry", "Hurry", id="detail.hurry", tooltip="Let this city's waiting retry go now"),
         Binding("x", "cancel_retry", "Drop retry", id="detail.cancel", tooltip="Let this city's retry never go"),
         Binding("o", "pick_city", "Cities", id="detail.cities", tooltip="Choose another city of this run"),
-        Binding("left_square_bracket", "city(-1)", "City before", show=False, id="detail.before",
+        Binding("[", "city(-1)", "City before", show=False, id="detail.before",
                 tooltip="The run's city before this one"),
-        Binding("right_square_bracket", "city(1)", "Next city", show=False, id="detail.next",
+        Binding("]", "city(1)", "Next city", show=False, id="detail.next",
                 tooltip="The run's next city"),
         Binding("tab", "app.focus_next", "Next panel", show=False, id="detail.panel", tooltip="Attempts or log"),
     ]  # fmt: skip
@@ -73,6 +76,7 @@ class TaskDetail(Screen[None]):
         self._wanted = Wanted(slug)
         self._details: RunDetails | None = None
         self._live: Live[tuple[Wanted, RunDetails]] | None = None
+        self._denied: frozenset[str] = frozenset()  # what keys do that whoever is signed in may not
 
     def compose(self) -> ComposeResult:
         yield DetailHeader(f"Run {plain(self._run_id)}")
@@ -97,6 +101,12 @@ class TaskDetail(Screen[None]):
         self.query_one("#error").display = False
         self.app.theme_changed_signal.subscribe(self, lambda _theme: self._show_facts())
         self._live = Live(self, self._pipelines.version, self._read, self._take, self._cannot_show)
+        if self._shell.who is not None:
+            off_loop(self, lambda: denied_keys(self._shell.open_office()), self._permit, lambda _error: None)
+
+    def _permit(self, denied: frozenset[str]) -> None:
+        self._denied = denied
+        self._hint()
 
     def on_resize(self) -> None:
         self._show_facts()
@@ -188,11 +198,19 @@ class TaskDetail(Screen[None]):
         panel = [b for b in type(self.focused).BINDINGS if isinstance(b, Binding) and b.show]
         self.query_one(KeyHints).show(own if self.focused.id == "search" else [*own[:1], *panel, *own[1:]])
 
+    def is_denied(self, action: str) -> bool:
+        """For the help, which names these keys too: each tells who may."""
+        return action in self._denied
+
+    def help_signs(self, drawn: Glyphs) -> Sequence[Sign]:
+        """Those of runs and tasks."""
+        return run_signs(drawn)
+
     def _idle_keys(self) -> set[str]:
-        """The actions that have nothing to act on: without a waiting retry, a failure or other cities."""
+        """The actions that are denied, or without a waiting retry, a failure or other cities have nothing to act on."""
         details = self._details
         if details is None:
-            return set()
+            return set(self._denied)
         retriable = any(city.state in (CityState.FAILED, CityState.SKIPPED) for city in details.run.cities)
         can = {
             "retry": details.run.state is not RunState.RUNNING and retriable,
@@ -200,7 +218,7 @@ class TaskDetail(Screen[None]):
             "cancel_retry": details.waits,
             "pick_city": len(details.run.cities) > 1,
         }
-        return {action for action, possible in can.items() if not possible}
+        return {action for action, possible in can.items() if not possible} | self._denied
 
     # ---- choosing -------------------------------------------------------------------------------------------------
 

@@ -21,6 +21,7 @@ LABEL = 10
 class ChoiceLine(Widget, can_focus=True):
     """`By         [sex]  age_band  state `; `chosen` is the word."""
 
+    help_name = "choice"
     DEFAULT_CSS = "ChoiceLine { height: 1; width: 100%; }"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left,h", "choose(-1)", "Before", show=False, id="choice.left", tooltip="The word before"),

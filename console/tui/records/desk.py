@@ -8,7 +8,7 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -21,9 +21,9 @@ from console.tui.messages import Delivered
 from console.tui.off_loop import off_loop
 from console.tui.records.identifiers import SHOWN_S
 from console.tui.records.patient_list import PatientList
-from console.tui.records.reading import NotShown, Opened, open_record, still_permitted
+from console.tui.records.reading import NotShown, Opened, glass_left_s, open_record, still_permitted
 from console.tui.records.record_actions import RecordActions
-from console.tui.records.record_view import EmergencyBand, RecordView
+from console.tui.records.record_view import EmergencyBand, RecordView, left_words
 from console.tui.widgets.closed import closed_lines, refusal_lines
 from console.tui.widgets.line_table import LineTable
 from console.tui.widgets.words import NOTHING, Part
@@ -76,7 +76,8 @@ class RecordDesk(Vertical):
         self._identifiers_s, self._look_s = identifiers_s, look_s
         self._asked = 0  # which reading of a record is the newest
         self._listed = 0  # which reading of the list is
-        self._emergency_until: float | None = None
+        self._to_select: str | None = None  # the patient to select once the list is read
+        self._glass: dict[str, float] = {}  # for whom it is broken, and until when by the monotonic clock
 
     def compose(self) -> ComposeResult:
         yield EmergencyBand()
@@ -104,24 +105,34 @@ class RecordDesk(Vertical):
     # ---- the list ---------------------------------------------------------------------------------------------------
 
     def on_patient_list_find(self) -> None:
-        self.read_patients()
+        self.read_patients(anew=True)
 
-    def read_patients(self) -> None:
-        """Read which patients there are, those with what was typed in the field alone."""
+    def read_patients(self, *, anew: bool = False) -> None:
+        """Read which patients there are, those with what was typed in the field alone.
+
+        The selected one stays selected, unless they are read `anew`.
+        """
         self._listed += 1
-        listed, wanted = self._listed, self.list.searched
+        listed, wanted, selected = self._listed, self.list.searched, self.list.table.line
+        if anew:
+            self._to_select = None
+        elif selected is not None:
+            self._to_select = selected.patient_id
 
-        def receive(lines: Sequence[Line]) -> None:
+        def receive(found: tuple[Sequence[Line], dict[str, float]]) -> None:
             if listed == self._listed:
+                lines, glass = found
+                self._take_glass(glass)
                 self._show_patients(lines, wanted)
 
         def refused(error: Exception) -> None:
             if listed == self._listed:
                 self._refuse_patients(error)
 
-        def work() -> Sequence[Line]:
+        def work() -> tuple[Sequence[Line], dict[str, float]]:
             self.office.records.check_find()  # before anything is tried: to look here is no refused access
-            return self.office.records.find(wanted, limit=MOST_PATIENTS)
+            lines = self.office.records.find(wanted, limit=MOST_PATIENTS)
+            return lines, glass_left_s(self.office, self._user) if self.treats else {}
 
         self.list.show((), (("reading the patients", "muted"),), "")
         off_loop(self, work, receive, refused)
@@ -130,7 +141,7 @@ class RecordDesk(Vertical):
         first = "first " if len(lines) == MOST_PATIENTS else ""
         note = f"{first}{len(lines):,}"
         words = "None of your patients; names are found by whole words." if wanted else "No patient is assigned to you."
-        self.list.show(lines, ((words, "muted"),), note)
+        self.list.show(lines, ((words, "muted"),), note, select=self._to_select)
         if self.wanted is None:
             self.view.say(NOTHING_OPEN)
         self.post_message(self.Changed())
@@ -141,6 +152,7 @@ class RecordDesk(Vertical):
             self.list.show((), [(line, "muted") for line in refusal_lines(error)], "0")
             self.post_message(self.Changed())
             return
+        self._take_glass({})
         self.list.show((), (("None is shown.", "muted"),), "")
         if self.wanted is None:
             self.view.say([*self._closed_lines("The list of patients", error), *self._ways_on(error)])
@@ -172,19 +184,26 @@ class RecordDesk(Vertical):
     def open(self, patient_id: str) -> None:
         """Read the record of a patient and show it."""
         self.close_record()
-        self.wanted = patient_id
+        self.wanted = self._to_select = patient_id
+        self.list.table.select(patient_id)
         self.list.table.mark(patient_id)
         self.view.say([(f"Reading the record of {patient_id}", "muted")], patient_id)
         self.read(patient_id)
 
+    def open_in_emergency(self, patient_id: str) -> None:
+        """The glass was broken: show the record, and the patient among all others."""
+        self.list.leave()
+        self.read_patients()
+        self.open(patient_id)
+
     def close_record(self) -> None:
         """Show no record, and take no answer that is under way."""
         self._asked += 1
-        self.wanted, self.may_break, self._emergency_until = None, False, None
+        self.wanted, self.may_break = None, False
         self._actions.clear()
-        self._band.show(None)
         self.list.table.mark(None)
         self.view.say(NOTHING_OPEN)
+        self._tell_glass()
         self.post_message(self.Changed())
 
     def hide_identifiers(self) -> None:
@@ -207,11 +226,11 @@ class RecordDesk(Vertical):
         off_loop(self, lambda: open_record(self.office, self._user, patient_id), receive, refused)
 
     def _take(self, opened: Opened) -> None:
-        left_s = opened.emergency_s
-        self._emergency_until = None if left_s is None else monotonic() + left_s
-        self._band.show(left_s)
         self._actions.hide_identifiers()
         self.view.show(opened)
+        if opened.emergency_s is not None:
+            self._glass[opened.patient_id] = monotonic() + opened.emergency_s
+        self._tell_glass()
         self._focus_beside()
         self.post_message(self.Changed())
 
@@ -263,13 +282,28 @@ class RecordDesk(Vertical):
             self.view.say([(f"The record of {patient_id} is no longer open to you", "bold wait"), *lines], patient_id)
         self.read_patients()
 
+    def _take_glass(self, left_s: Mapping[str, float]) -> None:
+        now = monotonic()
+        self._glass = {patient_id: now + left for patient_id, left in left_s.items()}
+        self._tell_glass()
+
+    def _tell_glass(self) -> None:
+        """For whom the glass is broken and how long yet: above everything, and in the list."""
+        now, opened = monotonic(), self.opened
+        left_s = {patient_id: max(until - now, 0.0) for patient_id, until in self._glass.items()}
+        through = opened.patient_id if opened is not None and opened.emergency_s is not None else None
+        self._band.show(left_s, through)
+        self.list.tell_glass({patient_id: left_words(left) for patient_id, left in left_s.items()})
+
     def _tick(self) -> None:
-        if self._emergency_until is not None:
-            left_s = self._emergency_until - monotonic()
-            self._band.show(left_s)
-            if left_s <= 0:
-                self._emergency_until = None
-                self.look()
+        ended = [patient_id for patient_id, until in self._glass.items() if until <= monotonic()]
+        for patient_id in ended:
+            del self._glass[patient_id]
+        self._tell_glass()
+        if ended and self.opened is not None and self.opened.patient_id in ended:
+            self.look()
+        elif ended:
+            self.read_patients()
 
     # ---- keys -------------------------------------------------------------------------------------------------------
 

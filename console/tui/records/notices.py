@@ -13,6 +13,7 @@ from console.actions.permissions import NotSignedIn, PermissionDenied
 from console.tui.records.asking import Asked, Asking, Field
 from console.tui.records.keys import OFFICER
 from console.tui.records.reading import patient_id_of
+from console.tui.sign_in.words import role_name
 from console.tui.text import plain
 from console.tui.widgets.closed import Closed
 from console.tui.widgets.words import NOTHING, Part
@@ -73,7 +74,9 @@ class NoRecords(Vertical):
     def _say(self) -> None:
         role = self._role
         why = (
-            "No policy permits any role to read records." if not self._readers else f"The role {role} reads no record."
+            "No policy permits any role to read records."
+            if not self._readers
+            else f"The role {role_name(role or '')} reads no record."
         )
         refused = NotSignedIn("not signed in") if role is None else PermissionDenied(_WHY.get(role, why))
         lines: list[Part] = [NOTHING, (self._done, "good")] if self._done else []

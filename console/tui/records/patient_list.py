@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from textwrap import wrap
 from typing import TYPE_CHECKING, ClassVar
 
@@ -30,7 +30,7 @@ EMERGENCY = "emergency"
 _WHY = {
     "assigned": "assigned to you",
     "all": "names are masked",
-    EMERGENCY: "EMERGENCY: glass broken",
+    EMERGENCY: "GLASS BROKEN",
 }  # why the session sees a patient, as the actions tell it
 
 
@@ -49,18 +49,37 @@ class PatientTable(LineTable):
         self.lines: tuple[Line, ...] = ()
         self.words: tuple[Part, ...] = ()
         self.open_id: str | None = None
+        self.glass: Mapping[str, str] = {}  # for whom it is broken, and how long yet in words
 
     @property
     def line(self) -> Line | None:
         """The selected patient."""
         return self.lines[self.cursor] if self.lines else None
 
-    def show(self, lines: Sequence[Line], words: Sequence[Part]) -> None:
-        """Show these; `words` is said where there are none."""
+    def show(self, lines: Sequence[Line], words: Sequence[Part], *, select: str | None = None) -> None:
+        """Show these with the patient `select` selected, else the first; `words` is said where there are none."""
         self.lines, self.words = tuple(lines), tuple(words)
         self._painted.clear()
         self.lines_changed(0)
         self.refresh()
+        if select is not None:
+            self.select(select)
+
+    def select(self, patient_id: str) -> None:
+        """Select a patient, if in the list."""
+        if (place := self._place_of(patient_id)) is not None:
+            self.move_to(place)
+
+    def tell_glass(self, glass: Mapping[str, str]) -> bool:
+        """Show for whom the glass is broken; whether that is news."""
+        if glass == self.glass:
+            return False
+        self.glass = dict(glass)
+        self.repaint_changed()
+        return True
+
+    def _place_of(self, patient_id: str | None) -> int | None:
+        return next((place for place, line in enumerate(self.lines) if line.patient_id == patient_id), None)
 
     def mark(self, patient_id: str | None) -> None:
         """Mark the patient whose record is shown."""
@@ -84,10 +103,10 @@ class PatientTable(LineTable):
 
     def cells(self, index: int) -> Sequence[Cell]:
         line = self.lines[index]
-        opened = line.patient_id == self.open_id
+        opened, left = line.patient_id == self.open_id, self.glass.get(line.patient_id)
         found = [
             Cell(((">" if opened else " ", "accent"), (f" {plain(line.patient_id)}", "strong" if opened else "text"))),
-            cell(plain(line.name)),
+            Cell(((f"{left} ", "bad-strong"), (plain(line.name), "text"))) if left else cell(plain(line.name)),
         ]
         if len(self.columns) > len(found):
             found += [cell(plain(line.site), "muted"), cell(plain(line.domain), "muted")]
@@ -133,12 +152,17 @@ class PatientList(Vertical):
         self._words = self.query_one("#find-words", Static)
         self.field.display = self._words.display = False
 
-    def show(self, lines: Sequence[Line], words: Sequence[Part], note: str) -> None:
-        """Show these patients; `note` says how many they are."""
-        self.table.show(lines, words)
+    def show(self, lines: Sequence[Line], words: Sequence[Part], note: str, *, select: str | None = None) -> None:
+        """Show these patients with `select` selected; `note` says how many they are."""
+        self.table.show(lines, words, select=select)
         self.query_one("#patients-title", SectionTitle).say(note)
         self._say_search()
         self._detail()
+
+    def tell_glass(self, glass: Mapping[str, str]) -> None:
+        """Show for whom the glass is broken, and how long yet."""
+        if self.table.tell_glass(glass):
+            self._detail()
 
     @property
     def searched(self) -> str:
@@ -191,4 +215,6 @@ class PatientList(Vertical):
             return
         where = Content.styled(f" {plain(line.site)}, {plain(line.domain)}\n", "$lw-text")
         tone = "bold $lw-bad" if line.why == EMERGENCY else "$lw-muted"
-        detail.update(Content.assemble(where, Content.styled(f" {_WHY.get(line.why, plain(line.why))}", tone)))
+        left = self.table.glass.get(line.patient_id)
+        told = f"{_WHY.get(line.why, plain(line.why))}{f', {left} left' if left else ''}"
+        detail.update(Content.assemble(where, Content.styled(f" {told}", tone)))

@@ -58,7 +58,7 @@ def open_record(office: SecurityOffice, user: str, patient_id: str) -> Opened:
             shown,
             reveal,
             office.records.may_edit(patient_id),
-            emergency_left_s(office, user, patient_id) if shown.emergency else None,
+            glass_left_s(office, user).get(patient_id, 0.0) if shown.emergency else None,
         )
     except NotSignedIn as error:
         raise NotShown(error) from error
@@ -68,13 +68,15 @@ def open_record(office: SecurityOffice, user: str, patient_id: str) -> Opened:
         raise NotShown(error) from error
 
 
-def emergency_left_s(office: SecurityOffice, user: str, patient_id: str) -> float:
-    """How long the glass that `user` broke stays broken; 0 if it is whole."""
+def glass_left_s(office: SecurityOffice, user: str) -> dict[str, float]:
+    """The patients for whom `user` broke the glass, and for how many seconds it stays broken."""
     access = office.gate.access
-    broken_at = access.facts.broken_glass(user).get(patient_id)
-    if broken_at is None:
-        return 0.0
-    return max((broken_at + GLASS_STAYS_BROKEN - access.now()) / timedelta(seconds=1), 0.0)
+    now = access.now()
+    left = {
+        patient_id: (broken_at + GLASS_STAYS_BROKEN - now) / timedelta(seconds=1)
+        for patient_id, broken_at in access.facts.broken_glass(user).items()
+    }
+    return {patient_id: left_s for patient_id, left_s in left.items() if left_s > 0}
 
 
 def may_break_glass(office: SecurityOffice, patient_id: str) -> bool:

@@ -223,8 +223,7 @@ class RecordActions:
 
         def opened(patient_id: str | None) -> None:
             if patient_id:
-                self._desk.open(patient_id)
-                self._desk.read_patients()
+                self._desk.open_in_emergency(patient_id)
 
         asked = Asked("EMERGENCY: break the glass", EMERGENCY, fields, "Break the glass", act, danger=True)
         self._push(Asking(asked, self._desk.shell), opened)

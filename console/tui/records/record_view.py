@@ -13,6 +13,7 @@ from textual.widgets import Static
 from console.tui.records.keys import FIND, OF_RECORD
 from console.tui.records.reading import Opened
 from console.tui.records.record_lines import NAME_WIDTH, SHOWN_WIDTH, RecordLine, Reveal, lines_of
+from console.tui.text import plain
 from console.tui.widgets.line_table import Cell, Column, LineTable
 from console.tui.widgets.section_title import SectionTitle
 from console.tui.widgets.words import Part, Words
@@ -89,7 +90,7 @@ class RecordNotice(Words):
 
 
 class EmergencyBand(Static):
-    """Stands over everything while a record is open by broken glass."""
+    """Stands over everything while any glass is broken, whether the record is shown or not."""
 
     def __init__(self) -> None:
         super().__init__("", id="emergency", markup=False)
@@ -98,9 +99,9 @@ class EmergencyBand(Static):
     def on_mount(self) -> None:
         self.display = False
 
-    def show(self, left_s: float | None) -> None:
-        """Say how long it stays open; None for no emergency."""
-        told = "" if left_s is None else f" EMERGENCY   {left_words(left_s)} left   read only   {AUDITED}"
+    def show(self, glass: Mapping[str, float], shown: str | None = None) -> None:
+        """Say for whom and for how many seconds it is broken; `shown` is the patient who is seen through it now."""
+        told = band_words(glass, shown)
         if told != self._told:
             self._told = told
             self.update(told)
@@ -156,6 +157,14 @@ class RecordView(Vertical):
         wanted.display, other.display = True, False
         if focused:
             self.screen.set_focus(wanted)
+
+
+def band_words(glass: Mapping[str, float], shown: str | None) -> str:
+    """What the band says; nothing where no glass is broken."""
+    if shown is not None and shown in glass:
+        return f" EMERGENCY {plain(shown)}   {left_words(glass[shown])} left   read only   {AUDITED}"
+    each = ", ".join(f"{plain(patient_id)} for {left_words(left_s)}" for patient_id, left_s in sorted(glass.items()))
+    return f" GLASS BROKEN   {each}   {AUDITED}" if each else ""
 
 
 def left_words(seconds: float) -> str:

@@ -149,7 +149,8 @@ class ResearchDesk(Vertical):
     def _show_built(self) -> None:
         """When the projection was built, and of how many."""
         if self._built is not None:
-            told = f"built {self._built.built_at:%Y-%m-%d %H:%M} UTC of {self._built.subjects:,} patients"
+            patients = "1 patient" if self._built.subjects == 1 else f"{self._built.subjects:,} patients"
+            told = f"built {self._built.built_at:%Y-%m-%d %H:%M} UTC of {patients}"
             self.query_one("#question-title", SectionTitle).say(f"projection {told}")
 
     # ---- keys -------------------------------------------------------------------------------------------------------

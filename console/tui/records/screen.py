@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -19,7 +20,9 @@ from console.tui.records.identifiers import SHOWN_S
 from console.tui.records.notices import NoRecords
 from console.tui.records.patient_list import FindField
 from console.tui.records.research import ResearchDesk
+from console.tui.screens.help import Sign
 from console.tui.shell import Shell
+from console.tui.theme import Glyphs
 from console.tui.widgets.bars import Header, KeyHints, SectionBar
 from console.tui.widgets.closed import Closed
 from console.tui.widgets.section_title import SectionTitle
@@ -32,6 +35,13 @@ if TYPE_CHECKING:  # the actions are made when the office is opened
 
 Body = RecordDesk | ResearchDesk | NoRecords
 WIDE, ROOMY, NARROW = 110, 96, 76
+RECORD_SIGNS = (
+    ("= clear", "good", "as it is stored"),
+    ("# masked", "wait", "its mask alone is shown to this session"),
+    ("# hidden", "wait", "its mask, until i shows it for a short time"),
+    ("x denied", "bad", "not shown to this role"),
+    (">", "accent", "the patient whose record is shown"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +52,19 @@ class Permitted:
     break_glass: tuple[str, ...]
     research: tuple[str, ...]
     manage: tuple[str, ...]
+    edit: tuple[str, ...]
+    unmask: tuple[str, ...]
 
     @classmethod
     def by(cls, gate: Gate) -> Permitted:
         """As the policies are now."""
         actions = (Action.VIEW_RECORD, Action.BREAK_GLASS, Action.QUERY_RESEARCH, Action.MANAGE_USERS)
-        return cls(*(gate.roles_for(action) for action in actions))
+        return cls(*(gate.roles_for(action) for action in (*actions, Action.EDIT_RECORD, Action.UNMASK_SSN)))
+
+    def denied_keys(self, role: str | None) -> frozenset[str]:
+        """What keys of a record do that this role never may."""
+        keys = {"break_glass": self.break_glass, "add": self.edit, "amend": self.edit, "reveal": self.unmask}
+        return frozenset(name for name, roles in keys.items() if role not in roles)
 
 
 class RecordsScreen(Screen[None]):
@@ -60,7 +77,7 @@ class RecordsScreen(Screen[None]):
     AUTO_FOCUS = ""
     ALLOW_SELECT = False
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("tab", "app.focus_next", "Next panel", show=False, id="records.tab", tooltip="Patients or the record"),
+        Binding("tab", "app.focus_next", "Next panel", show=False, id="records.tab", tooltip="The next panel or field"),
     ]
 
     def __init__(self, shell: Shell, *, identifiers_s: float = SHOWN_S, look_s: float = LOOK_S) -> None:
@@ -68,6 +85,7 @@ class RecordsScreen(Screen[None]):
         self._shell = shell
         self._identifiers_s, self._look_s = identifiers_s, look_s
         self._body: Body | None = None
+        self._denied: frozenset[str] = frozenset()  # what keys do that the role of who is signed in never may
 
     def compose(self) -> ComposeResult:
         shell = self._shell
@@ -105,6 +123,7 @@ class RecordsScreen(Screen[None]):
     def _body_for(self, office: SecurityOffice, permitted: Permitted) -> Body:
         who = self._shell.who
         role = str(who.role) if who is not None else None
+        self._denied = permitted.denied_keys(role)
         if who is not None and role in permitted.read:
             return RecordDesk(
                 self._shell,
@@ -131,7 +150,15 @@ class RecordsScreen(Screen[None]):
         self._opening.display, self._shut.display = False, True
         self.set_focus(self._shut)
 
-    # ---- keys -------------------------------------------------------------------------------------------------------
+    # ---- keys and signs ---------------------------------------------------------------------------------------------
+
+    def is_denied(self, action: str) -> bool:
+        """For the help, which names these keys too."""
+        return action in {f"screen.do('{name}')" for name in self._denied}
+
+    def help_signs(self, _drawn: Glyphs) -> Sequence[Sign]:
+        """How each value is shown; none of it stands before who reads no record."""
+        return RECORD_SIGNS if isinstance(self._body, RecordDesk) else ()
 
     def action_do(self, name: str) -> None:
         """What a key of the body wants done."""

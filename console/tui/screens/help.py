@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from textwrap import wrap
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -14,25 +14,40 @@ from textual.dom import DOMNode
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Static
 
-from console.tui.theme import RUN_TONE, TASK_TONE, Glyphs, glyphs
+from console.tui.theme import Glyphs, glyphs
 from console.tui.widgets.bars import key_name
-from etl.models import RunState, TaskState
 
 Bound = tuple[Binding, DOMNode]
+Sign = tuple[str, str, str]  # what is drawn, its tone, and what it means
 
 KEYS_WIDTH = 18
 WIDEST = 84
-MOVING = "Moving"
+OTHERS, EVERYWHERE, MOVING = "Not for your role", "Everywhere", "Moving"
 
-MEANINGS = {
-    TaskState.QUEUED: "queued: waits for a worker or for the API's quota",
-    TaskState.RUNNING: "running",
-    TaskState.SUCCESS: "success: the file or object is whole and in place",
-    TaskState.FAILED: "failed, and no retry is left",
-    TaskState.UP_FOR_RETRY: "up for retry: goes again at the time shown (h now, x never)",
-    TaskState.SKIPPED: "skipped: not needed, or cancelled",
-    TaskState.UPSTREAM_FAILED: "not started, because a task before it failed",
-}
+
+@runtime_checkable
+class Named(Protocol):
+    """A panel that is called something else than its id."""
+
+    help_name: str
+
+
+@runtime_checkable
+class Restricted(Protocol):
+    """A screen with keys that lead whoever is signed in to nothing but a refusal."""
+
+    def is_denied(self, action: str) -> bool:
+        """Whether a key for `action` does."""
+        ...
+
+
+@runtime_checkable
+class Signed(Protocol):
+    """A screen that draws signs of its own."""
+
+    def help_signs(self, drawn: Glyphs) -> Sequence[Sign]:
+        """What each means, where signs are drawn as `drawn`."""
+        ...
 
 
 def bindings_of(screen: Screen[Any]) -> list[Bound]:
@@ -54,10 +69,12 @@ class HelpScreen(ModalScreen[None]):
         Binding("escape,question_mark,f1,q,enter", "close", "Close", id="help.close", tooltip="Close the help")
     ]
 
-    def __init__(self, bound: Sequence[Bound], *, unicode: bool) -> None:
+    def __init__(self, bound: Sequence[Bound], of: Screen[Any] | None = None, *, unicode: bool) -> None:
+        """Tells the keys `bound`, and the signs of the screen `of`."""
         super().__init__()
         self._bound = bound
-        self._unicode = unicode
+        self._denied = of.is_denied if isinstance(of, Restricted) else lambda _action: False
+        self._signs = of.help_signs(glyphs(unicode=unicode)) if isinstance(of, Signed) else ()
 
     def compose(self) -> ComposeResult:
         self._width = self._wanted_width()
@@ -76,7 +93,7 @@ class HelpScreen(ModalScreen[None]):
         return min(WIDEST, self.app.size.width * 96 // 100) - 6
 
     def _text(self) -> Content:
-        return help_text(self._bound, glyphs(unicode=self._unicode), self._width)
+        return help_text(self._bound, self._signs, self._width, denied=self._denied)
 
     def action_close(self) -> None:
         self.dismiss(None)
@@ -109,23 +126,21 @@ class TooSmall(ModalScreen[None]):
         )
 
 
-def help_text(bound: Iterable[Bound], signs: Glyphs, width: int) -> Content:
+def help_text(
+    bound: Iterable[Bound], signs: Sequence[Sign], width: int, *, denied: Callable[[str], bool] = lambda _action: False
+) -> Content:
     """Keys with what they do, then the signs with what they mean, for `width` cells."""
     sections: dict[str, list[tuple[str, str, str]]] = {}
     for binding, node in bound:
         keys = key_name(binding, all_keys=True)
-        sections.setdefault(_heading_of(binding, node), []).append(
-            (keys, "text", binding.tooltip or binding.description)
-        )
-    legend = [(signs.task[state], TASK_TONE[state], meaning) for state, meaning in MEANINGS.items()]
-    legend.append(
-        (signs.run[RunState.PARTIAL], RUN_TONE[RunState.PARTIAL], "partial: some cities are loaded, some failed")
-    )
-    legend.append((signs.missed, "wait", "missed hour: no run, and the API has no past to make it up from"))
-    moving = sections.pop(MOVING, [])
-    everything = {**sections, "Signs": legend, **({MOVING: moving} if moving else {})}
+        heading, tone = (OTHERS, "muted") if denied(binding.action) else (_heading_of(binding, node), "text")
+        sections.setdefault(heading, []).append((keys, tone, binding.tooltip or binding.description))
+    last = {heading: sections.pop(heading, []) for heading in (OTHERS, EVERYWHERE, MOVING)}
+    everything = {**sections, "Signs": list(signs), **last}
     parts: list[Content] = []
     for heading, entries in everything.items():
+        if not entries:
+            continue
         parts.append(Content.styled(f"{heading}\n", "bold $lw-accent"))
         for key, tone, meaning in entries:
             first, *more = wrap(meaning, max(width - KEYS_WIDTH, 20)) or [""]
@@ -141,4 +156,5 @@ def _heading_of(binding: Binding, node: DOMNode) -> str:
         return MOVING
     if isinstance(node, Screen):
         return "This screen"
-    return f"In the {node.id.replace('-', ' ')}" if node.id else "Everywhere"
+    name = node.help_name if isinstance(node, Named) else node.id
+    return f"In the {name.replace('-', ' ')}" if name else EVERYWHERE

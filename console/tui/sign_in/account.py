@@ -11,7 +11,7 @@ from textual.widgets import Button, Static
 
 from console.tui.off_loop import off_loop
 from console.tui.screens.dialogs import Confirm, Dialog
-from console.tui.sign_in.words import left_words
+from console.tui.sign_in.words import left_words, role_name
 from console.tui.text import local_clock, plain
 
 if TYPE_CHECKING:  # the domain is loaded after the first paint
@@ -68,7 +68,7 @@ class AccountDialog(Dialog):
         age_min = who.factor_age_s // 60
         given = f"given {age_min} min ago" if age_min else "just given"
         return (
-            f"Role        {who.role.replace('_', ' ')}\n"
+            f"Role        {role_name(who.role)}\n"
             f"Factor      {FACTORS.get(who.factor, who.factor)}, {given}\n"
             f"Since       {local_clock(who.signed_in_at)}\n"
             f"Signed off  in {left} without a key, at {local_clock(who.expires)}"

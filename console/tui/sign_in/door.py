@@ -9,7 +9,7 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from textual.screen import Screen
@@ -18,7 +18,7 @@ from console.tui.messages import Delivered
 from console.tui.off_loop import off_loop, post
 from console.tui.shell import Kept
 from console.tui.sign_in.attendance import Attendance
-from console.tui.sign_in.words import ended_words, refusal_words, who_words
+from console.tui.sign_in.words import ended_words, refusal_words, who_width, who_words
 from console.tui.text import plain
 
 if TYPE_CHECKING:  # the domain is loaded after the first paint
@@ -57,6 +57,19 @@ class Door:
         """Who is here, for the header."""
         key = "u" if self._guests and self._app.screen is not self._entrance else ""  # there, it is a letter
         return who_words(self.who, self._app.now(), room, key=key)
+
+    def width(self) -> int:
+        """The cells in which the name and the time of who is here are whole."""
+        return who_width(self.who, self._app.now())
+
+    def may(self, actions: Sequence[str]) -> bool:
+        """Whether some policy lets the role of who is signed in do one of these; nothing is decided or recorded."""
+        from console.actions.gate import EVERYONE  # the first paint does without
+
+        if self.who is None or self._office is None:
+            return False
+        roles = {role for action in actions for role in self._office.gate.roles_for(action)}
+        return bool(roles & {str(self.who.role), EVERYONE})
 
     def used(self) -> None:
         """A key was pressed, or the mouse used."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
 
+from console.tui.sign_in.words import role_name
 from console.tui.text import plain
 from console.tui.widgets.line_table import Cell, Column, LineTable, Part, cell
 
@@ -81,7 +82,7 @@ class PracticeCodes(LineTable):
             code = cell(f"next in {shown.code_in_s} s", "muted")
         else:
             code = Cell(((spaced(shown.code), "strong"), (f"  {self._left_s:>2} s", "muted")))
-        role = shown.account.role.value.replace("_", " ")
+        role = role_name(shown.account.role)
         return (cell(" " + plain(shown.account.user)), cell(role, "muted"), password, code)
 
 

@@ -40,9 +40,10 @@ class SignInScreen(Screen[None]):
         Binding("escape", "back", "Back", id="sign-in.back", tooltip="One step back; from the first, leave"),
         Binding("ctrl+r", "recover", "Recovery code", id="sign-in.recover", tooltip="Sign in with a recovery code"),
         Binding("ctrl+e", "mail", "Code by mail", id="sign-in.mail", tooltip="Have a code sent to your address"),
-        Binding("down", "app.focus_next", "Next field", show=False, id="sign-in.next"),
+        Binding("down", "next", "Next field", show=False, id="sign-in.next",
+                tooltip="The field below; before anything is typed, the practice accounts"),
         Binding("up", "app.focus_previous", "Previous field", show=False, id="sign-in.previous"),
-    ]
+    ]  # fmt: skip
 
     def __init__(self, shell: Shell, *, entered: Callable[[Who], None], told: str = "", first: bool = False) -> None:
         super().__init__()
@@ -233,9 +234,29 @@ class SignInScreen(Screen[None]):
             first = [b for b in PracticeCodes.BINDINGS if isinstance(b, Binding)]
         else:
             first = [Binding("enter", "submit", "Go on")]
-            if self._shell.practice:
+            if self._leads_to_accounts:
+                first.append(Binding("down", "next", "Accounts"))
+            elif self._shell.practice:
                 first.append(Binding("tab", "app.focus_next", "Next"))
         self.query_one(KeyHints).show([*first, *own], typing=not isinstance(focused, PracticeCodes))
+
+    @property
+    def _leads_to_accounts(self) -> bool:
+        """Whether the line that is marked in the list of practice accounts is what Down is for: nothing is typed."""
+        if not self._shell.practice or not isinstance(self.form, PasswordForm) or any(self.form.texts().values()):
+            return False
+        return self.query_one(PracticeCodes).account is not None
+
+    def action_next(self) -> None:
+        """To the list, or else to the field below."""
+        if self._leads_to_accounts:
+            self.set_focus(self.query_one(PracticeCodes))
+        else:
+            self.focus_next()
+
+    def on_input_changed(self) -> None:
+        """Down leads elsewhere once something is typed."""
+        self._hint()
 
     def action_submit(self) -> None:
         self.form.give()
@@ -264,9 +285,13 @@ class SignInScreen(Screen[None]):
         off_loop(
             self,
             read,
-            lambda accounts: codes.show(accounts, self._shell.now()),
+            lambda accounts: self._show_codes(codes, accounts),
             lambda error: codes.fail(f"the practice accounts cannot be shown: {error}"),
         )
+
+    def _show_codes(self, codes: PracticeCodes, accounts: list[PracticeAccount]) -> None:
+        codes.show(accounts, self._shell.now())
+        self._hint()
 
     def _second(self) -> None:
         """Codes change with the clock's half minutes, and those that were used once the next is good."""

@@ -12,6 +12,7 @@ if TYPE_CHECKING:  # the domain is loaded after the first paint
     from console.actions.sign_in import Who
 
 MINUTE_S = 60
+NOBODY = "not signed in"
 
 
 def left_words(who: Who, now: datetime) -> str:
@@ -20,17 +21,29 @@ def left_words(who: Who, now: datetime) -> str:
     return f"{seconds} s" if seconds < MINUTE_S else f"{ceil(seconds / MINUTE_S)} min"
 
 
+def role_name(role: str) -> str:
+    """A role in words, as it stands everywhere but where it is typed: `data scientist`."""
+    return role.replace("_", " ")
+
+
+def who_width(who: Who | None, now: datetime) -> int:
+    """The cells in which `who_words` has the whole name and the time."""
+    return len(NOBODY) if who is None else len(f"{who.user} {_short(left_words(who, now))}")
+
+
 def who_words(who: Who | None, now: datetime, room: int, *, key: str = "") -> str:
-    """Who is signed in and for how long, in at most `room` cells; `key` is what signs in where nobody is."""
+    """Who is signed in and for how long, in at most `room` cells; `key` is what signs in where nobody is.
+
+    The role goes first, then the time where the name is whole without it; a name that is cut has its time.
+    """
     if who is None:
-        nobody = "not signed in"
-        hint = f"{nobody} [{key}]" if key else nobody
-        return hint if len(hint) <= room else nobody[:room]
+        hint = f"{NOBODY} [{key}]" if key else NOBODY
+        return hint if len(hint) <= room else NOBODY[:room]
     left = left_words(who, now)
-    short = left.replace(" min", "m").replace(" ", "")
-    role = who.role.replace("_", " ")
+    short = _short(left)
+    role = role_name(who.role)
     named = f"{who.user} ({role})" if role != who.user.replace("-", " ") else who.user
-    for words in (f"{named} · {left}", f"{who.user} · {left}", f"{who.user} {short}"):
+    for words in (f"{named} · {left}", f"{who.user} · {left}", f"{who.user} {short}", who.user):
         if len(words) <= room:
             return words
     time = f" {short}"
@@ -44,6 +57,10 @@ def ended_words(who: Who, now: datetime, *, idle_s: float, absolute_s: float) ->
     if (now - who.signed_in_at).total_seconds() >= absolute_s:
         return f"{who.user} was signed out: a session lasts {_time_words(absolute_s)} at most."
     return f"{who.user} was signed out after {_time_words(idle_s)} without a key."
+
+
+def _short(left: str) -> str:
+    return left.replace(" min", "m").replace(" ", "")
 
 
 def _time_words(seconds: float) -> str:

@@ -75,6 +75,10 @@ class Attended(Protocol):
         """Who is signed in and for how long, in at most `room` cells."""
         ...
 
+    def who_width(self) -> int:
+        """The cells in which the account's name and the time are whole."""
+        ...
+
 
 class AttendedLine(BarLine):
     """A line that tells who is signed in; the application has it repainted when that changes."""
@@ -82,6 +86,10 @@ class AttendedLine(BarLine):
     def who_words(self, room: int) -> str:
         """Who that is, in at most `room` cells; nothing where the application does not know."""
         return self.app.who_words(max(room, 0)) if isinstance(self.app, Attended) else ""
+
+    def who_width(self) -> int:
+        """The cells in which the account's name and the time are whole."""
+        return self.app.who_width() if isinstance(self.app, Attended) else 0
 
 
 class Header(AttendedLine):
@@ -95,14 +103,17 @@ class Header(AttendedLine):
         self._place = place
 
     def parts(self) -> Sequence[tuple[str, str, str]]:
-        name = f" {NAME} " if self.size.width >= WIDE_ENOUGH else ""  # who is signed in goes last
-        left: list[tuple[str, str, str]] = [(name, "strong", "")] if name else []
+        """The product's name goes where there is no room for it and whoever is signed in."""
         mode = (" PRACTICE ", "badge", "") if self._practice else (" production ", "heading", "")
-        left += [mode, ("  ", "heading", "")]
+        left: list[tuple[str, str, str]] = [mode, ("  ", "heading", "")]
         for number, (name, title) in enumerate(self._tabs, 1):
             tone = "tab" if name == self._here else "heading"
             left.append((f" {number} {title} ", tone, f"app.show_tab('{name}')"))
         space = self.size.width - sum(len(text) for text, _tone, _action in left)
+        product = f" {NAME} "
+        if self.size.width >= WIDE_ENOUGH and len(product) + self.who_width() + 1 <= space:
+            left.insert(0, (product, "strong", ""))
+            space -= len(product)
         right = f"{self.who_words(space - 1)} "
         space -= cell_len(right)
         place = plain(self._place)

@@ -12,6 +12,7 @@ import pytest
 from console.actions.decisions import Decisions, Known
 from console.tui.access.account_dialogs import AccountForm, EnrolmentCode, account_of, change_of
 from console.tui.access.account_table import AccountTable
+from console.tui.access.accounts_view import account_lines
 from console.tui.access.choice_form import ChoiceForm
 from console.tui.access.explorer import Explorer
 from console.tui.office import SecurityOffice
@@ -259,6 +260,14 @@ def test_an_account_that_cannot_be_is_refused(change: dict[str, str], message: s
     assert account_of(fields).role is Role.DOCTOR
     with pytest.raises(AccountRefused, match=message):
         account_of({**fields, **change})
+
+
+def test_one_recovery_code_is_not_told_as_many() -> None:
+    one, two = (Account("a", Role.DATA_SCIENTIST, None, "oncology", None, False, True, True, left) for left in (1, 2))
+    told = [" ".join(part[0] for line in account_lines(account) for part in line.parts) for account in (one, two)]
+    assert "1 code left" in told[0]
+    assert "2 codes left" in told[1]
+    assert "data scientist" in told[0]
 
 
 # ---- production: who may ask at all ---------------------------------------------------------------------------------

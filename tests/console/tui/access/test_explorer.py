@@ -125,7 +125,7 @@ async def test_up_and_down_take_a_choice_and_the_answer_follows_at_once(tmp_path
         await here.press("down")
         await here.answers("doctor-nights (doctor, 20:00-08:00 UTC) may not")
         await here.press("up", "up")
-        await here.answers("data-scientist-cardiology (data_scientist, cardiology) may not")
+        await here.answers("data-scientist-cardiology (data scientist, cardiology) may not")
 
 
 async def test_a_choice_that_is_clicked_is_taken(tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ async def test_enter_asks_the_explorer_with_an_account_of_the_role(tmp_path: Pat
         await at(here, "data_scientist", Action.QUERY_RESEARCH)
         await here.press("enter")
         await here.shows("F2 [Explorer]")
-        await here.answers("data-scientist (data_scientist, oncology) may query_research dataset:oncology")
+        await here.answers("data-scientist (data scientist, oncology) may query_research dataset:oncology")
 
 
 async def test_a_cell_that_is_clicked_is_selected_and_a_second_click_asks(tmp_path: Path) -> None:

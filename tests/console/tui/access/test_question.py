@@ -117,7 +117,7 @@ def test_the_places_are_one_of_each_network_and_one_of_none() -> None:
 def test_each_account_stands_with_what_decides_about_it() -> None:
     assert [offer.about for offer in offers("user", CHOICES, {})] == [
         "doctor, 08:00-20:00 UTC",
-        "data_scientist, oncology, disabled",
+        "data scientist, oncology, disabled",
     ]
 
 

@@ -27,7 +27,7 @@ from console.tui.audit.proof_view import ProofView, sides
 from console.tui.audit.screen import AuditScreen
 from console.tui.audit.verify_dialog import VerifyDialog
 from console.tui.screens.dialogs import Notice
-from console.tui.screens.help import bindings_of
+from console.tui.screens.help import HelpScreen, bindings_of
 from console.tui.widgets.closed import Closed
 from console.tui.widgets.dialog_keys import dialog_keys
 from console.wiring.security import Security
@@ -424,12 +424,25 @@ async def test_a_reason_goes_by_itself_and_when_something_lies_over_it(glass: Se
         assert REASON not in text_of(app)
 
 
-async def test_an_event_without_a_reason_says_where_one_would_stand(glass: Security) -> None:
+async def test_the_event_that_ends_the_use_opens_the_reason_that_its_intent_has(glass: Security) -> None:
     app = Desk(glass, AuditScreen)
     async with app.run_test(size=(80, 24)) as pilot:
         await on_the_reason(app, pilot)
-        await press(pilot, "right", "r")
-        await shows(app, "This event has no reason", "stands in the intent of")
+        await press(pilot, "right")
+        assert "Reason" in [key.description for key in dialog_keys(app.screen)]
+        await press(pilot, "r")
+        await shows(app, REASON)
+        assert "sealed with the key" not in text_of(app), "another event than the one that has it"
+
+
+async def test_an_event_whose_use_has_no_reason_says_so(glass: Security) -> None:
+    app = Desk(glass, AuditScreen)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await on_the_reason(app, pilot)
+        await press(pilot, "left")
+        assert "Reason" not in [key.description for key in dialog_keys(app.screen)]
+        await press(pilot, "r")
+        await shows(app, "This event has no reason, and no other of its use has one")
 
 
 async def test_the_reason_of_an_erased_patient_is_told_as_gone(glass: Security) -> None:
@@ -637,9 +650,14 @@ async def test_a_terminal_without_unicode_is_sent_ascii_alone(opening: Opening) 
         assert text_of(app).isascii()
 
 
-async def test_every_key_is_in_the_help(opening: Opening) -> None:
+async def test_every_key_is_in_the_help_with_the_signs_of_the_log_and_of_nothing_else(opening: Opening) -> None:
     app = Desk(opening("auditor"), AuditScreen)
-    async with app.run_test(size=(80, 24)):
+    async with app.run_test(size=(80, 60)):
         await listed(app)
+        screen = app.screen
+        await app.push_screen(HelpScreen(bindings_of(screen), screen, unicode=True))
+        await shows(app, "Signs", "the glass was broken", "denied, refused, or permitted")
+        assert "missed hour" not in text_of(app)
+        app.pop_screen()
         named = {binding.id for binding, _node in bindings_of(app.screen)}
         assert {"audit.search", "audit.proof", "audit.verify", "audit.show-all", "audit.open"} <= named

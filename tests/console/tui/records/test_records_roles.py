@@ -61,6 +61,8 @@ async def test_an_auditor_sees_every_patient_masked(desk: Open, size: tuple[int,
         await pilot.press("enter")
         text = await found.shows("version", "# masked XXX-XX-XXXX", "# masked XXXX-XX-XX", "= clear")
         assert "i Identifiers" not in text, "an auditor reveals nothing"
+        assert found.app.records.is_denied("screen.do('reveal')"), "nor does the help say so"
+        assert not found.app.records.is_denied("screen.do('copy')")
         shown = text + await wandered(found, pilot)
     assert not [value for value in found.personal() if value in shown]
     assert not found.events("unmask_ssn")

@@ -79,15 +79,31 @@ async def test_what_a_visitor_asked_goes_on_after_the_sign_in(console: Open) -> 
 async def test_what_somebody_else_may_not_is_told_and_nothing_happens(console: Open) -> None:
     made = console()
     async with made.app.run_test(size=(80, 24)) as pilot:
+        await shown(made, "No run yet", "t Run now")
         await sign_in(made, pilot, "auditor")
-        await shown(made, "No run yet")
+        await shown(made, "No run yet", "An operator starts one by hand", "f Filter")
+        await gone(made, "t Run now")
+        foot = screen_text(made.app).splitlines()[-1]
+        assert not [key for key in ("Retry", "Pause", "Add city", "Test city") if key in foot]
+        await pilot.press("question_mark")
+        await shown(made, "This screen", "Show only some runs")
+        assert "Start a run of all cities" not in screen_text(made.app).partition("In the runs")[0]
+        await pilot.press("pagedown")
+        await shown(made, "Not for your role", "Start a run of all cities")
+        await pilot.press("escape")
+        asked = [one.event for one in made.workshop.open_security().audit.tail(after=-1, limit=1_000)]
+        assert not [event for event in asked if event.action in ("trigger_run", "manage_schedule")]
         await pilot.press("t")
         await shown(made, "Not permitted", "trigger_run")
         await pilot.press("escape")
         await pilot.press("s")
         await shown(made, "Not permitted", "manage_schedule")
         await pilot.press("escape")
-        await shown(made, "No run yet")
+        await shown(made, "An operator starts one by hand")
+        await pilot.press("f8", "o")
+        await left(made)
+        await sign_in(made, pilot, "operator")
+        await shown(made, "t Run now", "No run yet")
 
 
 async def test_a_question_that_needs_a_permission_is_asked_only_of_those_who_have_it(console: Open) -> None:
@@ -424,6 +440,34 @@ async def test_the_choice_of_the_tab_survives_a_sign_in_and_the_state_names_nobo
         await sign_in(made, pilot, "auditor")
         await until(lambda: made.app.current_mode == "audit", "the section")
     assert "auditor" not in json.dumps(str(made.app.ui))
+
+
+async def test_the_console_reopens_only_on_a_tab_that_who_is_here_may_use(console: Open) -> None:
+    made = console()
+    app = made.app
+    for tab in ("vault", "audit", "records"):
+        app.remember(tab=tab)
+        assert app._first_tab() == "pipelines", "a visitor"
+    for tab in ("warehouse", "access", "nonsense", "pipelines"):
+        app.remember(tab=tab)
+        assert app._first_tab() == (tab if tab != "nonsense" else "pipelines")
+    app.remember(tab="vault")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await sign_in(made, pilot, "auditor")
+        for tab, opens in (
+            ("vault", "pipelines"),
+            ("audit", "audit"),
+            ("warehouse", "warehouse"),
+            ("records", "records"),
+        ):
+            app.remember(tab=tab)
+            assert app._first_tab() == opens
+        await pilot.press("f8", "o")
+        await left(made)
+        await sign_in(made, pilot, "doctor")
+        for tab in ("vault", "audit", "warehouse"):
+            app.remember(tab=tab)
+            assert app._first_tab() == "pipelines"
 
 
 async def test_who_comes_next_does_not_begin_in_the_section_of_the_one_before(console: Open) -> None:

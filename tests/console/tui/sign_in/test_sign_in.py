@@ -79,6 +79,25 @@ def _focused(made: Opened) -> str | None:
     return made.app.focused.id if made.app.focused is not None else None
 
 
+async def test_down_leads_to_the_practice_accounts_until_something_is_typed(console: Open) -> None:
+    made = console()
+    async with made.app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("f8")
+        await form_of(made, PasswordForm)
+        await shown(made, "data-scientist-cardiology", "Down Accounts")
+        codes = made.app.screen.query_one(PracticeCodes)
+        await pilot.press("down")
+        assert (_focused(made), codes.cursor) == ("practice-codes", 0)
+        await pilot.press("down")
+        assert codes.cursor == 1
+        await pilot.press("up", "up", "up")
+        assert _focused(made) == "user"
+        await pilot.press("x")
+        await gone(made, "Down Accounts")
+        await pilot.press("down")
+        assert _focused(made) == "password"
+
+
 async def test_after_a_refusal_the_keys_move_between_the_fields(console: Open) -> None:
     made = console()
     async with made.app.run_test(size=(80, 24)) as pilot:
