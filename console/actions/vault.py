@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from console.actions.gate import Gate
+from security.audit.event import Event
+from security.audit.log import AuditLog
+from security.audit.search import LARGEST_PAGE, Filter
 from security.errors import RecordRefused, SealBroken
 from security.policy.words import fresh_code_would_do
+from security.records.audited_edits import removed_edits
 from security.records.core import Core
 from security.records.vault import Vault
 from security.vault.cipher import KEY_BYTES, NONCE_BYTES, TAG_BYTES, VERSION
@@ -16,6 +20,7 @@ from security.vault.sealed import HEAD_BYTES, KEY_ID_BYTES, LAYOUT, DataKey
 from security.vault.status import VaultStatus
 
 ACTION, RESOURCE = "rotate_keys", "keys"
+EDIT = "edit_record"
 LONGEST_TRIED = 400  # characters of a text on the bench
 
 _PARTS = (
@@ -54,9 +59,17 @@ class VaultActions:
     Each method raises PermissionDenied, AuditUnavailable, SecurityError and OSError.
     """
 
-    def __init__(self, *, gate: Gate, core: Callable[[], Core], random_bytes: Callable[[int], bytes]) -> None:
+    def __init__(
+        self,
+        *,
+        gate: Gate,
+        core: Callable[[], Core],
+        audit: Callable[[], AuditLog],
+        random_bytes: Callable[[int], bytes],
+    ) -> None:
         self._gate = gate
         self._core = core
+        self._audit = audit
         self._random_bytes = random_bytes
 
     def status(self) -> VaultStatus:
@@ -85,14 +98,27 @@ class VaultActions:
         progress: Callable[[int, int], None] = lambda _done, _all: None,
         stop: Callable[[], bool] = lambda: False,
     ) -> list[str]:
-        """What of every patient's sealed values does not open, by place; empty where all is sound.
+        """What of every patient's sealed values does not open, by place, and which edits on record are in no history.
 
-        `progress` is told patients done and in all; only where it was told that all are was every patient checked.
+        Empty where all is sound. `progress` is told patients done and in all; only where it was told that all are was
+        every patient checked.
         """
         with self._gate.use(ACTION, RESOURCE, code="check") as grant:
             found = Vault(self._core()).problems(progress=progress, stop=stop)
+            if not stop():
+                found += removed_edits(self._core(), self._edits())
             grant.count(len(found))
         return found
+
+    def _edits(self) -> Iterator[Event]:
+        """The events of every edit of a record, newest first."""
+        wanted, before = Filter(action=EDIT), None
+        while True:
+            page = self._audit().search(wanted, before=before, limit=LARGEST_PAGE)
+            yield from (recorded.event for recorded in page.events)
+            if page.before is None:
+                return
+            before = page.before
 
     def bench(self, text: str) -> Bench:
         """What is stored of `text`, and how it is protected; nothing of the vault is touched.

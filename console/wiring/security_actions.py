@@ -146,7 +146,12 @@ def vault_actions(security: Security) -> VaultActions:
     """The keys of the records, for whoever sits at the gate of `security`."""
     from console.actions.vault import VaultActions
 
-    return VaultActions(gate=security.gate, core=lambda: security.clinical, random_bytes=security.random_bytes)
+    return VaultActions(
+        gate=security.gate,
+        core=lambda: security.clinical,
+        audit=lambda: security.audit,
+        random_bytes=security.random_bytes,
+    )
 
 
 def patients(security: Security) -> Patients:

@@ -273,6 +273,31 @@ def test_a_check_names_every_value_that_does_not_open(desk: Desk) -> None:
     assert (text.code, text.out.count("P000")) == (65, 4)
 
 
+def test_a_check_names_edits_on_record_that_are_in_no_history(desk: Desk) -> None:
+    desk.sit_down("doctor")
+    patient, other = desk.patient("doctor"), desk.patient("doctor", number=1)
+    for edited, text in ((patient, "first"), (patient, "second"), (other, "third")):
+        assert desk("records", "edit", edited, "--add", "-", stdin=text.encode()).code == 0
+        desk.pass_time(300)
+    refused = desk("records", "edit", desk.patient("doctor-nights"), "--add", "-", stdin=b"not allowed")
+    assert refused.code == 77
+    desk.sit_down("officer")
+    assert desk("vault", "check", "--json").json == {"ok": True, "problems": []}
+    with desk.security.clinical.database.transaction() as connection:
+        connection.execute("DROP TRIGGER history_stays")
+        newest = "(SELECT version FROM patient WHERE patient_id = ?1)"
+        connection.execute(f"DELETE FROM history WHERE patient_id = ?1 AND version = {newest}", (patient,))
+        connection.execute("UPDATE patient SET version = version - 1 WHERE patient_id = ?", (patient,))
+    found = desk("vault", "check", "--json")
+    (problem,) = found.json["problems"]
+    assert (found.code, f"history of {patient}: expected what doctor wrote by " in problem) == (65, True), problem
+    with desk.security.clinical.database.transaction() as connection:
+        for table in ("patient", "data_key"):
+            column = "subject" if table == "data_key" else "patient_id"
+            connection.execute(f"DELETE FROM {table} WHERE {column} = ?", (patient,))
+    assert desk("vault", "check").code == 0, "who was erased is missed by nobody"
+
+
 def test_a_data_key_that_does_not_open_is_named_and_stops_no_other(desk: Desk) -> None:
     desk.sit_down("officer")
     with desk.security.clinical.database.transaction() as connection:

@@ -1,0 +1,64 @@
+"""Edits that the audit log has and the records no longer: a history cut at its end, or a store put back.
+
+Within a store a version that is missing shows by its number. One that is taken off the end, with the number of the
+record lowered, does not; but each edit is on record too, where nothing can be taken off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+
+from security.audit.event import Event, Outcome
+from security.records.core import Core
+from security.vault.data_keys import microseconds
+
+SLACK = timedelta(minutes=1)  # by which a clock may be put back while somebody edits
+
+
+def removed_edits(core: Core, edits: Iterable[Event]) -> Iterator[str]:
+    """Each edit that was made by one of the events and is in no history, by patient, author and time.
+
+    Those of patients who are there no more are left out. Raises StoreError.
+    """
+    begun: dict[str, Event] = {}
+    done = []
+    for event in edits:
+        if event.correlation and event.outcome is Outcome.INTENT:
+            begun[event.correlation] = event
+        elif event.outcome is Outcome.DONE and event.subject:
+            done.append(event)
+    written = _written(core)
+    for event in sorted(done, key=lambda event: event.at):
+        rows = written.get(event.subject or "")
+        if rows is None:
+            continue
+        first = begun.get(event.correlation or "", event).at - SLACK
+        patient_id, versions = rows
+        made = (event.principal, microseconds(first), microseconds(event.at + SLACK))
+        place = next((n for n, (by, at) in enumerate(versions) if by == made[0] and made[1] <= at <= made[2]), None)
+        if place is None:
+            yield (
+                f"history of {patient_id}: expected what {event.principal} wrote {_when(event.at)}, "
+                "found no such version"
+            )
+        else:
+            del versions[place]
+
+
+def _written(core: Core) -> dict[str, tuple[str, list[tuple[str, int]]]]:
+    """The versions of each patient by the pseudonym of the patient: who wrote them, and when."""
+    rows: dict[str, list[tuple[str, int]]] = {}
+    for patient_id, by, at in core.database.query(
+        "SELECT patient_id, written_by, written_at FROM patient LEFT JOIN history USING (patient_id) "
+        "ORDER BY written_at"
+    ):
+        rows.setdefault(patient_id, []).append((by, at))
+    return {
+        core.pseudonym(f"patient:{patient_id}"): (patient_id, [row for row in versions if row[0] is not None])
+        for patient_id, versions in rows.items()
+    }
+
+
+def _when(at: datetime) -> str:
+    return f"by {at.astimezone(UTC):%Y-%m-%d %H:%M:%S}Z"
