@@ -107,11 +107,16 @@ def test_a_full_disk_is_told_and_breaks_nothing(clinic: Clinic, glass: Glass) ->
 
 def test_a_store_of_version_1_is_upgraded_in_place_and_keeps_its_patients(clinic: Clinic) -> None:
     before = clinic.reading.records(["P0001", "P0005"], CLEAR)
-    for sql in ("DROP TABLE glass", "DELETE FROM migration WHERE version = 2", "PRAGMA user_version = 1"):
+    for sql in (
+        "DROP TABLE glass",
+        "DROP TABLE index_key",
+        "DELETE FROM migration WHERE version > 1",
+        "PRAGMA user_version = 1",
+    ):
         clinic.execute(sql)
     clinic.reopen()
     migrations = clinic.core.database.query("SELECT version, name FROM migration ORDER BY version")
-    assert migrations == [(1, "clinical"), (2, "glass")]
+    assert migrations == [(1, "clinical"), (2, "glass"), (3, "index_key")]
     assert clinic.reading.records(["P0001", "P0005"], CLEAR) == before
     assert clinic.core.database.problems() == []
     Glass(clinic.core).record("doctor", "P0001", START)

@@ -72,22 +72,27 @@ class CellDetail(Dialog):
 
     def action_column(self, by: int) -> None:
         self.column = (self.column + by) % len(self._row)
+        self._say("")
         self._show()
 
     def action_raw(self) -> None:
         self._raw = not self._raw
+        self._say("")
         self._show()
 
     def action_copy(self) -> None:
         if self.in_clear:
-            self.query_one("#cell-hint", Static).update("A row in clear cannot be copied.")
+            self._say("A row in clear cannot be copied.")
             return
         try:
             copy(self.app, exact(self._row[self.column], self._looks[self.column].kind))
         except TooLongToCopy as error:
-            self.query_one("#cell-hint", Static).update(str(error))
+            self._say(str(error))
             return
-        self.query_one("#cell-hint", Static).update("Sent to the terminal's clipboard.")
+        self._say("Sent to the terminal's clipboard.")
+
+    def _say(self, words: str) -> None:
+        self.query_one("#cell-hint", Static).update(words)
 
     def _show(self) -> None:
         name, value = self._columns[self.column], self._row[self.column]
@@ -102,7 +107,6 @@ class CellDetail(Dialog):
         self._height = min(max(self._height, len(lines)), max(self.app.size.height - 9, 3))
         panel.styles.height = self._height
         panel.show(lines)
-        self.query_one("#cell-hint", Static).update("")
         for keys in self.query(DialogKeys):
             keys.tell()
 
