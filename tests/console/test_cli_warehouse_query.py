@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 import signal
 from pathlib import Path
 
 import pytest
 
 from security.identity.account import Role
+from tests.command_server import CommandServer
 from tests.conftest import Lakewarden, wait_until
 from tests.console.test_headless_imports import loaded
 from tests.simulators.weather_api import WeatherApiSimulator
@@ -20,9 +22,18 @@ FACTS = "Sales_Transactions_Table"
 ENDLESS = "WITH RECURSIVE x(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM x) SELECT MAX(i) FROM x"
 
 
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory, command_server: CommandServer) -> Path:
+    """A workspace with a small warehouse."""
+    folder = tmp_path_factory.mktemp("shop")
+    made = Lakewarden(folder / "home", folder, command_server)
+    assert made("warehouse", "build", "--rows", "2000", "--until", "2026-10-31").code == 0
+    return made.home
+
+
 @pytest.fixture
-def shop(lakewarden: Lakewarden) -> Lakewarden:
-    assert lakewarden("warehouse", "build", "--rows", "2000", "--until", "2026-10-31").code == 0
+def shop(lakewarden: Lakewarden, built: Path) -> Lakewarden:
+    shutil.copytree(built, lakewarden.home, dirs_exist_ok=True)
     return lakewarden
 
 
