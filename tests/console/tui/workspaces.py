@@ -128,6 +128,16 @@ async def until(
         await asyncio.sleep(0.01)
 
 
+async def settled(app: LakewardenApp, *, for_s: float = 0.2) -> None:
+    """Wait until the screen has not changed for a while, as somebody who looks at it does."""
+    shown, since, end = screen_text(app), time.monotonic(), time.monotonic() + PATIENCE_S
+    while time.monotonic() - since < for_s:
+        assert time.monotonic() < end, f"the screen changes all the time:\n{shown}"
+        await asyncio.sleep(0.02)
+        if (now := screen_text(app)) != shown:
+            shown, since = now, time.monotonic()
+
+
 def screen_text(app: LakewardenApp) -> str:
     """The characters on the screen, line by line."""
     width, height = app.size

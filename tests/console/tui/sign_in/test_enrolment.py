@@ -14,7 +14,7 @@ from console.tui.sign_in.enrolment import EnrolmentScreen
 from console.tui.sign_in.fields import CODE_ONLY
 from console.tui.sign_in.forms import PasswordForm
 from tests.console.tui.sign_in.people import PASSWORD, code_of, form_of, gone, production, shown, typed
-from tests.console.tui.workspaces import Opened, screen_text, until
+from tests.console.tui.workspaces import Opened, screen_text, settled, until
 
 WEAK = ("short", "password1234", "anna lakewarden")
 SCROLL = "PgDn"
@@ -129,13 +129,14 @@ async def test_scrolling_is_offered_only_where_a_picture_is_higher_than_its_room
     made = consoles[-1]
     async with made.app.run_test(size=size) as pilot:
         screen = await begun(made, pilot, code)
-        await pilot.pause()
+        await settled(made.app)
         foot = screen_text(made.app).splitlines()[-1]
         assert (SCROLL in foot) is scrolls, screen_text(made.app)
-        before = screen.query_one("#picture-room").scroll_offset
+        room = screen.query_one("#picture-room")
+        before = room.scroll_offset
         await pilot.press("pagedown")
-        await pilot.pause()
-        assert (screen.query_one("#picture-room").scroll_offset != before) is scrolls
+        await settled(made.app)
+        assert (room.scroll_offset != before) is scrolls
         await pilot.press("f1")
         await shown(made, "Leave; nothing is changed")
         assert ("Move the QR code" in screen_text(made.app)) is scrolls
