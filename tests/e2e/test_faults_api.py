@@ -43,7 +43,7 @@ def workspace_of(tmp_path: Path, api: WeatherApiSimulator) -> Workspace:
     settings: dict[str, object] = {
         "weather__timeout_s": 0.4,
         "weather__pause_after_429_s": 0.1,
-        "weather__deadline_s": 0.8,
+        "weather__deadline_s": 2.0,
         "sensor__timeout_s": 0.3,
         "weather__cities": ["Portland"],
     }

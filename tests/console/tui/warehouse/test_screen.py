@@ -404,7 +404,14 @@ async def test_a_damaged_warehouse_is_told_whole_at_80x24(
     (shop[0].home / FILE).write_bytes(b"no database at all " * 300)
     app = opened(consoles, shop)
     async with app.run_test(size=(80, 24)) as pilot:
-        await shows(app, "The warehouse cannot be read", "is damaged", "from a backup", "load it", "damaged: the ware")
+        await shows(app, "The warehouse cannot be read", "damaged: the ware")
+
+        def told() -> str:
+            """The right half of the screen as one line: where it breaks depends on where the warehouse lies."""
+            return " ".join("".join(line[28:] for line in screen_text(app).splitlines()).split())
+
+        wanted = ("is damaged", "from a backup", "build or load it anew")
+        await until(lambda: all(words in told() for words in wanted), told)
         rebuilt(shop[0])
         await pilot.press("r")
         await shows(app, "3,000", "No result yet")
