@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -43,12 +44,19 @@ def consoles() -> Iterator[list[Opened]]:
         one.close()
 
 
-@pytest.fixture
-def shop(tmp_path: Path) -> tuple[Settings, dict[str, str]]:
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A practice workspace with three thousand sales and one reading."""
-    settings, environ = workspace(tmp_path / "home")
+    settings, environ = workspace(tmp_path_factory.mktemp("template") / "home")
     warehouse_actions(settings).build(rows=3_000)
     run_hours(settings, environ, 1)
+    return settings.home
+
+
+@pytest.fixture
+def shop(tmp_path: Path, template: Path) -> tuple[Settings, dict[str, str]]:
+    settings, environ = workspace(tmp_path / "home")
+    shutil.copytree(template, settings.home, dirs_exist_ok=True)
     return settings, environ
 
 
