@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +35,16 @@ SPOOLED = "SELECT a.transaction_id, b.store_id FROM Sales_Transactions_Table a, 
 def shop_workspace(home: Path, rows: int = 3_000) -> Settings:
     """A practice workspace with a warehouse of so many sales."""
     settings, _environ = workspace(home)
-    Shop(settings.home).build(rows)
+    shutil.copytree(_built(rows).name, settings.home, dirs_exist_ok=True)
     return settings
+
+
+@lru_cache(maxsize=4)
+def _built(rows: int) -> tempfile.TemporaryDirectory[str]:
+    """A folder with the warehouse of so many sales; it goes with the process."""
+    folder = tempfile.TemporaryDirectory(prefix="lakewarden-shop-")
+    Shop(Path(folder.name)).build(rows)
+    return folder
 
 
 class PaneScreen(Screen[None]):
