@@ -6,6 +6,7 @@ Rules of opening, in order:
 3. Several processes at once are normal: writers queue for at most the busy timeout, readers never wait.
 4. A commit is on the disk before it returns (synchronous = FULL); what is deleted is overwritten (secure_delete).
 5. A file that others could reach is taken from them when it is opened, if it is ours to take.
+6. A write-ahead log whose database is gone is left untouched: SQLite would remove it, and with it the last commits.
 """
 
 from __future__ import annotations
@@ -143,6 +144,7 @@ def open_database(
     `lock_file` is held while it is made or migrated. Raises `StoreDamaged`, `StoreNewer`, `StoreBusy` or
     `StoreError`.
     """
+    check_log_has_database(path, schema.name)
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         # Exclusively: closing a file that is a database here already would drop the locks of its connections.
@@ -165,6 +167,7 @@ def open_read_only(path: Path, schema: Schema) -> sqlite3.Connection:
 
     Raises `StoreError` if there is none; its content is not looked at.
     """
+    check_log_has_database(path, schema.name)
     if not path.is_file():
         raise StoreError(f"expected the {schema.name} {path}, found no such file")
     try:
@@ -173,13 +176,34 @@ def open_read_only(path: Path, schema: Schema) -> sqlite3.Connection:
         raise in_words(path, schema.name, error) from error
 
 
+def check_log_has_database(path: Path, name: str) -> None:
+    """Return unless a write-ahead log lies there whose database is missing or empty (6.). Raises `StoreError`."""
+    log = _beside(path, "wal")
+    try:
+        # In this order: whoever makes the database writes its first page before the first byte of its log.
+        if not _size(log) or _size(path):
+            return
+    except OSError as error:
+        raise StoreError(f"the {name} {path} cannot be opened: {error.strerror}. {ADVICE}") from error
+    found = "an empty file" if path.exists() else "no such file"
+    raise StoreError(
+        f"expected the {name} {path}, whose last changes are in {log.name} beside it, found {found}. Nothing was "
+        f"changed; bring it back, or move {log.name} and {_beside(path, 'shm').name} to where it is now"
+    )
+
+
+def files_of(path: Path) -> str:
+    """The names of the files that make up the database `path`, in words: they are moved together or not at all."""
+    return f"{path.name}, {_beside(path, 'wal').name} and {_beside(path, 'shm').name}"
+
+
 def in_words(path: Path, name: str, error: sqlite3.Error) -> StoreError:
     """What an error of SQLite means for the operator."""
     text = str(error)
     if any(sign in text for sign in _DAMAGED):
         return StoreDamaged(
-            f"the {name} {path} is damaged ({error}). Nothing was changed; restore it from a backup, or move it away "
-            "if it can be done without."
+            f"the {name} {path} is damaged ({error}). Nothing was changed; restore it from a backup, or, if it can be "
+            f"done without, close what has it open and move {files_of(path)} away together."
         )
     if "locked" in text or "busy" in text:
         return StoreBusy(f"another process has been writing the {name} {path} for too long; try again when it is done")
@@ -254,8 +278,8 @@ def _version(database: Database) -> int:
     if application != database.schema.application_id and (tables or version):
         raise StoreDamaged(
             f"{database.path} is a SQLite file, but not a Lakewarden {database.schema.name} (application id "
-            f"{application}, expected {database.schema.application_id}). Nothing was changed; move it away to start a "
-            "new one."
+            f"{application}, expected {database.schema.application_id}). Nothing was changed; to start a new one, move "
+            f"{files_of(database.path)} away together."
         )
     return version
 
@@ -267,7 +291,7 @@ def _journal_mode(database: Database) -> str:
 def _make_private(path: Path, name: str) -> None:
     """Take group and others the file and those of its write-ahead log, by name: opening them would cost locks."""
     try:
-        for each in (path, path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")):
+        for each in (path, _beside(path, "wal"), _beside(path, "shm")):
             with contextlib.suppress(FileNotFoundError):
                 status = each.stat()
                 if status.st_uid == os.geteuid() and status.st_mode & 0o077:
@@ -277,6 +301,19 @@ def _make_private(path: Path, name: str) -> None:
             f"the {name} {path} can be reached by others, and that cannot be changed: {error.strerror}; "
             f"chmod 600 {path}"
         ) from error
+
+
+def _beside(path: Path, end: str) -> Path:
+    """A file that SQLite keeps beside the database `path`."""
+    return path.with_name(f"{path.name}-{end}")
+
+
+def _size(path: Path) -> int:
+    """The bytes of a file; 0 where there is none. Raises OSError."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def _is_migration(name: str) -> bool:

@@ -13,6 +13,8 @@ SecurityError
 │   └── StoreBusy               another process has been writing it for too long
 └── AuditError                  the audit log
     ├── AuditUnavailable        events cannot be made durable: the caller discloses nothing
+    │   ├── AuditMissing        there was a log, and none is there
+    │   ├── CopiesForeign       the copies of checkpoints outside are those of another log
     │   └── OutcomeUnrecorded   a change was made and stands; only how it ended could not be recorded
     ├── AuditEventRefused       an event outside its bounds, or one that would name a patient
     ├── CheckpointRefused       a note that is malformed, or not signed by the expected key
@@ -108,6 +110,10 @@ class AuditUnavailable(AuditError):
 
 
 class AuditMissing(AuditUnavailable):
+    pass
+
+
+class CopiesForeign(AuditUnavailable):
     pass
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
@@ -45,8 +45,8 @@ class CheckpointKeeper(Protocol):
         """The copies, oldest first. Raises OSError."""
         ...
 
-    def newest(self) -> list[str]:
-        """Some of the newest copies, as many as are at hand, and maybe parts of others. Raises OSError."""
+    def newest(self) -> Iterable[str]:
+        """The copies, the newest first, as many as are at hand, and maybe parts of others. Raises OSError."""
         ...
 
     @property

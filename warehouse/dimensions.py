@@ -7,6 +7,7 @@ the first and the last of Time_Table follow from the calendar, so they are fille
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from collections.abc import Callable, Sequence
 from datetime import date
@@ -15,11 +16,11 @@ from typing import Any
 
 from warehouse import aggregates, practice_dimensions
 from warehouse.file_columns import ACCEPTED, FIRST_YEAR, LAST_YEAR, LEVELS, missing, wanted
-from warehouse.models import SENSITIVE
+from warehouse.models import MASK, SENSITIVE
 from warehouse.ports import CellCipher
 from warehouse.readers import Chunk, Rejected, require_columns
 from warehouse.rejects import RejectsFile
-from warehouse.values import Unfit, all_of, cents, integer, shown, text
+from warehouse.values import Unfit, all_of, amount, integer, is_given, shown, text
 
 SPECIFIED: dict[str, tuple[str, ...]] = {
     "Store_Table": ("store_id", "store_name", "city", "state", "country", "region"),
@@ -33,6 +34,8 @@ STORED = SPECIFIED | {
     "Time_Table": ("time_id", "date", "day", "month", "month_number", "quarter", "year", "weekday", "is_weekend"),
 }
 MOVES = {"Product_Table": ("product", "category"), "Store_Table": ("store", "region")}
+
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 Row = tuple[Any, ...]
 
@@ -152,11 +155,11 @@ class DimensionLoad:
         return all_of(lambda: integer(key, row[key]), *(partial(text, name, row[name]) for name in rest))
 
     def _product(self, row: dict[str, Any]) -> Row:
-        money = "unit_price" if "unit_price" in row else "unit_price_cents"
+        prices = [(name, row[name]) for name in ("unit_price", "unit_price_cents") if name in row]
         *cells, supplier = all_of(
             lambda: integer("product_id", row["product_id"]),
             *(partial(text, name, row[name]) for name in ("product_name", "category", "brand")),
-            lambda: cents(money, row[money], low=0, is_cents=money == "unit_price_cents"),
+            lambda: amount(prices, low=0),
             lambda: self._supplier(row),
         )
         return (*cells, *supplier)
@@ -164,10 +167,10 @@ class DimensionLoad:
     def _supplier(self, row: dict[str, Any]) -> tuple[int, str]:
         """The supplier by id, by name, or by both if they agree."""
         where, parameters = [], []
-        if "supplier_id" in row:
+        if "supplier_id" in row and (is_given(row["supplier_id"]) or not is_given(row.get("supplier_name"))):
             where.append("supplier_id = ?")
             parameters.append(integer("supplier_id", row["supplier_id"]))
-        if row.get("supplier_name") not in (None, ""):
+        if is_given(row.get("supplier_name")):
             where.append("supplier_name = ?")
             parameters.append(text("supplier_name", row["supplier_name"]))  # type: ignore[arg-type]
         if not where:
@@ -196,10 +199,19 @@ class DimensionLoad:
 def _customer(row: dict[str, Any]) -> Row:
     return all_of(
         lambda: integer("customer_id", row["customer_id"]),
-        lambda: text("customer_name", row["customer_name"], secret=True),
-        lambda: text("address", row["address"], secret=True),
+        lambda: _private("customer_name", row["customer_name"]),
+        lambda: _private("address", row["address"]),
         lambda: _level(row["membership_level"]),
     )
+
+
+def _private(name: str, cell: Any) -> str:
+    """A text that is to be sealed, and no mask that stands in place of one."""
+    found = text(name, cell, secret=True)
+    if found == MASK:
+        what = name.removeprefix("customer_")
+        raise Unfit(f"{name}: expected a customer's {what}, found a mask")
+    return found
 
 
 def _level(cell: Any) -> str:
@@ -219,7 +231,8 @@ def _day(row: dict[str, Any]) -> Row:
     except ValueError:
         day = None
     if day is None or not FIRST_YEAR <= day.year <= LAST_YEAR:
-        raise Unfit(f"date: expected YYYY-MM-DD in the years {FIRST_YEAR} to {LAST_YEAR}, found {shown(words)}")
+        none = ": no such date" if day is None and _DATE.fullmatch(words) else ""
+        raise Unfit(f"date: expected YYYY-MM-DD in the years {FIRST_YEAR} to {LAST_YEAR}, found {shown(words)}{none}")
     expected = practice_dimensions.calendar_row(day)
     faults = [
         f"{name}: expected {value} for {words}{_among(name)}, found {shown(row[name])}"
@@ -245,5 +258,4 @@ def _says(cell: Any, value: object) -> bool:
 
 def check_header(table: str, header: Sequence[str]) -> None:
     """Return if these are the columns of a file of `table`. Raises `DataRefused`."""
-    used = wanted(table) - ({"unit_price_cents"} if "unit_price" in header else set())
-    require_columns(header, missing(table, header), sorted(used))
+    require_columns(header, missing(table, header), sorted(wanted(table)))

@@ -25,6 +25,7 @@ TEXT = "text"
 MONEY = "money"
 CENTS = "cents"
 NUMBER = "number"
+DAY = "day"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,22 +60,22 @@ def _in_place(name: str, kind: str, instead: str, values: str) -> FileColumn:
 FILE_COLUMNS: dict[str, tuple[FileColumn, ...]] = {
     FACT: (
         FileColumn("transaction_id", ID),
-        FileColumn("time_id", "day", "YYYYMMDD or YYYY-MM-DD, in Time_Table"),
+        FileColumn("time_id", DAY, "YYYYMMDD or YYYY-MM-DD, in Time_Table"),
         FileColumn("store_id", ID, "in Store_Table"),
         FileColumn("product_id", ID, "in Product_Table"),
         FileColumn("customer_id", ID, "in Customer_Table"),
         FileColumn("quantity_sold", NUMBER, f"at most {LARGEST_QUANTITY:,}; below 0: a return"),
         FileColumn("total_sales_amount", MONEY, "quantity × price; below 0: a return"),
-        _in_place("total_sales_cents", CENTS, "total_sales_amount", "of total_sales_amount"),
+        _in_place("total_sales_cents", CENTS, "total_sales_amount", "of total_sales_amount; both must agree"),
         FileColumn("unit_price", MONEY, "at sale, from 0; or amount ÷ quantity", needed=False),
-        _in_place("unit_price_cents", CENTS, "unit_price", "of unit_price"),
+        _in_place("unit_price_cents", CENTS, "unit_price", "of unit_price; both must agree"),
     ),
     "Store_Table": (FileColumn("store_id", ID), *_texts("store_name", "city", "state", "country", "region")),
     "Product_Table": (
         FileColumn("product_id", ID),
         *_texts("product_name", "category", "brand"),
         FileColumn("unit_price", MONEY, "on the shelf, from 0"),
-        _in_place("unit_price_cents", CENTS, "unit_price", "of unit_price"),
+        _in_place("unit_price_cents", CENTS, "unit_price", "of unit_price; both must agree"),
         FileColumn("supplier_id", ID, "in Supplier_Table"),
         _in_place("supplier_name", TEXT, "supplier_id", "of supplier_id; both must agree"),
     ),
@@ -104,13 +105,19 @@ id: a whole number from 0; the first column of a table is its key
 number: whole; money: such as 12.50, up to {LARGEST_CENTS // 100:,} below or above 0,
 without currency or thousands separators; cents: the same as a whole number
 text: 1 to {LONGEST_TEXT:,} characters in UTF-8
-instead: enough in place of the column that it is of
+instead: enough in a row in place of the column that it is of
 Columns are found by name, in any order and case; others are passed over."""
 
 
 def wanted(table: str) -> set[str]:
     """The columns that are read of a file of `table`."""
     return {column.name for column in FILE_COLUMNS[table]}
+
+
+def whole_numbers() -> set[str]:
+    """The columns of any table whose values are whole numbers."""
+    kinds = {ID, NUMBER, CENTS, DAY}
+    return {column.name for columns in FILE_COLUMNS.values() for column in columns if column.kind in kinds}
 
 
 def missing(table: str, header: Sequence[str]) -> list[str]:

@@ -21,11 +21,19 @@ from warehouse.ports import CellCipher
 from warehouse.readers import Reader
 from warehouse.readers.csv import CsvReader
 from warehouse.readers.parquet import ParquetReader
-from warehouse.rejects import RejectsFile
+from warehouse.rejects import RejectsFile, RejectsReader, is_rejects
 from warehouse.sales import SalesLoad
 
 LOADABLE = (FACT, *DIMENSIONS)
 PARQUET_MAGIC = b"PAR1"
+PACKED = {
+    b"\x1f\x8b": "gzip",
+    b"PK\x03\x04": "zip, as spreadsheets are too",
+    b"BZh91AY&": "bzip2",
+    b"\xfd7zXZ\x00": "xz",
+    b"\x28\xb5\x2f\xfd": "zstd",
+    b"7z\xbc\xaf\x27\x1c": "7z",
+}
 
 
 def table_named(name: str) -> str:
@@ -144,13 +152,18 @@ def _open(path: Path, table: str) -> Reader:
             found = "a folder or device" if path.exists() else "no such file"
             raise DataRefused(f"{path}: expected a CSV or Parquet file, found {found}")
         with path.open("rb") as file:
-            magic = file.read(4)
-        if magic == PARQUET_MAGIC:
+            begins = file.read(8)
+        if begins.startswith(PARQUET_MAGIC):
             return ParquetReader(path, wanted(table))
+        if packed := next((name for magic, name in PACKED.items() if begins.startswith(magic)), ""):
+            raise DataRefused(
+                f"{path}: expected a CSV or Parquet file, found a compressed one ({packed}): unpack it first"
+            )
         try:
-            return CsvReader(path)
+            reader = CsvReader(path)
         except DataRefused as error:
             raise DataRefused(f"{path}: {error}") from error
+        return RejectsReader(reader, wanted(table)) if is_rejects(reader.header) else reader
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise DataRefused(f"{path}: expected a file that can be read, found: {reason}") from error

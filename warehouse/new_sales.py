@@ -29,7 +29,7 @@ from warehouse.errors import DataRefused, EngineMissing, QueryStopped, StoreErro
 from warehouse.models import AGGREGATES, FACT
 from warehouse.practice_dimensions import MONTHS
 from warehouse.readers import Relation
-from warehouse.sales import AMOUNT, AMOUNT_CENTS, IDS, KEYS, NEEDED, PRICE, PRICE_CENTS
+from warehouse.sales import AMOUNTS, KEYS, NEEDED, PRICES
 from warehouse.scratch import ScratchFolder
 from warehouse.values import LARGEST_CENTS, LARGEST_QUANTITY
 
@@ -231,17 +231,21 @@ def _named(year_month: int) -> dict[str, int | str]:
 
 def _sale(relation: Relation) -> str | None:
     """The SELECT that gives `FACT_COLUMNS`, NULL where a cell is not plain; None if a column is missing."""
-    amount = AMOUNT if AMOUNT in relation.cells else AMOUNT_CENTS
-    price = next((name for name in (PRICE, PRICE_CENTS) if name in relation.cells), None)
-    if not {*NEEDED, amount} <= set(relation.cells):
+    amount, price = _cents(relation, AMOUNTS), _cents(relation, PRICES)
+    if not amount or not {*NEEDED} <= set(relation.cells):
         return None
-    cells = {name: _integer(relation, name) for name in (*IDS, "quantity_sold")}
-    cells |= {"total_sales_cents": _integer(relation, amount)}
-    cells |= {"unit_price_cents": _integer(relation, price)} if price else {}
+    cells = {name: _integer(relation, name) for name in NEEDED} | {"total_sales_cents": amount}
+    cells |= {"unit_price_cents": price} if price else {}
     plain = ", ".join(f"{expression} AS {name}" for name, expression in cells.items())
     given = "unit_price_cents" if price else "total_sales_cents // quantity_sold AS unit_price_cents"
     columns = ", ".join(given if name == "unit_price_cents" else name for name in FACT_COLUMNS)
     return f"SELECT {columns} FROM (SELECT {plain} FROM {relation.sql})"  # noqa: S608 - names of ours, quoted paths
+
+
+def _cents(relation: Relation, names: Sequence[str]) -> str:
+    """Money in cents, of the column of `names` that is there, or of both where they say the same; "" without one."""
+    first, *others = [_integer(relation, name) for name in names if name in relation.cells] or [""]
+    return f"CASE WHEN {first} = {others[0]} THEN {first} END" if others else first
 
 
 def _integer(relation: Relation, name: str) -> str:
@@ -249,7 +253,7 @@ def _integer(relation: Relation, name: str) -> str:
     cell = relation.cells[name]
     if name in relation.whole:
         return f"TRY_CAST({cell} AS BIGINT)"
-    if name in (AMOUNT, PRICE):
+    if name in (AMOUNTS[0], PRICES[0]):
         money = f"TRY_CAST({cell} AS DECIMAL(16, 2))"
         return f"CASE WHEN CAST({money} AS VARCHAR) = {cell} THEN CAST({money} * 100 AS BIGINT) END"
     if name == "time_id":  # may also be a date

@@ -1,4 +1,7 @@
-"""The rejects file of a load: every row that was not loaded, with line and reason; there whole, or not at all."""
+"""The rejects file of a load: every row that was not loaded, with line and reason; there whole, or not at all.
+
+Such a file may be corrected and loaded itself: `RejectsReader` gives back what was sent, so far as it stands in it.
+"""
 
 from __future__ import annotations
 
@@ -8,18 +11,21 @@ import hashlib
 import os
 import re
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TextIO
 
 from warehouse.models import MASK, SENSITIVE
-from warehouse.readers import Rejected
+from warehouse.readers import Chunk, Reader, Rejected, Relation
 
 MOST_FIELDS = 200
 MARK = 16  # digits of the content's hash in the file's name
+LED_BY = ("line", "reason")
+MASKED = " (names and addresses are masked here: correct the line in the original file)"
 _NUMBER = re.compile(r"[+-]?[0-9][0-9.,]*")
+_ESCAPED = re.compile(r"\\udc[89a-f][0-9a-f]|\\0")  # how a byte that is no UTF-8, and a NUL, are written
 
 
 class RejectsFile:
@@ -27,8 +33,8 @@ class RejectsFile:
 
     Where an earlier load wrote the same rows, its file stays the only one, and `as_before` is true.
 
-    Cells of sensitive columns are masked in it: the line leads back to the file they came from. A cell that a
-    spreadsheet would run as a formula is led by an apostrophe.
+    Cells of sensitive columns are masked in it, and every reason says so: the line leads back to the file they came
+    from. A cell that a spreadsheet would run as a formula is led by an apostrophe.
     """
 
     def __init__(self, folder: Path, table: str, names: Sequence[str], now: datetime) -> None:
@@ -52,7 +58,8 @@ class RejectsFile:
         if self._waiting and self._file is None:
             self._begin()
         for row in sorted(self._waiting, key=lambda row: row.line):
-            self._writer.writerow([row.line, row.reason, *map(guarded, self._fields(row.fields))])
+            reason = row.reason + (MASKED if self._masked else "")
+            self._writer.writerow([row.line, reason, *map(guarded, self._fields(row.fields))])
         self.count += len(self._waiting)
         self._waiting = []
 
@@ -78,7 +85,7 @@ class RejectsFile:
         handle = os.open(self._part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         self._file = os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace", newline="")
         self._writer = csv.writer(self._file)
-        self._writer.writerow(["line", "reason", *map(guarded, self._names[:MOST_FIELDS])])
+        self._writer.writerow([*LED_BY, *map(guarded, self._names[:MOST_FIELDS])])
 
     def _fields(self, fields: Sequence[Any]) -> list[Any]:
         known = len(fields) == len(self._names)
@@ -106,6 +113,73 @@ def _has_lines(cell: Any) -> bool:
 def guarded(cell: Any) -> str:
     """A cell that no spreadsheet takes for a formula."""
     words = "" if cell is None else str(cell).replace("\0", "\\0")
-    if words[:1] in "=+-@\t\r\n" and words and not _NUMBER.fullmatch(words):
-        return "'" + words
-    return words
+    return "'" + words if _is_formula(words) else words
+
+
+def unguarded(cell: str) -> str:
+    """The cell that `guarded` was given."""
+    return cell[1:] if cell[:1] == "'" and _is_formula(cell) else cell
+
+
+def _is_formula(words: str) -> bool:
+    """Whether a formula stands in a cell, alone or behind apostrophes."""
+    bare = words.lstrip("'")
+    return bool(bare) and bare[0] in "=+-@\t\r\n" and not _NUMBER.fullmatch(bare)
+
+
+class RejectsReader:
+    """Reads a rejects file as the rows that were sent, without its own two columns.
+
+    A row whose columns of `wanted` hold a byte that the file could only escape is rejected once more.
+    """
+
+    def __init__(self, reader: Reader, wanted: Collection[str]) -> None:
+        self._reader = reader
+        self._wanted = wanted
+        self._led = 0  # fields of the file's own before those that were sent
+        while reader.header[self._led : self._led + len(LED_BY)] == LED_BY:
+            self._led += len(LED_BY)
+        self.header = tuple(map(unguarded, reader.header[self._led :]))
+        self.names = tuple(map(unguarded, reader.names[self._led :]))
+
+    def chunks(self) -> Iterator[Chunk]:
+        for chunk in self._reader.chunks():
+            yield self._as_sent(chunk)
+
+    def relation(self) -> Relation:
+        return self._reader.relation()
+
+    def progress(self) -> tuple[int, int]:
+        return self._reader.progress()
+
+    def close(self) -> None:
+        self._reader.close()
+
+    def _as_sent(self, chunk: Chunk) -> Chunk:
+        rejected = [
+            Rejected(row.line, row.reason, [unguarded(cell) for cell in row.fields[self._led :]])
+            for row in chunk.rejected
+        ]
+        lines, rows = [], []
+        for line, *row in zip(chunk.lines, *chunk.columns[self._led :], strict=True):
+            fields = [unguarded(cell) for cell in row]
+            if fault := self._escaped(fields):
+                rejected.append(Rejected(line, fault, fields))
+            else:
+                lines.append(line)
+                rows.append(fields)
+        return Chunk(lines, list(zip(*rows, strict=True)) if rows else [()] * len(self.names), rejected)
+
+    def _escaped(self, fields: Sequence[str]) -> str:
+        """Which cells hold what stands for a byte; empty if none does."""
+        return "; ".join(
+            f"{name}: expected text, found {escape[0]} in place of a byte that is no text: "
+            "correct the line in the original file"
+            for name, cell in zip(self.names, fields, strict=True)
+            if name in self._wanted and (escape := _ESCAPED.search(cell))
+        )
+
+
+def is_rejects(header: Sequence[str]) -> bool:
+    """Whether these are the columns of a rejects file."""
+    return tuple(header[: len(LED_BY)]) == LED_BY

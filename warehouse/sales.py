@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Sequence
+from datetime import date
 from operator import floordiv, lt, mul
 from typing import Any
 
@@ -29,7 +30,7 @@ from warehouse.values import (
     LARGEST_ID,
     LARGEST_QUANTITY,
     Unfit,
-    cents,
+    amount,
     integer,
     integers,
     monies,
@@ -44,8 +45,8 @@ KEYS = {
 }
 IDS = ("transaction_id", *KEYS)
 NEEDED = (*IDS, "quantity_sold")
-AMOUNT, AMOUNT_CENTS = "total_sales_amount", "total_sales_cents"
-PRICE, PRICE_CENTS = "unit_price", "unit_price_cents"
+AMOUNTS = ("total_sales_amount", "total_sales_cents")
+PRICES = ("unit_price", "unit_price_cents")
 
 Columns = list[list[int]]
 
@@ -60,7 +61,7 @@ class SalesLoad:
         self._batch_id = batch_id
         self._rejects = rejects
         self._at = {name: names.index(name) for name in wanted(FACT) if name in names}
-        self._amount, self._price = _money_of(names)
+        self._amounts, self._prices = ([name for name in both if name in names] for both in (AMOUNTS, PRICES))
         self._keys = {name: KeySet(connection, table, name) for name, table in KEYS.items()}
         top = connection.execute("SELECT max(transaction_id) FROM Sales_Transactions_Table").fetchone()[0]
         self._top = -1 if top is None else int(top)
@@ -118,15 +119,15 @@ class SalesLoad:
     def _as_columns(self, chunk: Chunk) -> Columns | None:
         """The chunk as columns of valid facts, None unless every row is plain and valid."""
         columns = [integers(chunk.columns[self._at[name]]) for name in NEEDED]
-        amounts = self._money(chunk, self._amount)
+        amounts = self._money(chunk, self._amounts)
         if amounts is None or any(column is None for column in columns):
             return None
         *ids, quantities = [column for column in columns if column is not None]
-        if self._price is None:
+        if not self._prices:
             if 0 in quantities:
                 return None
             prices = list(map(floordiv, amounts, quantities))
-        elif (given := self._money(chunk, self._price)) is not None:
+        elif (given := self._money(chunk, self._prices)) is not None:
             prices = given
         else:
             return None
@@ -143,9 +144,11 @@ class SalesLoad:
             return None
         return [*ids, quantities, prices, amounts]
 
-    def _money(self, chunk: Chunk, name: str) -> list[int] | None:
-        column = chunk.columns[self._at[name]]
-        return monies(column) if name in (AMOUNT, PRICE) else integers(column)
+    def _money(self, chunk: Chunk, names: Sequence[str]) -> list[int] | None:
+        """The cents of the columns `names`, None unless every cell is plain and all columns say the same."""
+        columns = [(integers if name.endswith("_cents") else monies, chunk.columns[self._at[name]]) for name in names]
+        first, *others = (read(column) for read, column in columns)
+        return first if all(other == first for other in others) else None
 
     def _row_by_row(self, chunk: Chunk) -> Columns:
         """The good rows of the chunk as columns; the others are rejected."""
@@ -166,8 +169,8 @@ class SalesLoad:
         """The facts of a row, or why it has none."""
         try:
             ids = [_key(name, row[self._at[name]]) for name in IDS]
-            quantity, amount = self._quantity(row), self._amount_of(row)
-            return (*ids, quantity, self._price_at_sale(row, quantity, amount), amount)
+            quantity, paid = self._quantity(row), self._amount_of(row)
+            return (*ids, quantity, self._price_at_sale(row, quantity, paid), paid)
         except Unfit:
             return Unfit("; ".join(self._faults(row)))
 
@@ -186,34 +189,34 @@ class SalesLoad:
             key = read(lambda name=name: _key(name, row[self._at[name]]))  # type: ignore[misc]
             if key is not None and name in KEYS and self._keys[name].missing([key]):
                 faults.append(_unknown(name, key))
-        quantity, amount = read(lambda: self._quantity(row)), read(lambda: self._amount_of(row))
-        if quantity is not None and amount is not None:
-            read(lambda: self._price_at_sale(row, quantity, amount))
-        elif self._price is not None:
-            read(lambda: self._given_price(row, self._price or ""))
+        quantity, paid = read(lambda: self._quantity(row)), read(lambda: self._amount_of(row))
+        if quantity is not None and paid is not None:
+            read(lambda: self._price_at_sale(row, quantity, paid))
+        elif self._prices:
+            read(lambda: self._given_price(row))
         return faults
 
     def _quantity(self, row: Sequence[Any]) -> int:
         return integer("quantity_sold", row[self._at["quantity_sold"]], low=-LARGEST_QUANTITY, high=LARGEST_QUANTITY)
 
     def _amount_of(self, row: Sequence[Any]) -> int:
-        return cents(self._amount, row[self._at[self._amount]], is_cents=self._amount == AMOUNT_CENTS)
+        return amount([(name, row[self._at[name]]) for name in self._amounts])
 
-    def _given_price(self, row: Sequence[Any], name: str) -> int:
-        return cents(name, row[self._at[name]], low=0, is_cents=name == PRICE_CENTS)
+    def _given_price(self, row: Sequence[Any]) -> int:
+        return amount([(name, row[self._at[name]]) for name in self._prices], low=0)
 
-    def _price_at_sale(self, row: Sequence[Any], quantity: int, amount: int) -> int:
-        if self._price is not None:
-            price = self._given_price(row, self._price)
-            if quantity * price != amount:
-                found = f"{quantity} × {price / 100:.2f} = {quantity * price / 100:.2f}, and {amount / 100:.2f}"
-                advice = _of_returns(quantity, amount)
-                raise Unfit(f"{self._amount}: expected quantity × price at sale, found {found}{advice}")
+    def _price_at_sale(self, row: Sequence[Any], quantity: int, paid: int) -> int:
+        name = self._amounts[0]
+        if self._prices:
+            price = self._given_price(row)
+            if quantity * price != paid:
+                found = f"{quantity} × {price / 100:.2f} = {quantity * price / 100:.2f}, and {paid / 100:.2f}"
+                raise Unfit(f"{name}: expected quantity × price at sale, found {found}{_of_returns(quantity, paid)}")
             return price
-        if quantity == 0 or amount % quantity or amount // quantity < 0:
-            found = f"{amount / 100:.2f} for {quantity}{_of_returns(quantity, amount)}"
-            raise Unfit(f"{self._amount}: expected quantity × a price in whole cents, found {found}")
-        return amount // quantity
+        if quantity == 0 or paid % quantity or paid // quantity < 0:
+            found = f"{paid / 100:.2f} for {quantity}{_of_returns(quantity, paid)}"
+            raise Unfit(f"{name}: expected quantity × a price in whole cents, found {found}")
+        return paid // quantity
 
     def _run(self, name: str, parameters: dict[str, int] | None = None) -> None:
         for statement in statements(script(f"load/{name}")):
@@ -225,14 +228,7 @@ class SalesLoad:
 
 def check_header(header: Sequence[str]) -> None:
     """Return if these are the columns of a file of sales. Raises `DataRefused`."""
-    amount, price = _money_of(header)
-    require_columns(header, missing(FACT, header), [*NEEDED, amount, *([price] if price else [])])
-
-
-def _money_of(header: Sequence[str]) -> tuple[str, str | None]:
-    """The columns of amount and price that count, the price's if there is one."""
-    price = next((name for name in (PRICE, PRICE_CENTS) if name in header), None)
-    return AMOUNT if AMOUNT in header else AMOUNT_CENTS, price
+    require_columns(header, missing(FACT, header), [*NEEDED, *AMOUNTS, *PRICES])
 
 
 def _key(name: str, cell: Any) -> int:
@@ -248,11 +244,11 @@ def _key(name: str, cell: Any) -> int:
         raise Unfit(f"{name}: expected a day as YYYYMMDD or YYYY-MM-DD, found {shown(cell)}") from unfit
 
 
-def _of_returns(quantity: int, amount: int) -> str:
+def _of_returns(quantity: int, cents: int) -> str:
     """What a return looks like, where only one of the two is below zero; else nothing."""
-    if quantity * amount >= 0:
+    if quantity * cents >= 0:
         return ""
-    sold, paid = abs(quantity), abs(amount) / 100
+    sold, paid = abs(quantity), abs(cents) / 100
     return (
         f", where a sale has both above zero ({paid:.2f} for {sold}) and a return both below (-{paid:.2f} for -{sold})"
     )
@@ -268,4 +264,14 @@ def _unknown_key(facts: Sequence[int], unknown: dict[str, set[int]]) -> str:
 
 
 def _unknown(name: str, key: int) -> str:
+    if name == "time_id" and not _is_date(key):
+        return f"{name}: expected a day as YYYYMMDD or YYYY-MM-DD, found {key}: no such date"
     return f"{name}: expected a row of {KEYS[name]}, found none with {key}"
+
+
+def _is_date(day: int) -> bool:
+    try:
+        date(day // 10_000, day // 100 % 100, day % 100)
+    except (ValueError, OverflowError):
+        return False
+    return True

@@ -15,7 +15,7 @@ from enum import StrEnum
 from warehouse.errors import QueryRefused
 from warehouse.governed import Parameters
 from warehouse.models import Cell
-from warehouse.sql_text import one_select
+from warehouse.sql_text import one_select, shown
 
 MAX_TERMS = 50  # conditions, or columns of one order
 MAX_VALUE_CHARACTERS = 1_000
@@ -75,10 +75,11 @@ _NUMBER = re.compile(r"[+-]?(?:(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d*)?|\.\d+)(?:e[+
 _COMPARED = {Compare.LESS: "<", Compare.AT_MOST: "<=", Compare.MORE: ">", Compare.AT_LEAST: ">="}
 
 
-def parse_condition(column: int, text: str) -> Condition:
+def parse_condition(column: int, text: str, *, numbers: bool = False) -> Condition:
     """What people type into a filter field: `>= 100`, `oslo` (contains), `=Oslo`, `!= x`, `empty`, `not empty`.
 
-    A value in quotes is text even if it looks like a number. Raises `QueryRefused`.
+    A value in quotes is text even if it looks like a number. `numbers` says that the column holds numbers alone,
+    and nothing else is more or less than they are. Raises `QueryRefused`.
     """
     typed = text.strip()
     if not typed:
@@ -90,7 +91,10 @@ def parse_condition(column: int, text: str) -> Condition:
         return Condition(column, Compare(word))
     for sign, compare in _OPERATORS.items():
         if typed.startswith(sign):
-            return Condition(column, compare, _value(typed[len(sign) :].strip(), sign))
+            value = _value(typed[len(sign) :].strip(), sign)
+            if numbers and compare in _COMPARED and isinstance(value, str):
+                raise QueryRefused(f"{shown(value)} is not a number: expected one such as {sign}100")
+            return Condition(column, compare, value)
     return Condition(column, Compare.CONTAINS, _unquoted(typed) or typed)
 
 

@@ -25,7 +25,7 @@ _LIKE = 0.6  # of difflib's 0 to 1
 
 _NEAR = re.compile(r'near "(.*)": (.*)', re.DOTALL)
 _NO_SUCH = re.compile(r"no such (column|table|function): (.+)|ambiguous column name: (.+)")
-_NOT_BOUND = re.compile(r"binding parameter :?(\w+)\.")
+_NOT_BOUND = re.compile(r"binding parameter :?(\w+)\.|Binding \d+ has no name")
 _CALLED = re.compile(r"\b(\w+)\(\)")
 _JOINTS = ("union", "intersect", "except")
 _LENGTHENING = (
@@ -80,7 +80,7 @@ def in_words(
     if missing := _NO_SUCH.match(said):
         name = missing[2] or missing[3]
         kind = f"there is no {missing[1]}" if missing[1] else "more than one table has a column"
-        elsewhere, meant = _instead(missing[1], name, names()) if names else ("", "")
+        elsewhere, meant = _instead(text, missing[1], name, names()) if names else ("", "")
         return _refused(
             f"{kind} {name if len(name) <= MOST_NAME else name[:MOST_NAME] + '…'}{elsewhere}",
             text,
@@ -88,7 +88,7 @@ def in_words(
             meant,
         )
     if unbound := _NOT_BOUND.search(said):
-        return _unbound(text, unbound[1])
+        return unbound_refused(text, unbound[1])
     if "incomplete input" in said:
         return _refused("the query ends too early", text, len(text))
     if "user-defined function raised" in said and (call := _failed_printf(text)):
@@ -170,7 +170,7 @@ def _only(found: Sequence[Token], names: Sequence[str]) -> int | None:
     return likely[0] if len(likely) == 1 else None
 
 
-def _instead(kind: str | None, name: str, names: Names) -> tuple[str, str]:
+def _instead(text: str, kind: str | None, name: str, names: Names) -> tuple[str, str]:
     """What to say of a name that is not there: in which database it is not, and what may have been meant."""
     bare = name.rpartition(".")[2].strip("\"'`[]")
     if kind == "table":
@@ -178,6 +178,10 @@ def _instead(kind: str | None, name: str, names: Names) -> tuple[str, str]:
             if database != names.database and bare.lower() in map(str.lower, tables):
                 there = DATABASES[database]
                 return f" in {DATABASES.get(names.database, names.database)}", f"; it is in {there}"
+    if kind == "column" and bare.lower() in map(str.lower, names.columns):
+        if not any(token.kind == "word" and token.name == "from" for token in _tokens(text)):
+            return "", "; the query has no FROM: name the table there"
+        return "", f"; no {name.rpartition('.')[0][:MOST_NAME] or 'table'} in FROM has one of that name"
     known = {"table": names.tables, "column": names.columns}.get(kind or "", ())
     likely = _alike(bare, known)
     return "", f"; did you mean {likely[0]}?" if likely else ""
@@ -192,16 +196,22 @@ def _alike(written: str, known: Sequence[str]) -> list[str]:
     return [short[found] for found in get_close_matches(written.lower(), list(short), n=1, cutoff=_LIKE)]
 
 
-def _unbound(text: str, name: str) -> QueryRefused:
-    """A query that has a parameter is one of a question: only there is a value given."""
-    asked = (token for token in _tokens(text) if token.kind == "parameter" and token.text[1:] == name)
+def unbound_refused(text: str, name: str | None) -> QueryRefused:
+    """The error of a query with a parameter, None for one without a name: only a question is given values."""
+    asked = (
+        token
+        for token in _tokens(text)
+        if token.kind == "parameter" and (token.text[0] == "?" if name is None else token.text[1:] == name)
+    )
     token = next(asked, None)
+    written = token.text[:MOST_NAME] if token else f":{name or 'name'}"
+    given = "" if written[:1] != "?" else f", as :name in place of {written},"
     return _refused(
-        f"the statement asks for {token.text[:MOST_NAME] if token else ':' + name}",
+        f"the statement asks for {written}",
         text,
         token.start if token else None,
-        ": save it as a question (Ctrl+S in the console, or a .sql file in questions/) and give the value there, "
-        "or write the value",
+        f": save it{given} as a question (Ctrl+S in the console, or a .sql file in questions/) and give the value "
+        "there, or write the value",
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 LARGEST_ID = 2**63 - 1
@@ -72,6 +73,29 @@ def cents(name: str, cell: Any, *, low: int = -LARGEST_CENTS, is_cents: bool = F
     )
 
 
+def amount(cells: Sequence[tuple[str, Any]], *, low: int = -LARGEST_CENTS) -> int:
+    """The whole cents of an amount in one column, or in one of money and one of cents, each with its cell.
+
+    Of two the one with a value counts, and if both have one they must agree. Raises `Unfit`.
+    """
+    if len(cells) > 1:
+        cells = [cell for cell in cells if is_given(cell[1])] or cells[:1]
+    name, cell = cells[0]
+    if len(cells) == 1:
+        return cents(name, cell, low=low, is_cents=name.endswith("_cents"))
+    found, expected = all_of(*(partial(amount, [one], low=low) for one in cells))
+    if found != expected:
+        raise Unfit(
+            f"{name}: expected {expected / 100:.2f} as {cells[1][0]} has it, found {shown(cell)}; both must agree"
+        )
+    return int(found)
+
+
+def is_given(cell: Any) -> bool:
+    """Whether a cell has a value."""
+    return cell is not None and bool(str(cell).strip())
+
+
 def text(name: str, cell: Any, *, secret: bool = False) -> str:
     """The text of a cell, trimmed. A `secret` one is not shown in the message. Raises `Unfit`."""
     found = str(cell).strip() if cell is not None else ""
@@ -99,8 +123,8 @@ def all_of(*cells: Callable[[], Any]) -> tuple[Any, ...]:
 
 
 def shown(cell: Any) -> str:
-    """A cell as a message may show it: short, quoted, printable."""
+    """A cell as a message may show it: short, quoted, with escapes for what cannot be seen."""
     if cell is None or cell == "":
         return "nothing"
     words = str(cell)
-    return ascii(words if len(words) <= SHOWN else words[:SHOWN] + "…")
+    return repr(words if len(words) <= SHOWN else words[:SHOWN] + "…")

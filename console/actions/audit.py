@@ -238,7 +238,10 @@ class AuditActions:
         try:
             self._gate().check(READ_AUDIT, AUDIT)
         except NotSignedIn as error:
-            advice = "if the audit log lets nobody sign in, move it aside, sign in, and verify that file with --file"
+            advice = (
+                "if the audit log lets nobody sign in, move it aside with its -wal and -shm, `audit begin` another, "
+                "sign in, and verify that file with --file"
+            )
             raise NotSignedIn(f"{error}; {advice}", error.decision) from error
 
     def _verified(self, file: Path | None, progress: Progress | None) -> Report:

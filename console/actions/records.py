@@ -30,6 +30,7 @@ from security.records.reading import Reading
 
 LISTED = ("patient_id", "name", "site", "domain")
 FEWEST_WORDS, SHORTEST_REASON = 2, 10  # of a reason, whose white space counts as one character
+UNSEEN_LETTERS = "\u115f\u1160\u3164\uffa0"  # fillers of Hangul
 ASSIGNED, EMERGENCY, ALL = "assigned", "emergency", "all"
 
 
@@ -263,10 +264,17 @@ def _checked_reason(reason: str) -> str:
         raise RecordRefused(f"expected a reason of at most {LONGEST_REASON} characters, found {len(text)}")
     if any(not one.isprintable() for one in text):
         raise RecordRefused("expected a reason without control characters, found some")
-    if words and (len(words) < FEWEST_WORDS or len(text) < SHORTEST_REASON):
-        count = f"{len(words)} word" if len(words) == 1 else f"{len(words)} words"
+    telling = [word for word in words if _is_word(word)]
+    length = len(" ".join(telling))
+    if words and (len(telling) < FEWEST_WORDS or length < SHORTEST_REASON):
+        count = f"{len(telling)} word" if len(telling) == 1 else f"{len(telling)} words"
         raise RecordRefused(
             f"expected a reason that can be reviewed, of at least {FEWEST_WORDS} words and {SHORTEST_REASON} "
-            f"characters, found {count} of {len(text)} characters; say what happened"
+            f"characters, found {count} of {length} characters; say what happened"
         )
     return text
+
+
+def _is_word(text: str) -> bool:
+    """Whether a letter or a digit is seen of it."""
+    return any(one.isalnum() and one not in UNSEEN_LETTERS for one in text)

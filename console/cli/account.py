@@ -10,6 +10,7 @@ from console.cli.enrolment import new_password, print_recovery_codes
 from console.cli.exits import Exit
 from console.cli.output import say
 from console.cli.session import ask_line, security_of, with_fresh_code
+from console.cli.signals import unbroken
 from console.settings import Settings
 from console.wiring.security_actions import sign_in_actions
 
@@ -26,7 +27,7 @@ def change_password(arguments: Namespace, settings: Settings, environ: Mapping[s
         raise NotSignedIn("not signed in, or the session has ended; sign in with `lakewarden sign-in USER`")
     old = ask_line(arguments, "old password: ", secret=True)
     new = new_password(arguments, actions, who.user)
-    with_fresh_code(arguments, security, lambda: actions.change_password(old, new))
+    with_fresh_code(arguments, security, lambda: unbroken(lambda: actions.change_password(old, new)))
     say("the password is changed; sessions elsewhere are ended")
     return Exit.DONE
 
@@ -34,6 +35,7 @@ def change_password(arguments: Namespace, settings: Settings, environ: Mapping[s
 def recovery_codes(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> Exit:
     """Print ten new recovery codes, in place of the old. Raises PermissionDenied, SignInRefused, AuditError."""
     security = security_of(arguments, settings, environ)
-    print_recovery_codes(with_fresh_code(arguments, security, sign_in_actions(security).new_recovery_codes))
+    actions = sign_in_actions(security)
+    with_fresh_code(arguments, security, lambda: unbroken(lambda: print_recovery_codes(actions.new_recovery_codes())))
     say("the earlier ones are no longer good")
     return Exit.DONE

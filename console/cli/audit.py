@@ -26,6 +26,7 @@ from security.audit.report import Report
 from security.audit.search import LARGEST_PAGE, Filter, Recorded
 from security.audit.siem.origin import rfc3339
 from security.audit.words import ACTIONS, near
+from security.database import files_of
 from security.errors import AuditUnavailable, RecordUnknown
 
 LOOK_EVERY_S = 0.5
@@ -184,12 +185,24 @@ def begin(_arguments: Namespace, settings: Settings, environ: Mapping[str, str])
 
     Raises UsageError where none is missing, SecurityError, OSError.
     """
+    path = settings.audit_db
     with closing(Security(settings, environ, InMemory())) as security:
         if not security.begin_audit():
-            raise UsageError(f"expected no audit log at {settings.audit_db}, found one; if it must go, move it aside")
-    say(f"{settings.audit_db} begins anew, and its first event says that an earlier one is missing")
+            if not path.exists():
+                raise UsageError(
+                    f"expected a workspace whose audit log is missing, found one that has had none yet; {path} begins "
+                    "by itself at the first sign-in"
+                )
+            raise UsageError(
+                f"expected no audit log at {path}, found one; if it must go, leave every console and move "
+                f"{files_of(path)} aside together"
+            )
+    say(f"{path} begins anew, and its first event says that an earlier one is missing")
     if settings.checkpoint_file is not None:
-        say(f"keep {settings.checkpoint_file}, it has that one's checkpoints; set audit.checkpoint_file to another")
+        say(
+            f"keep {settings.checkpoint_file}, it has that one's checkpoints; set audit.checkpoint_file to another: "
+            "until then nothing is recorded or disclosed"
+        )
     return Exit.DONE
 
 

@@ -11,6 +11,7 @@ from console.actions.sign_in import SignInActions, Who
 from console.cli.logs import wants_colour
 from console.cli.output import say
 from console.cli.session import ask_line, with_tries
+from console.cli.signals import unbroken
 from security.errors import PasswordRefused, SignInRefused
 from security.identity import otp
 from security.identity.authenticator import spelled
@@ -41,7 +42,12 @@ def enrol(
     proposal = actions.propose(challenge, code)
     password = new_password(arguments, actions, challenge.user) if proposal.needs_password else None
     _show(arguments, environ, proposal)
-    return with_tries(arguments, lambda: actions.finish(challenge, _code(arguments), password))
+
+    def finish() -> tuple[Who, list[str]]:
+        code = _code(arguments)
+        return unbroken(lambda: actions.finish(challenge, code, password))
+
+    return with_tries(arguments, finish)
 
 
 def new_password(arguments: Namespace, actions: SignInActions, user: str) -> str:

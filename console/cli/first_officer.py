@@ -14,16 +14,18 @@ from console.cli.output import say
 from console.cli.session import ask_line, require_session_kept, security_of
 from console.cli.sign_in import say_signed_in
 from console.settings import Settings
+from console.wiring.key_folder import key_ring
 from console.wiring.security import Security
 from console.wiring.security_actions import sign_in_actions
 from security.identity.first_officer import FirstOfficer
+from security.identity.keys import PURPOSE as IDENTITY_KEYS
 
 
 def enrol_first_officer(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> Exit:
     """Add the officer, or go on with one who was added and never enrolled, and sign them in; nothing once one is.
 
     Without somebody to ask, it says how it is done. Raises AccountRefused, PasswordRefused, SignInRefused, UsageError,
-    PermissionDenied, AuditError, OSError.
+    PermissionDenied, AuditError, OSError, and StoreError where the accounts that there were are lost.
     """
     set_up_logging(
         level=settings.logging.level,
@@ -34,7 +36,7 @@ def enrol_first_officer(arguments: Namespace, settings: Settings, environ: Mappi
     )
     can_ask = arguments.stdin or sys.stdin.isatty()
     with ExitStack() as arguments.at_end:
-        if can_ask or settings.identity_db.exists():
+        if can_ask or settings.identity_db.exists() or key_ring(settings, IDENTITY_KEYS).ids():
             security = security_of(arguments, settings, environ)
             if enrolled := FirstOfficer(security.identity).enrolled():
                 say(f"an officer is enrolled already ({', '.join(enrolled)}), who adds others: `lakewarden users add`")

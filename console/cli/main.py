@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import signal
 import sys
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
@@ -32,6 +33,7 @@ EXPECTED = (
     ConfigError, EtlError, NoSuchRun, PermissionDenied, SecurityError, Stopped, UsageError, WarehouseError,
     WorkspaceError, OSError,
 )  # fmt: skip
+READER_LEFT = 128 + signal.SIGPIPE  # as the shell tells of a program that SIGPIPE ended
 
 
 def run(argv: Sequence[str], environ: Mapping[str, str]) -> int:
@@ -44,10 +46,12 @@ def run(argv: Sequence[str], environ: Mapping[str, str]) -> int:
     except EndedBySignal as ended:
         drop_output()
         return ended.exit_code
+    except BrokenPipeError:  # nobody is there to be told, and nothing has failed: `… | head -1`
+        drop_output()
+        return READER_LEFT
     except OSError as error:
         drop_output()
-        if not isinstance(error, BrokenPipeError):  # the reader has left: nobody is there to be told
-            say(f"standard output cannot be written: {error.strerror}")
+        say(f"standard output cannot be written: {error.strerror}")
         return int(Exit.IO)
     return code
 

@@ -13,6 +13,7 @@ from typing import Any
 from console.cli.exits import Exit, UsageError
 from console.cli.output import print_json, print_table, safe, say
 from console.cli.session import security_of, with_fresh_code
+from console.cli.signals import unbroken
 from console.settings import Settings
 from console.wiring import security_actions
 from etl.models import rfc3339
@@ -85,9 +86,9 @@ def edit(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -
     text = _given(arguments.add, "the entry")
     patient, expected = arguments.patient, arguments.if_version
     if arguments.entry is None:
-        version = actions.add(patient, text, expected_version=expected)
+        version = unbroken(lambda: actions.add(patient, text, expected_version=expected))
     else:
-        version = actions.amend(patient, arguments.entry, text, expected_version=expected)
+        version = unbroken(lambda: actions.amend(patient, arguments.entry, text, expected_version=expected))
     if arguments.json:
         print_json({"patient_id": patient, "version": version})
     else:
@@ -100,7 +101,9 @@ def break_glass(arguments: Namespace, settings: Settings, environ: Mapping[str, 
     security = security_of(arguments, settings, environ)
     actions = security_actions.records(security)
     reason = _given(arguments.reason, "the reason", one_line=True)
-    until = with_fresh_code(arguments, security, lambda: actions.break_glass(arguments.patient, reason))
+    until = with_fresh_code(
+        arguments, security, lambda: unbroken(lambda: actions.break_glass(arguments.patient, reason))
+    )
     if arguments.json:
         print_json({"patient_id": arguments.patient, "until": rfc3339(until)})
     else:
@@ -112,7 +115,7 @@ def assign(arguments: Namespace, settings: Settings, environ: Mapping[str, str])
     """Let a doctor treat a patient. Raises PermissionDenied, SecurityError."""
     security = security_of(arguments, settings, environ)
     actions = security_actions.records(security)
-    with_fresh_code(arguments, security, lambda: actions.assign(arguments.patient, arguments.user))
+    with_fresh_code(arguments, security, lambda: unbroken(lambda: actions.assign(arguments.patient, arguments.user)))
     if arguments.json:
         print_json({"patient_id": arguments.patient, "user": arguments.user, "assigned": True})
     else:
@@ -124,7 +127,9 @@ def unassign(arguments: Namespace, settings: Settings, environ: Mapping[str, str
     """Let a doctor treat a patient no longer. Raises PermissionDenied, SecurityError."""
     security = security_of(arguments, settings, environ)
     actions = security_actions.records(security)
-    was = with_fresh_code(arguments, security, lambda: actions.unassign(arguments.patient, arguments.user))
+    was = with_fresh_code(
+        arguments, security, lambda: unbroken(lambda: actions.unassign(arguments.patient, arguments.user))
+    )
     if arguments.json:
         print_json({"patient_id": arguments.patient, "user": arguments.user, "assigned": False, "changed": was})
     else:

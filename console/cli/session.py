@@ -13,6 +13,7 @@ from console.actions.gate import Gate
 from console.actions.permissions import FreshCodeNeeded, PermissionDenied
 from console.cli.exits import UsageError
 from console.cli.output import say
+from console.cli.signals import unbroken
 from console.settings import Settings
 from console.wiring.security import Security
 from console.wiring.session_file import SESSION_VARIABLE, TokenFile, session_path
@@ -70,7 +71,7 @@ def with_fresh_code(arguments: Namespace, security: Security, work: Callable[[],
 
     def step_up() -> None:
         code = ask_line(arguments, "code: ", secret=True)
-        security.credentials.step_up(seat.token, code, seat.source, now=security.now())
+        unbroken(lambda: security.credentials.step_up(seat.token, code, seat.source, now=security.now()))
 
     with_tries(arguments, step_up)
     return work()

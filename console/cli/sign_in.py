@@ -12,6 +12,7 @@ from console.cli.exits import Exit, UsageError
 from console.cli.output import print_json, say
 from console.cli.practice import prepare_aloud
 from console.cli.session import ask_line, require_session_kept, security_of, with_tries
+from console.cli.signals import unbroken
 from console.settings import Settings
 from console.wiring.security_actions import sign_in_actions
 from etl.models import rfc3339
@@ -35,7 +36,7 @@ def sign_in(arguments: Namespace, settings: Settings, environ: Mapping[str, str]
     try:
         if arguments.recovery:
             code = ask_line(arguments, "recovery code: ", secret=True)
-            who = actions.recover(arguments.user, password, code)
+            who = unbroken(lambda: actions.recover(arguments.user, password, code))
         else:
             who = _sign_in(arguments, environ, actions, password)
     except SignInDelayed as error:
@@ -46,7 +47,7 @@ def sign_in(arguments: Namespace, settings: Settings, environ: Mapping[str, str]
 
 def sign_out(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> Exit:
     """End the session. Raises PermissionDenied, AuditError, OSError."""
-    ended = sign_in_actions(security_of(arguments, settings, environ)).sign_out()
+    ended = unbroken(sign_in_actions(security_of(arguments, settings, environ)).sign_out)
     say("signed out" if ended else "nobody was signed in")
     return Exit.DONE
 
@@ -85,4 +86,9 @@ def _sign_in(arguments: Namespace, environ: Mapping[str, str], actions: SignInAc
 def _answer(arguments: Namespace, actions: SignInActions, challenge: Challenge) -> Who:
     if arguments.mail:
         say(f"a code was sent to {actions.mail_code(challenge)}; the message names this sign-in {challenge.label}")
-    return with_tries(arguments, lambda: actions.answer(challenge, ask_line(arguments, "code: ", secret=True)))
+
+    def answer() -> Who:
+        code = ask_line(arguments, "code: ", secret=True)
+        return unbroken(lambda: actions.answer(challenge, code))
+
+    return with_tries(arguments, answer)

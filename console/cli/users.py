@@ -10,6 +10,7 @@ from console.actions.practice import shift_document
 from console.cli.exits import Exit, UsageError
 from console.cli.output import print_json, print_table, say
 from console.cli.session import security_of, with_fresh_code
+from console.cli.signals import unbroken
 from console.settings import Settings
 from console.wiring.security_actions import users
 from security.identity.account import Account, AccountChange, NewAccount, Role
@@ -23,8 +24,7 @@ def add_user(arguments: Namespace, settings: Settings, environ: Mapping[str, str
     """
     new = NewAccount(arguments.user, Role(arguments.role), arguments.email, arguments.domain, _shift(arguments))
     security = security_of(arguments, settings, environ)
-    code = with_fresh_code(arguments, security, lambda: users(security).add(new))
-    print(code, flush=True)
+    with_fresh_code(arguments, security, lambda: unbroken(lambda: print(users(security).add(new), flush=True)))
     say(f"{new.user} is added as {new.role}; {_enrolling(new.user)}")
     _say_missing(new)
     return Exit.DONE
@@ -47,7 +47,9 @@ def change_user(arguments: Namespace, settings: Settings, environ: Mapping[str, 
             "expected what is to be changed: --role, --email, --domain, --shift with --timezone, --no-shift"
         )
     security = security_of(arguments, settings, environ)
-    account = with_fresh_code(arguments, security, lambda: users(security).change(arguments.user, change))
+    account = with_fresh_code(
+        arguments, security, lambda: unbroken(lambda: users(security).change(arguments.user, change))
+    )
     facts = (account.role, account.domain, account.shift, account.email)
     say(f"{account.user} is now: {', '.join(str(fact) for fact in facts if fact)}")
     _say_missing(account)
@@ -63,13 +65,15 @@ def list_users(arguments: Namespace, settings: Settings, environ: Mapping[str, s
     else:
         columns = ["user", "role", "domain", "shift", "state", "recovery codes", "e-mail"]
         print_table(columns, [_row(account) for account in accounts], spare=["e-mail", "recovery codes", "domain"])
+    for account in accounts:
+        _say_lost(account)
     return Exit.DONE
 
 
 def disable_user(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> Exit:
     """End the sessions of a user and let nobody sign in by that name. Raises AccountUnknown, AccountRefused, …"""
     security = security_of(arguments, settings, environ)
-    with_fresh_code(arguments, security, lambda: users(security).disable(arguments.user))
+    with_fresh_code(arguments, security, lambda: unbroken(lambda: users(security).disable(arguments.user)))
     user = arguments.user
     say(f"{user} is disabled and signed out everywhere; `lakewarden users enable {user}` lets them in again")
     return Exit.DONE
@@ -78,7 +82,7 @@ def disable_user(arguments: Namespace, settings: Settings, environ: Mapping[str,
 def enable_user(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> Exit:
     """Let a user sign in again. Raises AccountUnknown, PermissionDenied, SignInRefused, AuditError."""
     security = security_of(arguments, settings, environ)
-    with_fresh_code(arguments, security, lambda: users(security).enable(arguments.user))
+    with_fresh_code(arguments, security, lambda: unbroken(lambda: users(security).enable(arguments.user)))
     say(f"{arguments.user} is enabled")
     return Exit.DONE
 
@@ -89,10 +93,11 @@ def reset_user(arguments: Namespace, settings: Settings, environ: Mapping[str, s
     Raises AccountUnknown, AccountRefused, PermissionDenied, SignInRefused, AuditError.
     """
     security = security_of(arguments, settings, environ)
-    code = with_fresh_code(
-        arguments, security, lambda: users(security).reset(arguments.user, password=arguments.password)
-    )
-    print(code, flush=True)
+
+    def reset() -> None:
+        print(users(security).reset(arguments.user, password=arguments.password), flush=True)
+
+    with_fresh_code(arguments, security, lambda: unbroken(reset))
     gone, how = ("password and factor", _enrolling) if arguments.password else ("factor", _setting_up)
     say(f"the {gone} of {arguments.user} and all its sessions are gone; {how(arguments.user)}")
     return Exit.DONE
@@ -111,6 +116,14 @@ def _say_missing(account: Account | NewAccount) -> None:
         say(f"{account.user} is never on shift, so sees no record: {change} --shift 08:00-20:00 --timezone UTC`")
     elif account.role is Role.DATA_SCIENTIST and account.domain is None:
         say(f"{account.user} has no research domain, so may query none: {change} --domain oncology`")
+
+
+def _say_lost(account: Account) -> None:
+    if account.lost_shift is not None:
+        say(
+            f"{account.user} is never on shift: this host does not know the time zone of {account.lost_shift}; "
+            f"`lakewarden users change {account.user} --shift 08:00-20:00 --timezone UTC`, or install tzdata"
+        )
 
 
 def _enrolling(user: str) -> str:
@@ -137,6 +150,6 @@ def _document(account: Account) -> dict[str, Any]:
 
 def _row(account: Account) -> list[str]:
     state = "disabled" if account.disabled else "enrolled" if account.enrolled else "not enrolled"
-    shift = "" if account.shift is None else str(account.shift)
+    shift = str(account.shift or account.lost_shift or "")
     codes = str(account.recovery_codes) if account.enrolled else ""
     return [account.user, account.role.value, account.domain or "", shift, state, codes, account.email or ""]

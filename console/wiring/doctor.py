@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from console.config_errors import ConfigError
@@ -41,9 +41,12 @@ from warehouse.errors import WarehouseError
 
 MEBIBYTE = 1 << 20
 LEAST_FREE_MIB = 100
+IN_HOME = ("history", "accounts", "clinical", "audit log")  # checks of databases, which a look at them writes to
 SET_THE_KEY = "set OPENWEATHER_API_KEY or run `lakewarden secrets set openweather_api_key`"
 
 FAILURES = (EtlError, ConfigError, SecurityError, OSError, ValueError)
+
+_MOUNT = "mount the file system of {} writable"
 
 # Other commands send their readers here; the doctor itself does not.
 _SEE_DOCTOR = re.compile(r" (?:with `lakewarden doctor`|\(see `lakewarden doctor`\))")
@@ -84,9 +87,22 @@ def examine(settings: Settings) -> Report:
 def _told(settings: Settings, name: str, checks: Callable[[], Iterator[Check]]) -> Iterator[Check]:
     """The checks, and an error that ends them as a failed check."""
     try:
-        yield from checks()
+        for check in checks():
+            yield _writable_first(settings, check)
     except FAILURES as error:
-        yield _failed(settings, name, error)
+        yield _writable_first(settings, _failed(settings, name, error))
+
+
+def _writable_first(settings: Settings, check: Check) -> Check:
+    """The check; where nothing can be written, that is what to mend before anything is restored from a backup."""
+    if check.ok or check.name not in IN_HOME or not _is_read_only(settings):
+        return check
+    return replace(check, remedy=f"{_MOUNT.format(settings.home)} first, then examine it again")
+
+
+def _is_read_only(settings: Settings) -> bool:
+    """Whether the workspace lies on a file system that is mounted read-only. Raises OSError."""
+    return bool(os.statvfs(settings.home).f_flag & os.ST_RDONLY)
 
 
 def _failed(settings: Settings, name: str, error: Exception) -> Check:
@@ -129,11 +145,12 @@ def _remedy(settings: Settings, error: Exception) -> str:
 def _workspace(settings: Settings) -> Iterator[Check]:
     mode = settings.home.stat().st_mode & 0o777
     writable = os.access(settings.home, os.W_OK)
+    read_only = _is_read_only(settings)
     yield Check(
         "workspace",
-        writable and mode == 0o700,
-        f"{settings.home} ({settings.workspace.mode}, mode {mode:04o})",
-        f"chmod 700 {settings.home}, as the account that owns it",
+        writable and not read_only and mode == 0o700,
+        f"{settings.home} ({settings.workspace.mode}, mode {mode:04o}{', a read-only file system' * read_only})",
+        _MOUNT.format(settings.home) if read_only else f"chmod 700 {settings.home}, as the account that owns it",
     )
     free = shutil.disk_usage(settings.home).free // MEBIBYTE
     yield Check("disk", free >= LEAST_FREE_MIB, f"{free:,} MiB free", f"free some: at least {LEAST_FREE_MIB} MiB")

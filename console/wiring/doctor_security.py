@@ -12,7 +12,7 @@ from console.wiring.security import BEGUN_ANEW, Security
 from security.audit.file_keeper import REMEDY
 from security.audit.keys import PURPOSE
 from security.audit.opening import is_missing
-from security.errors import AuditMissing, AuditUnavailable, StoreBusy, StoreError
+from security.errors import AuditMissing, AuditUnavailable, CopiesForeign, StoreBusy, StoreError
 from security.identity.first_officer import FirstOfficer
 from security.policy.engine import Engine, open_engine
 
@@ -55,25 +55,33 @@ def clinical(settings: Settings) -> Iterator[Check]:
 
 def audit(settings: Settings) -> Iterator[Check]:
     """Whether the audit log can be written, and where copies of its checkpoints are. Raises SecurityError, OSError."""
-    security = Security(settings, {}, InMemory())
-    if not settings.audit_db.exists() and not is_missing(settings.audit_db, security.ring(PURPOSE)):
-        yield Check("audit log", True, "not begun yet")
-    else:
-        try:
-            with closing(security):
-                size, first = security.audit.size(), security.audit.tail(after=-1, limit=1)
-            anew = "; an earlier log is missing" if first and first[0].event.action == BEGUN_ANEW else ""
-            yield Check("audit log", True, f"{size:,} events, continued from its last checkpoint{anew}")
-        except AuditUnavailable as error:
-            yield Check("audit log", False, str(error), _remedy(settings, error))
+    try:
+        yield _log(settings)
+    except AuditUnavailable as error:
+        yield Check("audit log", False, str(error), _remedy(settings, error))
     yield from _keepers(settings)
+
+
+def _log(settings: Settings) -> Check:
+    """Whether the audit log can be continued. Raises SecurityError, OSError."""
+    with closing(Security(settings, {}, InMemory())) as security:
+        if not settings.audit_db.exists() and not is_missing(settings.audit_db, security.ring(PURPOSE)):
+            return Check("audit log", True, "not begun yet")
+        size, first = security.audit.size(), security.audit.tail(after=-1, limit=1)
+    anew = "; an earlier log is missing" if first and first[0].event.action == BEGUN_ANEW else ""
+    return Check("audit log", True, f"{size:,} events, continued from its last checkpoint{anew}")
 
 
 def _remedy(settings: Settings, error: AuditUnavailable) -> str:
     if isinstance(error, AuditMissing):
         return f"bring {settings.audit_db} back from a backup, or `lakewarden audit begin`"
+    if isinstance(error, CopiesForeign):
+        begun = f"keep {settings.checkpoint_file} and set audit.checkpoint_file to another file"
+        return f"bring back the log that it has the checkpoints of; if that was given up for good, {begun}"
     if isinstance(error.__cause__, StoreBusy):
         return "wait until it is done, or end it; change nothing about the file"
+    if not (settings.audit_db.exists() and settings.audit_db.stat().st_size):
+        return f"bring {settings.audit_db} back; with a backup in its place, move its -wal and -shm away first"
     return f"`lakewarden audit verify` says where; restore {settings.audit_db} from a backup"
 
 

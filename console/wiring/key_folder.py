@@ -37,7 +37,7 @@ class _Question(NamedTuple):
 
 
 _CLINICAL = (
-    _Question(PURPOSE, DATA_KEYS, "SELECT kek_id, count(*) FROM data_key GROUP BY kek_id"),
+    _Question(PURPOSE, DATA_KEYS, "SELECT kek_id, count(*) FROM data_key JOIN kek ON kek.id = kek_id GROUP BY kek_id"),
     _Question("index", "name words", "SELECT key_id, (SELECT count(*) FROM name_word) FROM index_key"),
 )
 _IDENTITY = (
@@ -157,7 +157,7 @@ def told(use: KeyUse) -> str:
 
 def _uses_in(path: Path, name: str, questions: Sequence[_Question]) -> Iterator[KeyUse]:
     """The uses in one database; none where it is missing or just being made."""
-    if not path.is_file():
+    if not path.is_file() or not path.stat().st_size:  # beside an empty one SQLite would remove a write-ahead log
         return
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=20)) as connection:

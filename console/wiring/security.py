@@ -11,7 +11,6 @@ import pwd
 import secrets
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -29,7 +28,7 @@ from security.audit.event import Event, Kind, Outcome
 from security.audit.file_keeper import FileKeeper, Places
 from security.audit.keys import PURPOSE as AUDIT_KEYS
 from security.audit.log import AuditLog
-from security.audit.opening import is_missing, open_audit_log
+from security.audit.opening import begin_anew, open_audit_log
 from security.database import Database
 from security.disclosure import Caller, Recorder
 from security.errors import KeyUnknown
@@ -53,6 +52,7 @@ from security.records.text_seal import PatientSeal
 from security.vault.key_files import KeyFiles
 from security.vault.keys import PURPOSE as KEKS
 from security.vault.keys import KeyRing
+from security.vault.lost import require_store
 
 if TYPE_CHECKING:
     from security.identity.credentials import Credentials
@@ -229,14 +229,12 @@ class Security:
         return key_ring(self.settings, purpose)
 
     def begin_audit(self) -> bool:
-        """Begin a log where an earlier one is missing; False where none is. Raises AuditUnavailable, OSError."""
-        if not is_missing(self.settings.audit_db, self.ring(AUDIT_KEYS)):
-            return False
-        with closing(self._open_audit(anew=True)) as log:
-            log.append([_begun_anew(self.now())])
-        return True
+        """Begin a log where an earlier one is missing; False where none is. Raises SecurityError, OSError."""
+        path = self.settings.audit_db
+        first = _begun_anew(self.now())
+        return begin_anew(path, self.ring(AUDIT_KEYS), first, lock_file=_lock_of(path), now=self.now)
 
-    def _open_audit(self, *, anew: bool = False) -> AuditLog:
+    def _open_audit(self) -> AuditLog:
         path = self.settings.audit_db
         return open_audit_log(
             path,
@@ -244,17 +242,17 @@ class Security:
             lock_file=_lock_of(path),
             now=self.now,
             keepers=self.checkpoint_keepers,
-            anew=anew,
         )
 
     def _open_identity(self) -> identity_core.Core:
-        path = self.settings.identity_db
+        path, ring = self.settings.identity_db, self.ring(IDENTITY_KEYS)
+        require_store(path, identity_core.SCHEMA, ring)
         return open_identity(
             path,
             practice=self.settings.practice,
             lock_file=_lock_of(path),
             now=self.now,
-            seal=IdentityKeys(self.ring(IDENTITY_KEYS)),
+            seal=IdentityKeys(ring),
             sink=self._sink,
             pseudonym=self._pseudonym,
             random_bytes=self.random_bytes,

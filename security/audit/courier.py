@@ -7,7 +7,6 @@ is tried again, after a pause that doubles to at most `LONGEST_PAUSE_S`, or as s
 from __future__ import annotations
 
 import threading
-from contextlib import suppress
 from dataclasses import dataclass
 
 from security.ports import CheckpointKeeper
@@ -24,20 +23,6 @@ class KeeperStatus:
     kept: str | None  # the newest note it took from this process
     waiting: bool
     error: str | None
-
-
-def newest_of(keeper: CheckpointKeeper, patience_s: float) -> list[str]:
-    """Some of the newest copies that a keeper holds; none where it cannot say so in time."""
-    found: list[str] = []
-
-    def ask() -> None:
-        with suppress(OSError):  # what is wrong with it, its courier tells
-            found.extend(keeper.newest())
-
-    asking = threading.Thread(target=ask, name=f"audit-newest-{keeper.name}", daemon=True)
-    asking.start()
-    asking.join(patience_s)
-    return list(found)
 
 
 class Courier:

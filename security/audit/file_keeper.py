@@ -19,7 +19,8 @@ from itertools import pairwise
 from pathlib import Path
 
 LARGEST_FILE = 268_435_456  # bytes read back; about a million checkpoints
-NEWEST = 8_192  # bytes at the end that hold the newest of them
+NEWEST = 8_192  # bytes at the end that hold the newest of them, unless something else was appended
+FURTHER = 16  # times as many bytes are looked at where they do not
 REMEDY = "mount its disk or bring the file back; if it is gone for good, name another in audit.checkpoint_file"
 
 
@@ -84,16 +85,28 @@ class FileKeeper:
         parts = text.split("\n\n")
         return [f"{text}\n\n{signatures}\n" for text, signatures in zip(parts[0:-1:2], parts[1:-1:2], strict=False)]
 
-    def newest(self) -> list[str]:
-        """The last notes, and what else two parts of the file's end give together. Raises OSError, as `kept`."""
+    def newest(self) -> Iterator[str]:
+        """The notes, the newest first, and what else two parts of the file give together; some come again.
+
+        The file is read as far back as they are asked for. Raises OSError, as `kept`.
+        """
+        reach, whole = NEWEST, False
+        while not whole:
+            text, whole = self._end(min(reach, LARGEST_FILE))
+            for signatures, before in pairwise(reversed(text.split("\n\n"))):
+                yield f"{before}\n\n{signatures}\n"
+            reach *= FURTHER
+
+    def _end(self, reach: int) -> tuple[str, bool]:
+        """The last `reach` bytes of the file, and whether they are all that is ever read of it."""
         with self._told():
             try:
                 with self._path.open("rb") as file:
-                    file.seek(max(0, file.seek(0, os.SEEK_END) - NEWEST))
-                    text = file.read(NEWEST).decode("utf-8", errors="replace")
+                    size = file.seek(0, os.SEEK_END)
+                    file.seek(max(0, size - reach))
+                    return file.read(reach).decode("utf-8", errors="replace"), reach >= min(size, LARGEST_FILE)
             except FileNotFoundError:
-                return []
-        return [f"{text}\n\n{signatures}\n" for text, signatures in pairwise(text.split("\n\n"))]
+                return "", True
 
     @property
     def _is_begun(self) -> bool:

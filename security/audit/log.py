@@ -12,22 +12,23 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Self
 
 from security.audit import merkle, store
 from security.audit.checkpoint import Checkpoint, open_checkpoint
-from security.audit.courier import Courier, KeeperStatus, newest_of
+from security.audit.courier import Courier, KeeperStatus
 from security.audit.event import Event
 from security.audit.group_commit import GroupCommit
 from security.audit.keys import AuditKeys
+from security.audit.outside import Outside, look_outside
 from security.audit.search import Filter, Page, Recorded, index_all, search, tail
 from security.audit.store import Receipt, Tree
 from security.audit.turnstile import Turnstile
 from security.database import Database, stamp
-from security.errors import AuditUnavailable, CheckpointRefused, ProofRefused, StoreError
+from security.errors import AuditUnavailable, CheckpointRefused, CopiesForeign, ProofRefused, StoreError
 from security.ports import CheckpointKeeper
 
 BUSY_TIMEOUT_S = 5.0  # how long an append waits for another process before nothing is disclosed
@@ -72,7 +73,9 @@ class AuditLog:
         self._couriers = [Courier(keeper) for keeper in keepers]
         self._closing = threading.Event()
         self._file = _file_at(database.path)
-        outside = {keeper.name: self._newest(keeper) for keeper in keepers}  # first: others append meanwhile
+        outside = {  # first: others append meanwhile
+            keeper.name: look_outside(keeper, keys.verifier, KEEPER_PATIENCE_S) for keeper in keepers
+        }
         with Unavailable(), database.snapshot() as connection:
             last = self._check(connection)
             self._check_outside(connection, outside)
@@ -256,18 +259,17 @@ class AuditLog:
         self._checkpointed = signed.size
         return last[1]
 
-    def _newest(self, keeper: CheckpointKeeper) -> Checkpoint | None:
-        """The newest checkpoint of this log that a keeper holds; None where it has none, or does not say so in time."""
-        signed = []
-        for note in newest_of(keeper, KEEPER_PATIENCE_S):
-            with suppress(CheckpointRefused):  # of an earlier log, or cut off: verifying says which
-                signed.append(open_checkpoint(note, self.keys.verifier))
-        return max(signed, key=lambda checkpoint: checkpoint.size, default=None)
-
-    def _check_outside(self, connection: sqlite3.Connection, outside: Mapping[str, Checkpoint | None]) -> None:
-        """Compare the log with what was kept elsewhere: it may have been put back to an earlier state."""
+    def _check_outside(self, connection: sqlite3.Connection, outside: Mapping[str, Outside]) -> None:
+        """Compare the log with what was kept elsewhere: it may be another, or put back to an earlier state."""
         size = _size(connection)
-        for name, signed in outside.items():
+        for name, held in outside.items():
+            if held.stranger is not None:
+                raise CopiesForeign(
+                    f"{UNRECORDED}expected copies of checkpoints of the audit log {self.keys.origin} in {name}, found "
+                    f"only those of {held.stranger}; if this log was begun after that one was given up, keep the file "
+                    "and set audit.checkpoint_file to another, else bring that log back"
+                )
+            signed = held.newest
             if signed is None:
                 continue
             if signed.size > size:
@@ -341,6 +343,7 @@ def damaged(what: str) -> AuditUnavailable:
     """What is raised when the log itself cannot be trusted."""
     return AuditUnavailable(
         f"the audit log is damaged: {what}. Nothing is recorded or disclosed, and nobody can sign in. "
-        "`audit verify` says where, to who is signed in already; else move the file aside, `audit begin` another, sign "
-        "in, and `audit verify --file` it. Then restore it from a backup"
+        "`audit verify` says where, to who is signed in already; else leave every console, move the file and those "
+        "that begin with its name and -wal or -shm aside together, `audit begin` another, sign in, and `audit verify "
+        "--file` it. Then restore it from a backup"
     )

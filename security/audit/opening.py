@@ -1,4 +1,12 @@
-"""Opening the audit log of a workspace: its database, and the key of the ring it began with."""
+"""Opening the audit log of a workspace: its database, and the key of the ring it began with.
+
+Where the ring has a key there was a log, or its first use was cut off. In that order things come into being:
+1. At first use the file with its tables, the key 0001, the log's name, the first event.
+2. When a log is begun where one is missing, a further key, the file with its tables, then name and first event at once.
+
+So a file without tables beside a key, and one without events beside two, stands where another log was. One with tables
+and no event beside one key is a first use that was cut off, and goes on: nothing was acknowledged from it.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +16,8 @@ from contextlib import ExitStack, closing
 from datetime import datetime
 from pathlib import Path
 
+from security.audit import store
+from security.audit.event import Event
 from security.audit.keys import AuditKeys
 from security.audit.log import (
     BUSY_TIMEOUT_S,
@@ -17,10 +27,11 @@ from security.audit.log import (
     Unavailable,
     damaged,
 )
-from security.audit.store import SCHEMA
+from security.audit.merkle import Frontier
+from security.audit.store import SCHEMA, Tree
 from security.audit.turnstile import Turnstile
 from security.audit.verify import VerifyingKeys
-from security.database import Database, open_database, open_read_only
+from security.database import Database, check_log_has_database, open_database, open_read_only
 from security.errors import AuditMissing, AuditUnavailable, KeyUnknown
 from security.ports import CheckpointKeeper
 from security.vault.keys import KeyRing
@@ -36,21 +47,17 @@ def open_audit_log(
     every_events: int = EVENTS_PER_CHECKPOINT,
     every_s: float = SECONDS_PER_CHECKPOINT,
     busy_timeout_s: float = BUSY_TIMEOUT_S,
-    anew: bool = False,
 ) -> AuditLog:
     """The log at `path`, with the key of `ring` (purpose `audit`) it began with; the first one is made.
 
-    With `anew`, one is made where an earlier one is missing, with a key of its own. Raises AuditMissing if an earlier
-    one is missing, AuditUnavailable, KeyFileRefused, KeyUnknown, OSError.
+    Raises AuditMissing if an earlier one is missing, AuditUnavailable, KeyFileRefused, KeyUnknown, OSError.
     """
-    if is_missing(path, ring):
-        if not anew:
-            raise AuditMissing(
-                f"nothing can be recorded, so nothing is disclosed: expected the audit log {path}, which this "
-                "workspace had, found none. Bring it back; if it is gone for good, `lakewarden audit begin` begins "
-                "another, whose first event says so"
-            )
-        ring.add()
+    if is_missing(path, ring, busy_timeout_s=busy_timeout_s):
+        raise AuditMissing(
+            f"nothing can be recorded, so nothing is disclosed: expected the audit log {path}, which this "
+            "workspace had, found none. Bring it back; if it is gone for good, `lakewarden audit begin` begins "
+            "another, whose first event says so"
+        )
     with Unavailable():
         database = open_database(path, SCHEMA, lock_file=lock_file, now=now, busy_timeout_s=busy_timeout_s)
     with ExitStack() as opened:
@@ -64,9 +71,60 @@ def open_audit_log(
         return log
 
 
-def is_missing(path: Path, ring: KeyRing) -> bool:
-    """Whether there was a log, and none is there: its file is made before its key."""
-    return bool(ring.ids()) and not (path.exists() and path.stat().st_size)
+def begin_anew(
+    path: Path,
+    ring: KeyRing,
+    first: Event,
+    *,
+    lock_file: Path,
+    now: Callable[[], datetime],
+    busy_timeout_s: float = BUSY_TIMEOUT_S,
+) -> bool:
+    """Begin a log with the event `first` and a key of its own where an earlier one is missing; False where none is.
+
+    Raises AuditUnavailable, KeyFileRefused, KeyUnknown, OSError.
+    """
+    if not is_missing(path, ring, busy_timeout_s=busy_timeout_s):
+        return False
+    keys = AuditKeys.of(ring.add())
+    with (
+        Unavailable(),
+        closing(open_database(path, SCHEMA, lock_file=lock_file, now=now, busy_timeout_s=busy_timeout_s)) as database,
+        database.transaction() as connection,
+    ):
+        if not _is_blank(connection):
+            return False  # another process was faster
+        connection.execute("INSERT OR REPLACE INTO log VALUES (1, ?, ?)", (keys.origin, keys.id))
+        store.append(connection, Tree(Frontier(), store.genesis(keys.origin)), [first.encode()], keys.head_key)
+    return True
+
+
+def is_missing(path: Path, ring: KeyRing, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> bool:
+    """Whether there was a log, and none is there, by what comes into being when.
+
+    Raises AuditUnavailable where that cannot be told, as where its last events are there and its file is not; OSError.
+    """
+    ids = ring.ids()  # before the file: another process may be making both
+    if not ids:
+        return False
+    with Unavailable():
+        check_log_has_database(path, SCHEMA.name)
+    if not (path.exists() and path.stat().st_size):
+        return True
+    with (
+        Unavailable(),
+        # Not to read alone: what was cut off while it was written is rolled back, or could not be read.
+        closing(Database(path, SCHEMA, busy_timeout_s=busy_timeout_s)) as database,
+        database.snapshot() as connection,
+    ):
+        tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+        # Where it has other tables, opening says what is wrong with it.
+        return not tables or (len(ids) > 1 and {"event", "checkpoint"} <= tables and _is_blank(connection))
+
+
+def _is_blank(connection: sqlite3.Connection) -> bool:
+    """Whether a log has neither an event nor a checkpoint, which would say that there were events."""
+    return store.last_event(connection) is None and store.last_checkpoint(connection) is None
 
 
 def verifying_keys(path: Path, ring: KeyRing) -> VerifyingKeys:

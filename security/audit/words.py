@@ -22,6 +22,7 @@ OWN_ACTIONS = (
     "open_sealed",
     "assign_patient",
     "unassign_patient",
+    "load_patients",
     "begin_audit_log",
 )
 ACTIONS = (*(action.value for action in Action), *OWN_ACTIONS)

@@ -77,9 +77,15 @@ class Account:
     practice: bool
     enrolled: bool  # has a password and a second factor
     recovery_codes: int  # how many are left
+    lost_shift: str | None = None  # as it is stored, where this host does not know its time zone: never on shift
 
     def changed(self, change: AccountChange) -> NewAccount:
         """The account as `change` makes it. Raises AccountRefused for one that cannot be."""
+        if self.lost_shift is not None and change.shift is None and not change.no_shift:
+            raise AccountRefused(
+                f"expected a shift of {self.user} in a time zone that this host knows, found {self.lost_shift}; give "
+                "another shift with the change, or none, or install the time zones (tzdata)"
+            )
         return NewAccount(
             self.user,
             change.role or self.role,
@@ -119,8 +125,16 @@ def read_account(connection: sqlite3.Connection, user: str) -> Account:
 
 def _account(row: tuple[Any, ...]) -> Account:
     user, role, email, domain, start, end, timezone, disabled, practice, enrolled, codes = row
-    shift = None if timezone is None else Shift(_time(start), _time(end), timezone)
-    return Account(user, Role(role), email, domain, shift, bool(disabled), bool(practice), bool(enrolled), codes)
+    shift, lost = (None, None) if timezone is None else _shift(_time(start), _time(end), timezone)
+    return Account(user, Role(role), email, domain, shift, bool(disabled), bool(practice), bool(enrolled), codes, lost)
+
+
+def _shift(start: time, end: time, timezone: str) -> tuple[Shift | None, str | None]:
+    """A stored shift; as a text where it cannot be one here, so that an officer can still list and mend it."""
+    try:
+        return Shift(start, end, timezone), None
+    except AccountRefused:
+        return None, f"{start:%H:%M}-{end:%H:%M} {timezone}"
 
 
 def _time(minutes: int) -> time:

@@ -30,12 +30,10 @@ class Credentials:
         """
         with self._core.database.transaction() as connection:
             session = self._sessions.read(connection, token, source, now)
-            admitted = throttle.admit(self._core, connection, _lane(session), source, now)
-            right = not isinstance(admitted, SignInDelayed) and accept_totp(
-                self._core, connection, session.user, code, now
-            )
-            if right:
-                throttle.open_lanes(self._core, connection, _lane(session), source)
+            admitted = throttle.admit(self._core, connection, session.user, source, now, within=True)
+            if not isinstance(admitted, SignInDelayed) and accept_totp(self._core, connection, session.user, code, now):
+                throttle.take_back(connection, admitted)
+                throttle.open_within(self._core, connection, session.user, source)
                 session = self._sessions.renew_factor(connection, token, Factor.TOTP, source, now)
                 record_sign_in(self._core, session.actor(), "step_up", Outcome.DONE, now=now, code="totp")
                 return session
@@ -62,7 +60,7 @@ class Credentials:
             session = self._sessions.read(connection, token, source, now)
             check_fresh(session, now)
             check_password(new, user=session.user, second_factor=True)
-            admitted = throttle.admit(self._core, connection, _lane(session), source, now)
+            admitted = throttle.admit(self._core, connection, session.user, source, now, within=True)
             row = one(connection, "SELECT password FROM account WHERE user = ?", session.user)
         encoded = None if row is None else str(row[0])
         if isinstance(admitted, SignInDelayed) or not self._core.hashing.matches(old, encoded):
@@ -80,8 +78,3 @@ class Credentials:
             connection.execute("DELETE FROM practice_password WHERE user = ?", (session.user,))
             end_all(connection, session.user, but=[session.ref])
             record_change(self._core, session.actor(), "change_password", session.user, now=now)
-
-
-def _lane(session: Session) -> str:
-    """The name that failures within sessions are counted under: who guesses at the sign-in does not delay these."""
-    return f"within:{session.user}"

@@ -79,7 +79,8 @@ class SignIn:
             user = pending.account.user
             admitted = throttle.admit(self._core, connection, user, source, now)
             factor = None if isinstance(admitted, SignInDelayed) else self._factor(connection, pending, code, now)
-            if factor is not None:
+            if factor is not None and isinstance(admitted, throttle.Admission):
+                throttle.take_back(connection, admitted)
                 connection.execute("DELETE FROM challenge WHERE token_hash = ?", (pending.key,))
                 return self._succeed(connection, pending.account, factor, source, now)
         if isinstance(admitted, SignInDelayed):

@@ -8,11 +8,16 @@ Lanes, each with its own count:
    from 1 s to 15 minutes; after 100 in a row the lane is closed (NIST SP 800-63B-4 §3.2.2).
 2. The *account*, for all sources from which it never signed in: 20 failures free, the same waits, closed at 100. A
    source the owner has used before is not in this lane: whoever guesses from elsewhere does not delay the owner.
-3. The *source*, over all such accounts, against one password tried on many names: 50 free, waits up to a minute.
+3. The *source*, over all accounts, against one password tried on many names: 50 free, waits up to a minute. For those
+   who have signed in from there too: else the wait would tell which names are real.
+
+Tries within a session (a step-up, the old password) have lanes 1 and 2 of their own: whoever guesses at the sign-in
+does not delay them.
 
 A recovery code (120 bits, so trying it tells nothing) opens lanes 1 and 2 at once, closed or not: the owner always gets
-in, also from a source that somebody shares and misuses. A reset by an officer opens them too. While a lane waits, tries
-are refused uncounted, so that they do not prolong it. Names that no account has are counted alike.
+in, also from a source that somebody shares and misuses. A reset by an officer opens them too. Either, and any other
+sign-in, opens those within sessions as well. While a lane waits, tries are refused uncounted, so that they do not
+prolong it. Names that no account has are counted alike.
 """
 
 from __future__ import annotations
@@ -51,6 +56,9 @@ ACCOUNT = Rule(free=20, longest_wait_s=900.0, closes_at=100, forgotten_after=tim
 SOURCE = Rule(free=50, longest_wait_s=60.0, closes_at=None, forgotten_after=timedelta(hours=1))
 
 
+_SIGN_IN, _WITHIN = "", "within-"  # what the names of lanes 1 and 2 begin with
+
+
 @dataclass(frozen=True, slots=True)
 class Admission:
     """A try that was counted: for each lane its key, and its count and time of failure before."""
@@ -59,19 +67,25 @@ class Admission:
 
 
 def admit(
-    core: Core, connection: sqlite3.Connection, user: str, source: Source, now: datetime
+    core: Core, connection: sqlite3.Connection, user: str, source: Source, now: datetime, *, within: bool = False
 ) -> Admission | SignInDelayed:
-    """Count a try of `user` (a name, or what was typed) from `source`, or say how long to wait; the caller commits."""
+    """Count a try of `user` (a name, or what was typed) from `source`, or say how long to wait; the caller commits.
+
+    `within` is for a try in a session of `user`.
+    """
     _forget(connection, now)
     owner = _owner(core, user)
     lanes = [
-        (key, rule, *_read(connection, key, rule, now)) for key, rule in _lanes(core, connection, user, source, now)
+        (key, rule, *_read(connection, key, rule, now))
+        for key, rule in _lanes(core, connection, user, source, now, _WITHIN if within else _SIGN_IN)
     ]
     if any(rule.closes_at is not None and failures >= rule.closes_at for _, rule, failures, _ in lanes):
-        return _closed()
-    wait_ms = max(failed_at + rule.wait_ms(failures) - to_ms(now) for _, rule, failures, failed_at in lanes)
+        return _closed(within=within)
+    waits = [(failed_at + rule.wait_ms(failures) - to_ms(now), rule) for _, rule, failures, failed_at in lanes]
+    wait_ms = max(ms for ms, _ in waits)
     if wait_ms > 0:
-        return _wait(wait_ms / 1000)
+        helps = within and all(ms <= 0 for ms, rule in waits if rule is SOURCE)
+        return _wait(wait_ms / 1000, within=within, sign_in_helps=helps)
     for key, rule, failures, _ in lanes:
         row = (key, "" if rule is SOURCE else owner, failures + 1, to_ms(now))
         connection.execute("INSERT OR REPLACE INTO lane VALUES (?, ?, ?, ?)", row)
@@ -87,12 +101,17 @@ def take_back(connection: sqlite3.Connection, admission: Admission) -> None:
 
 
 def open_lanes(core: Core, connection: sqlite3.Connection, user: str, source: Source | None) -> None:
-    """Forget the failures of `user`: those from `source` and from unknown places, or, without one, all."""
+    """Forget the failures of `user`, within sessions too: those from `source` and from unknown places, or all."""
     if source is None:
         connection.execute("DELETE FROM lane WHERE owner = ?", (_owner(core, user),))
         return
-    keys = (_key(core, "account", user), _key(core, "pair", user, source))
-    connection.execute("DELETE FROM lane WHERE key IN (?, ?)", keys)
+    _open(core, connection, user, source, _SIGN_IN)
+    open_within(core, connection, user, source)
+
+
+def open_within(core: Core, connection: sqlite3.Connection, user: str, source: Source) -> None:
+    """Forget the failures within sessions of `user`, from `source` and from unknown places."""
+    _open(core, connection, user, source, _WITHIN)
 
 
 def now_known(core: Core, connection: sqlite3.Connection, user: str, source: Source, now: datetime) -> None:
@@ -102,14 +121,19 @@ def now_known(core: Core, connection: sqlite3.Connection, user: str, source: Sou
     connection.execute("INSERT OR REPLACE INTO known_source VALUES (?, ?)", row)
 
 
+def _open(core: Core, connection: sqlite3.Connection, user: str, source: Source, where: str) -> None:
+    keys = (_key(core, f"{where}account", user), _key(core, f"{where}pair", user, source))
+    connection.execute("DELETE FROM lane WHERE key IN (?, ?)", keys)
+
+
 def _lanes(
-    core: Core, connection: sqlite3.Connection, user: str, source: Source, now: datetime
+    core: Core, connection: sqlite3.Connection, user: str, source: Source, now: datetime, where: str
 ) -> list[tuple[str, Rule]]:
-    pair = (_key(core, "pair", user, source), PAIR)
+    always = [(_key(core, f"{where}pair", user, source), PAIR), (_key(core, "source", "", source), SOURCE)]
     row = one(connection, "SELECT seen_at FROM known_source WHERE key = ?", _key(core, "known", user, source))
     if row is not None and int(str(row[0])) > to_ms(now - KNOWN_FOR):
-        return [pair]
-    return [pair, (_key(core, "account", user), ACCOUNT), (_key(core, "source", "", source), SOURCE)]
+        return always
+    return [*always, (_key(core, f"{where}account", user), ACCOUNT)]
 
 
 def _key(core: Core, lane: str, user: str, source: Source | None = None) -> str:
@@ -137,15 +161,16 @@ def _forget(connection: sqlite3.Connection, now: datetime) -> None:
     connection.execute("DELETE FROM lane WHERE failed_at < ?", (to_ms(now - PAIR.forgotten_after),))
 
 
-def _wait(seconds: float) -> SignInDelayed:
-    return SignInDelayed(
-        f"too many failed tries: not tried again for {max(1, round(seconds))} s. Your password is still right if it "
-        "was; a recovery code signs you in at once.",
-        seconds,
-    )
+def _wait(seconds: float, *, within: bool, sign_in_helps: bool) -> SignInDelayed:
+    advice = "Your password is still right if it was; a recovery code signs you in at once."
+    if within:
+        advice = "To go on at once, sign out and sign in again." if sign_in_helps else "You stay signed in."
+    return SignInDelayed(f"too many failed tries: not tried again for {max(1, round(seconds))} s. {advice}", seconds)
 
 
-def _closed() -> SignInDelayed:
+def _closed(*, within: bool) -> SignInDelayed:
+    if within:
+        return SignInDelayed("too many failed tries in a row: sign out and sign in again, then try once more.", None)
     return SignInDelayed(
         "too many failed tries in a row: from here this name needs a recovery code to sign in, or an officer's "
         "`users reset-mfa`.",

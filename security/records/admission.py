@@ -11,6 +11,7 @@ from security.errors import RecordRefused, RecordUnknown
 from security.policy.columns import IDENTIFYING
 from security.records.cells import PATIENT, seal_encounter, seal_history
 from security.records.core import Core
+from security.records.identifying import is_unseen
 from security.records.models import NewPatient, PatientFacts
 from security.vault.data_keys import microseconds
 from security.vault.sealed import DataKey
@@ -140,11 +141,11 @@ def check_known(connection: sqlite3.Connection, patient_id: str) -> None:
 
 def check_text(text: str) -> str:
     """An entry of a history, trimmed. Raises RecordRefused; the text is never part of a message."""
-    trimmed = text.strip()
+    trimmed = text.replace("\r\n", "\n").strip()
     if not 0 < len(trimmed) <= LONGEST_TEXT:
         raise RecordRefused(f"expected a text of 1 to {LONGEST_TEXT} characters, found {len(trimmed)}")
-    if any(one not in "\n\t" and unicodedata.category(one) in ("Cc", "Cs") for one in trimmed):
-        raise RecordRefused("expected a text without control characters, found some")
+    if any(one not in "\n\t" and is_unseen(one) for one in trimmed):
+        raise RecordRefused("expected a text without control or invisible characters, found some")
     return trimmed
 
 

@@ -1,4 +1,4 @@
-"""Edits that the audit log has and the records no longer: a history cut at its end, or a store put back.
+"""Edits that the audit log has and the records no longer: a history cut at its end, a patient gone, a store put back.
 
 Within a store a version that is missing shows by its number. One that is taken off the end, with the number of the
 record lowered, does not; but each edit is on record too, where nothing can be taken off.
@@ -19,7 +19,8 @@ SLACK = timedelta(minutes=1)  # by which a clock may be put back while somebody 
 def removed_edits(core: Core, edits: Iterable[Event]) -> Iterator[str]:
     """Each edit that was made by one of the events and is in no history, by patient, author and time.
 
-    Those of patients who are there no more are left out. Raises StoreError.
+    A patient who was edited and is in the store no more is told once, by the pseudonym of the audit log and the last
+    edit. Raises StoreError.
     """
     begun: dict[str, Event] = {}
     done = []
@@ -28,10 +29,12 @@ def removed_edits(core: Core, edits: Iterable[Event]) -> Iterator[str]:
             begun[event.correlation] = event
         elif event.outcome is Outcome.DONE and event.subject:
             done.append(event)
-    written = _written(core)
+    written, gone = _written(core), {}
     for event in sorted(done, key=lambda event: event.at):
-        rows = written.get(event.subject or "")
+        subject = event.subject or ""
+        rows = written.get(subject)
         if rows is None:
+            gone[subject] = event
             continue
         first = begun.get(event.correlation or "", event).at - SLACK
         patient_id, versions = rows
@@ -44,6 +47,11 @@ def removed_edits(core: Core, edits: Iterable[Event]) -> Iterator[str]:
             )
         else:
             del versions[place]
+    for subject, event in gone.items():
+        yield (
+            f"patient {subject} in the audit log: expected the record that {event.principal} edited {_when(event.at)}, "
+            "found no such patient"
+        )
 
 
 def _written(core: Core) -> dict[str, tuple[str, list[tuple[str, int]]]]:

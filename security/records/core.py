@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from security.audit.event import Event, Kind, Outcome
@@ -14,10 +15,12 @@ from security.errors import KeyUnknown, SealBroken
 from security.ports import AuditSink, KeyEncryption
 from security.records.blind_index import BlindIndex
 from security.records.index_key import index_of
-from security.vault.data_keys import DataKeys
+from security.vault.data_keys import DataKeys, is_noted
 from security.vault.keys import KeyRing
+from security.vault.lost import require_store
 
 SCHEMA = Schema("clinical store", 0x4C4B5743, "security.records")  # "LKWC"
+_ONE_OF_EACH = "SELECT data_key.id, subject, kek_id, wrapped FROM data_key JOIN kek ON kek.id = kek_id GROUP BY kek_id"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +80,15 @@ def open_clinical(
 ) -> Core:
     """The clinical store at `path`, made if it is missing; `index_keys` is the ring of blind_index.PURPOSE.
 
-    Raises StoreError, and KeyUnknown, KeyFileRefused or OSError unless every key can be had that wraps something here
-    or indexed its names: a store whose keys are gone must not go on under new ones.
+    Raises StoreError, also where an earlier store is lost, and KeyUnknown, KeyFileRefused or OSError unless every key
+    can be had that wraps something here or indexed its names: a store whose keys are gone must not go on under new
+    ones. A data key that names a key of none of the store's is that patient's harm alone: it is told when it is read.
     """
+    require_store(path, SCHEMA, index_keys)
     database = open_database(path, SCHEMA, lock_file=lock_file, now=now, busy_timeout_s=busy_timeout_s)
-    keys = DataKeys(keks, random_bytes)
+    keys = DataKeys(keks, random_bytes, is_noted=partial(is_noted, database))
     try:
-        for row in database.query("SELECT id, subject, kek_id, wrapped FROM data_key GROUP BY kek_id"):
+        for row in database.query(_ONE_OF_EACH):
             with suppress(SealBroken):  # told with its place when it is read
                 keys.unwrap(*row)
         index = index_of(database, index_keys, keys)

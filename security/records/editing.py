@@ -1,20 +1,24 @@
 """Edits of a record: a new entry of the history or a newer text of one. An earlier version is never changed.
 
 An edit says which version of the record it was made on; if somebody else was faster it is refused, so that no edit
-overwrites one its author has not seen.
+overwrites one its author has not seen. A text that tells who the patient is is refused: histories are shown to those
+from whom that is hidden.
 """
 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 
-from security.errors import ReadRefused, RecordChanged, RecordUnknown
+from security.errors import ReadRefused, RecordChanged, RecordRefused, RecordUnknown
 from security.records.admission import check_text, unknown
-from security.records.cells import seal_history
+from security.records.cells import PATIENT, seal_history
 from security.records.core import Core
+from security.records.identifying import IDENTIFIED_BY, telling, tells_of
 from security.records.models import Grant
 from security.records.reading import check_scope
 from security.vault.data_keys import microseconds
+from security.vault.sealed import DataKey, place
 
 
 class Editing:
@@ -44,11 +48,28 @@ class Editing:
             entry = version if entry is None else _known_entry(connection, patient_id, entry)
             with self._core.watching(patient_id, grant.principal, grant.role):
                 key = self._core.keys.of_subject(connection, patient_id)
+                _check_untelling(text, _identified_by(connection, key, patient_id))
             cell = seal_history(key, patient_id, version, entry, text)
             connection.execute("UPDATE patient SET version = ? WHERE patient_id = ?", (version, patient_id))
             row = (patient_id, version, entry, cell, grant.principal, microseconds(now))
             connection.execute("INSERT INTO history VALUES (?, ?, ?, ?, ?, ?)", row)
         return version
+
+
+def _identified_by(connection: sqlite3.Connection, key: DataKey, patient_id: str) -> list[str]:
+    """The values by which the patient could be found. Raises SealBroken."""
+    sql = f"SELECT {', '.join(IDENTIFIED_BY)} FROM patient WHERE patient_id = ?"  # noqa: S608 – names of our own
+    cells = connection.execute(sql, (patient_id,)).fetchone()
+    places = [place(PATIENT, column) for column in IDENTIFIED_BY]
+    return telling(dict(zip(IDENTIFIED_BY, key.open_all(cells, patient_id.encode(), places), strict=True)))
+
+
+def _check_untelling(text: str, values: Sequence[str]) -> None:
+    if tells_of(text, values):
+        raise RecordRefused(
+            "expected a text that does not tell who the patient is, since it is shown where that is hidden; found what "
+            "looks like the name, address, phone, e-mail, SSN or insurance id: leave it out"
+        )
 
 
 def _next_version(connection: sqlite3.Connection, patient_id: str, expected: int) -> int:

@@ -2,8 +2,8 @@
 
 Rules:
 1. A refusal never repeats what the line holds, nor a name that is no field's: what stands there may be anybody's name.
-2. What is stored in clear, and what research shows, holds none of the patient's identifying values: where the columns
-   of an export are exchanged, no social security number becomes an id.
+2. What is stored in clear, or shown where identifying values are hidden, holds none of them: where the columns of an
+   export are exchanged, no social security number becomes an id.
 3. Outer space is trimmed, and a history is stored oldest first; otherwise a value is stored as it is, or refused.
 """
 
@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import re
-import unicodedata
 from collections.abc import Collection, Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, NoReturn
@@ -19,6 +18,7 @@ from typing import Any, NoReturn
 from security.errors import RecordRefused
 from security.policy.columns import IDENTIFYING
 from security.records.admission import LONGEST, LONGEST_TEXT, PATIENT_ID
+from security.records.identifying import IDENTIFIED_BY, LIKE_SSN, is_unseen, telling, tells_of
 from security.records.models import Encounter, NewPatient
 
 LONGEST_LINE = 262_144  # bytes, without its end
@@ -37,13 +37,10 @@ _INSTANT = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?(Z|[+-][0-9]{2}:[0-9]{2})"
 )
 _SSN = re.compile(r"[0-9]{3}-[0-9]{2}-[0-9]{4}")
-_LIKE_SSN = re.compile(r"(?<![0-9])[0-9]{3}[-._ ][0-9]{2}[-._ ][0-9]{4}(?![0-9])")
 _NINE_DIGITS = re.compile(r"[0-9]{9}")
 _DOMAIN = re.compile(r"[a-z][a-z0-9_-]{0,31}")  # as an account's
 _USER = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,63}")
 _DIAGNOSIS = re.compile(r"[A-Z][0-9][0-9A-Z](\.[0-9A-Z]{1,4})?( .+)?")
-_JOINERS = "\u200c\u200d"  # unseen, yet part of words in several scripts
-_LEAST_DIGITS = 4  # of a value by which somebody could be found
 _A_DAY = timedelta(days=1)  # somewhere it is tomorrow already
 
 Fields = dict[str, Any]
@@ -125,7 +122,7 @@ def _check_names(fields: Fields, where: str, needed: Collection[str], known: Col
 
 def _patient_id(value: Any) -> str:
     text = _formed(PATIENT_ID, value, "patient_id", "1 to 64 letters, digits, `.`, `_` or `-`")
-    if _LIKE_SSN.search(text) or _NINE_DIGITS.fullmatch(text):
+    if LIKE_SSN.search(text) or _NINE_DIGITS.fullmatch(text):
         raise LineRefused("patient_id", "no social security number", "what looks like one; put a letter before it")
     return text
 
@@ -155,13 +152,9 @@ def _text(value: Any, field: str, *, longest: int = LONGEST, may_break: bool = F
     text = value.replace("\r\n", "\n").strip()
     if not 0 < len(text) <= longest:
         raise LineRefused(field, f"1 to {longest:,} characters", str(len(text)))
-    if not text.isprintable() and any(_is_unseen(one) for one in text if not may_break or one not in "\n\t"):
+    if not text.isprintable() and any(is_unseen(one) for one in text if not may_break or one not in "\n\t"):
         raise LineRefused(field, "no control or invisible characters", "some")
     return text
-
-
-def _is_unseen(character: str) -> bool:
-    return unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp") and character not in _JOINERS
 
 
 def _day(value: Any, field: str, first: date, last: date, between: str) -> date:
@@ -249,10 +242,9 @@ def _kind_of(value: Any) -> str:
 
 
 def _check_clear(patient: NewPatient) -> None:
-    secrets = [*_identifying(patient)]
+    values = telling({column: str(getattr(patient, column)) for column in IDENTIFIED_BY})
     for field, text in _clear(patient):
-        folded = text.casefold()
-        if _LIKE_SSN.search(text) or any(secret in folded for secret in secrets):
+        if tells_of(text, values):
             raise LineRefused(
                 field, "nothing that identifies the patient, since it is shown where that is hidden", "such a value"
             )
@@ -260,15 +252,7 @@ def _check_clear(patient: NewPatient) -> None:
 
 def _clear(patient: NewPatient) -> Iterator[tuple[str, str]]:
     yield from (("patient_id", patient.patient_id), ("site", patient.site), ("domain", patient.domain))
-    yield from ((f"encounters {number} diagnosis", one.diagnosis) for number, one in enumerate(patient.encounters, 1))
-    yield from ((f"history {number} written_by", by) for number, (_, by, _) in enumerate(patient.history, 1))
-
-
-def _identifying(patient: NewPatient) -> Iterator[str]:
-    """The values by which the patient could be found; a word such as `unknown`, or a first name alone, is none."""
-    yield from (patient.ssn, patient.ssn.replace("-", ""))
-    if " " in patient.name:
-        yield patient.name.casefold()
-    for text in (patient.address, patient.phone, patient.email, patient.insurance_id):
-        if "@" in text or sum(one.isdigit() for one in text) >= _LEAST_DIGITS:
-            yield text.casefold()
+    for number, one in enumerate(patient.encounters, 1):
+        yield from ((f"encounters {number} kind", one.kind), (f"encounters {number} diagnosis", one.diagnosis))
+    for number, (text, by, _) in enumerate(patient.history, 1):
+        yield from ((f"history {number} text", text), (f"history {number} written_by", by))

@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
+from security.database import Database
 from security.errors import KeyUnknown, SealBroken
 from security.ports import KeyEncryption
 from security.vault.cipher import KEY_BYTES
@@ -22,9 +23,13 @@ _MICROSECOND = timedelta(microseconds=1)
 class DataKeys:
     """Makes and opens the data keys of a database."""
 
-    def __init__(self, keks: KeyEncryption, random_bytes: Callable[[int], bytes]) -> None:
+    def __init__(
+        self, keks: KeyEncryption, random_bytes: Callable[[int], bytes], *, is_noted: Callable[[str], bool]
+    ) -> None:
+        """`is_noted` says whether a key-encryption key has ever wrapped something in the database."""
         self._keks = keks
         self._random_bytes = random_bytes
+        self._is_noted = is_noted
 
     def make(self, connection: sqlite3.Connection, subject: str, kek_id: str, *, now: datetime) -> DataKey:
         """A new key for `subject`, stored wrapped in the transaction of `connection`. Raises VaultError, OSError."""
@@ -37,11 +42,22 @@ class DataKeys:
         return key
 
     def unwrap(self, key_id: bytes, subject: str, kek_id: str, wrapped: bytes) -> DataKey:
-        """The key of a row of `data_key`. Raises SealBroken, KeyUnknown, KeyFileRefused, OSError."""
+        """The key of a row of `data_key`.
+
+        Raises SealBroken, also for a row that names a key which has wrapped nothing here; KeyUnknown, KeyFileRefused,
+        StoreError, OSError.
+        """
         try:
             return DataKey(key_id, self._keks.unwrap(kek_id, wrapped, bound_to(key_id, subject, kek_id)))
         except (SealBroken, ValueError) as error:
             raise SealBroken(f"the data key {key_id.hex()} of {subject} does not open: {error}") from error
+        except KeyUnknown as error:
+            if self._is_noted(kek_id):
+                raise
+            raise SealBroken(
+                f"the data key {key_id.hex()} of {subject} does not open: expected a key that wraps here, found "
+                f"{kek_id[:40]!r}"
+            ) from error
 
     def of_subject(self, connection: sqlite3.Connection, subject: str) -> DataKey:
         """The key of `subject`. Raises KeyUnknown if there is none, SealBroken, KeyFileRefused, OSError."""
@@ -54,6 +70,11 @@ class DataKeys:
 def note_kek(connection: sqlite3.Connection, kek_id: str, *, now: datetime) -> None:
     """Record the first use of a key-encryption key: its age counts from there."""
     connection.execute("INSERT OR IGNORE INTO kek VALUES (?, ?)", (kek_id, microseconds(now)))
+
+
+def is_noted(database: Database, kek_id: str) -> bool:
+    """Whether a key-encryption key has ever wrapped something here. Raises StoreError."""
+    return bool(database.query("SELECT 1 FROM kek WHERE id = ?", (kek_id,)))
 
 
 def bound_to(key_id: bytes, subject: str, kek_id: str) -> bytes:

@@ -20,6 +20,10 @@ from typing import Any
 
 import pytest
 
+from console.actions.seat import InMemory
+from console.settings import load_settings
+from console.wiring import doctor_security
+from console.wiring.key_folder import key_uses
 from console.wiring.security import Security
 from security.audit import store
 from security.audit.checkpoint import Checkpoint, open_checkpoint
@@ -30,6 +34,7 @@ from security.audit.merkle import Frontier
 from security.audit.note import NoteVerifier
 from security.audit.proofs import check_inclusion
 from security.audit.words import OWN_ACTIONS
+from security.errors import AuditUnavailable
 from security.policy.model import Action
 from security.vault.keys import Key
 from tests.conftest import Lakewarden
@@ -184,23 +189,35 @@ def test_a_word_that_is_no_action_is_refused_with_those_near_it(office: Office, 
 
 
 def test_every_action_that_the_program_records_can_be_searched_for() -> None:
-    """Those of the policies apart: every literal that an event is made with."""
+    """Those of the policies apart: every literal, or constant of its module, that an event is made with."""
     found: set[str] = set()
-    for path in Path("security").rglob("*.py"):
-        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for path in (*Path("security").rglob("*.py"), *Path("console").rglob("*.py")):
+        module = ast.parse(path.read_text(encoding="utf-8"))
+        constants = constants_of(module)
+        for call in ast.walk(module):
             if isinstance(call, ast.Call):
-                found |= recorded_by(call)
+                found |= recorded_by(call, constants)
     known = {action.value for action in Action}
-    assert {"sign_in", "add_user", "assign_patient", "open_sealed"} < found
-    assert found - known == set(OWN_ACTIONS) - {"begin_audit_log"}, "that one is made by the wiring"
+    assert {"sign_in", "add_user", "assign_patient", "open_sealed", "load_patients"} < found
+    assert found - known == set(OWN_ACTIONS)
 
 
-def recorded_by(call: ast.Call) -> set[str]:
-    """The action of an event, where it is a literal, in the calls that make events."""
+def constants_of(module: ast.Module) -> dict[str, ast.expr]:
+    """The names that a module gives to one value each."""
+    return {
+        line.targets[0].id: line.value
+        for line in module.body
+        if isinstance(line, ast.Assign) and isinstance(line.targets[0], ast.Name)
+    }
+
+
+def recorded_by(call: ast.Call, constants: Mapping[str, ast.expr]) -> set[str]:
+    """The action of an event, where it is a literal or one of the constants, in the calls that make events."""
     name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
     given: list[ast.expr] = [word.value for word in call.keywords if name == "Event" and word.arg == "action"]
     given += call.args[2:3] if name in ("record_change", "record_sign_in") else []
     given += call.args[:1] if name == "_told" and isinstance(call.func, ast.Attribute) else []
+    given = [constants.get(one.id, one) if isinstance(one, ast.Name) else one for one in given]
     return {one.value for one in given if isinstance(one, ast.Constant) and isinstance(one.value, str)}
 
 
@@ -439,7 +456,9 @@ def test_a_key_swapped_in_the_key_folder_too_is_found_by_the_checkpoints_outside
     assert {problem["fault"] for problem in problems} == {"checkpoint"}
     assert "from outside cannot be trusted" in problems[0]["text"]
     told = watched.lakewarden("audit", "verify")
-    assert "audit.checkpoint_file" not in told.err
+    assert "no checkpoints are kept elsewhere" not in told.err
+    refused = watched.lakewarden("audit", "tail")
+    assert (refused.code, "else bring that log back" in refused.err) == (74, True)
 
 
 def test_a_verification_says_how_many_checkpoints_from_outside_it_compared_and_how_far_they_reach(
@@ -588,12 +607,34 @@ def test_seals_and_notes_stand_as_they_were_signed(office: Office) -> None:
 
 
 @pytest.mark.parametrize("how", ["removed", "emptied"])
+def test_no_look_at_a_workspace_costs_the_last_events_of_a_log_whose_file_is_gone(workspace: Path, how: str) -> None:
+    """SQLite removes a write-ahead log that it finds beside an empty database."""
+    with closing(opened(workspace, {}, keeper=InMemory())) as security:
+        security.audit.append([run_event(security, 0)])
+        body = (workspace / "audit.db-wal").read_bytes()
+    (workspace / "audit.db").unlink()
+    if how == "emptied":
+        (workspace / "audit.db").touch()
+    (workspace / "audit.db-wal").write_bytes(body)
+    settings = load_settings({"LAKEWARDEN_HOME": str(workspace)})
+    key_uses(settings)
+    check = next(doctor_security.audit(settings))
+    assert (check.ok, "audit.db-wal beside it" in check.detail) == (False, True)
+    assert f"bring {workspace / 'audit.db'} back; with a backup in its place" in str(check.remedy)
+    with closing(Security(settings, {}, InMemory())) as security, pytest.raises(AuditUnavailable):
+        security.begin_audit()
+    assert (workspace / "audit.db-wal").read_bytes() == body
+
+
+@pytest.mark.parametrize("how", ["removed", "emptied"])
 def test_a_log_that_is_missing_is_not_begun_anew_until_that_is_said_and_then_says_so_first(
     lakewarden: Lakewarden, how: str
 ) -> None:
-    assert lakewarden("audit", "begin").code == 64, "there was none before, so that none is missing"
+    none_yet = lakewarden("audit", "begin")
+    assert (none_yet.code, "found one that has had none yet" in none_yet.err) == (64, True)
     lakewarden.sign_in("auditor")
-    assert lakewarden("audit", "begin").code == 64, "it is there"
+    there = lakewarden("audit", "begin")
+    assert (there.code, "move audit.db, audit.db-wal and audit.db-shm aside together" in there.err) == (64, True)
     path = lakewarden.home / "audit.db"
     path.unlink()
     for name in ("audit.db-wal", "audit.db-shm"):

@@ -96,7 +96,14 @@ def test_a_log_behind_its_copies_discloses_nothing(lakewarden: Lakewarden, outsi
         assert (refused.code, refused.out) == (74, "")
         assert f"the newest checkpoint in {outside} says" in refused.err
     else:
+        before = outside.read_bytes()
         begun = lakewarden("audit", "begin")
         assert (begun.code, f"keep {outside}" in begun.err) == (0, True)
-        assert lakewarden("audit", "tail").code == 0
+        refused = lakewarden("audit", "tail")
+        assert (refused.code, refused.out) == (74, "")
+        assert "keep the file and set audit.checkpoint_file to another, else bring that log back" in refused.err
+        check = next(one for one in lakewarden("doctor", "--json").json["checks"] if one["name"] == "audit log")
+        assert (check["ok"], "set audit.checkpoint_file to another" in check["remedy"]) == (False, True)
+        assert outside.read_bytes() == before, "the earlier log is verified with them"
+        assert lakewarden("audit", "tail", env={OUTSIDE: f"{outside}-another"}).code == 0
     assert lakewarden("audit", "verify").code == 65

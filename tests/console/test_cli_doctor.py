@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from console.settings import load_settings
+from console.wiring import doctor_security
 from tests.conftest import API_KEY, Ended, Lakewarden
+from tests.practice import prepare
 from tests.simulators.s3 import BUCKET, fake_environment, running_s3, unused_endpoint
 from tests.simulators.weather_api import WeatherApiSimulator, not_found, unauthorized
 
@@ -202,6 +206,15 @@ def test_a_damaged_audit_log_is_a_failed_check(lakewarden: Lakewarden) -> None:
     ended = lakewarden("doctor", "--json")
     assert ended.code == 1
     assert "audit verify" in checks(ended)["audit log"]["remedy"]
+
+
+def test_a_clinical_store_that_lies_empty_is_a_failed_check(workspace: Path) -> None:
+    prepare(workspace)
+    settings = load_settings({"LAKEWARDEN_HOME": str(workspace)})
+    settings.clinical_db.write_bytes(b"")
+    (check,) = doctor_security.clinical(settings)
+    assert (check.ok, "found a file with no tables" in check.detail) == (False, True), check
+    assert str(settings.clinical_db) in (check.remedy or "")
 
 
 def test_a_production_workspace_without_an_officer_says_how_to_enrol_one(lakewarden: Lakewarden) -> None:

@@ -115,10 +115,21 @@ def test_a_query_says_where_it_was_answered_and_checks_itself(shop: Lakewarden) 
     assert answer["source"] == ["Yearly_Region_Product_Aggregate_Table"]
     assert "smallest" in str(answer["because"])
     assert "gives the same" in str(answer["notes"])
+    other = shop("warehouse", "sql", sql, "--engine", "duckdb", "--check")
+    assert f"duckdb answered, and SQLite from {FACTS} gives the same" in other.err
+    other = shop("warehouse", "sql", "SELECT typeof(1)", "--engine", "duckdb", "--check")
+    assert (other.code, other.out) == (65, "typeof(1)\nINTEGER\n")
+    assert "duckdb takes the text otherwise than SQLite, which answers without --engine\n" in other.err
     ended = shop("warehouse", "sql", f"SELECT * FROM {FACTS} LIMIT 1", "--explain")
     assert "because it lists single transactions" in ended.err
     assert f"  scans {FACTS}: 2,000 rows\n" in ended.err
     assert ended.out.count("\n") == 2
+
+
+def test_a_reader_that_has_seen_enough_is_no_failure_of_the_disk(shop: Lakewarden) -> None:
+    long = f"SELECT printf('%999d', transaction_id) AS wide FROM {FACTS}"
+    ended = shop.shell(f'set -o pipefail; lakewarden warehouse sql "{long}" --csv | head -1')
+    assert (ended.code, ended.out, ended.err) == (128 + signal.SIGPIPE, "wide\n", "")
 
 
 def test_the_sql_that_is_explained_can_be_pasted(shop: Lakewarden) -> None:

@@ -143,6 +143,20 @@ def test_a_disabled_officer_is_still_one(lakewarden: Lakewarden) -> None:
             FirstOfficer(security.identity).begin("another", now=datetime.now(UTC))
 
 
+def test_lost_accounts_are_no_workspace_without_an_officer(lakewarden: Lakewarden) -> None:
+    enrol(lakewarden, *INIT, lines=[PASSWORD])
+    store = lakewarden.home / "identity.db"
+    away = store.rename(lakewarden.folder / "away")
+    for arguments in ([], ["--stdin"]):
+        ended = lakewarden(*INIT, *arguments, stdin=lines_of(PASSWORD))
+        assert (ended.code, ended.out) == (74, "")
+        assert f"expected the identity database {store}, whose key" in ended.err
+        assert "restore it from a backup" in ended.err
+        assert not store.exists()
+    away.rename(store)
+    assert officers(lakewarden.home) == [("officer", True)]
+
+
 def test_an_officer_whose_factor_was_reset_needs_the_password(lakewarden: Lakewarden) -> None:
     enrol(lakewarden, *INIT, lines=[PASSWORD])
     with closing(opened(lakewarden.home)) as security, security.identity.database.transaction() as connection:

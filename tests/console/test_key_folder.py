@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import shutil
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from console.actions.seat import InMemory
 from console.config_file import create_workspace
 from console.settings import Settings, load_settings
 from console.wiring.key_folder import key_ring, key_uses, missing_keys
+from console.wiring.practice import prepare_practice
 from console.wiring.secrets import secret_store
-from security.errors import KeyUnknown, StoreDamaged
+from console.wiring.security import Security
+from security.errors import KeyUnknown, StoreDamaged, StoreError
 from tests.conftest import Lakewarden
 from tests.practice import prepare
 
@@ -156,6 +160,22 @@ def test_a_store_that_cannot_be_read_hides_no_key_that_another_misses(settings: 
     key.unlink()
     with pytest.raises(KeyUnknown, match="which sealed 420 data keys"):
         key_ring(settings).current()
+
+
+@pytest.mark.parametrize(("store", "purpose"), [("clinical", "index"), ("identity", "identity")])
+def test_a_practice_store_that_is_lost_is_not_made_anew(settings: Settings, store: str, purpose: str) -> None:
+    path = settings.home / f"{store}.db"
+    for name in (path, settings.research_db):  # which is made anew, from the patients there are
+        name.rename(name.with_suffix(".away"))
+    before = names(settings.keys_dir)
+    refusal = rf"{path}, whose key .*{purpose}-.*found no such file.*from a backup"
+    with closing(Security(settings, {}, InMemory())) as security, pytest.raises(StoreError, match=refusal):
+        prepare_practice(security)
+    assert (path.exists(), names(settings.keys_dir)) == (False, before)
+    path.with_suffix(".away").rename(path)
+    with closing(Security(settings, {}, InMemory())) as security:
+        prepare_practice(security)
+        assert (security.admission.count(), len(security.accounts.list())) == (420, 9)
 
 
 def test_the_doctor_names_an_index_key_that_is_another(lakewarden: Lakewarden, settings: Settings) -> None:

@@ -75,6 +75,28 @@ def test_an_account_is_added_with_a_code_that_enrols_it(office: Lakewarden) -> N
     assert office("whoami", "--json").json["role"] == "doctor"
 
 
+def test_a_shift_in_a_time_zone_that_the_host_does_not_know_is_shown_and_can_be_mended(
+    office: Lakewarden,
+) -> None:
+    with closing(practice.opened(office.home, office.environ)) as security:
+        with security.identity.database.transaction() as connection:
+            connection.execute("UPDATE account SET timezone = 'Mars/Base' WHERE user = 'doctor'")
+        facts = security.facts.account("doctor")
+        assert facts is not None
+        assert facts.shift is None
+    listed = office("users", "list")
+    assert listed.code == 0
+    assert "08:00-20:00 Mars/Base" in listed.out
+    assert listed.err.startswith("lakewarden: doctor is never on shift: this host does not know the time zone of 08:")
+    assert state(office, "doctor")["shift"] is None
+    assert office("users", "disable", "auditor").code == 0
+    lost = office("users", "change", "doctor", "--email", "d@example.org")
+    assert lost.code == 64
+    assert "found 08:00-20:00 Mars/Base; give another shift with the change, or none" in lost.err
+    mended = office("users", "change", "doctor", "--shift", "07:00-19:00", "--timezone", "UTC")
+    assert (mended.code, "doctor, 07:00-19:00 UTC" in mended.err) == (0, True)
+
+
 def test_the_command_knows_every_role() -> None:
     assert set(ROLES) == {role.value for role in Role}
 

@@ -258,19 +258,21 @@ def test_a_check_names_every_value_that_does_not_open(desk: Desk) -> None:
     ):
         with desk.security.clinical.database.transaction() as connection:
             connection.execute(sql)
+    with closing(sqlite3.connect(desk.security.settings.clinical_db)) as damaging, damaging:
+        damaging.execute("UPDATE data_key SET kek_id = '0009-deadbeef' WHERE subject = 'P0009'")
     before = desk.size()
     found = desk("vault", "check", "--json")
-    assert (found.code, found.json["ok"], len(found.json["problems"])) == (65, False, 4)
+    assert (found.code, found.json["ok"], len(found.json["problems"])) == (65, False, 5)
     for place, problem in zip(
-        ("patient.ssn of P0002", "patient.name of P0004", "patient.email of P0006", "P0008"),
+        ("patient.ssn of P0002", "patient.name of P0004", "patient.email of P0006", "P0008", "of P0009 does not open"),
         found.json["problems"],
         strict=True,
     ):
         assert place in problem
     told = [event for event in desk.events(before) if event.action == "open_sealed"]
-    assert [event.subject for event in told] == [desk.subject(f"P000{number}") for number in (2, 4, 6, 8)]
+    assert [event.subject for event in told] == [desk.subject(f"P000{number}") for number in (2, 4, 6, 8, 9)]
     text = desk("vault", "check")
-    assert (text.code, text.out.count("P000")) == (65, 4)
+    assert (text.code, text.out.count("P000")) == (65, 5)
 
 
 def test_a_check_names_edits_on_record_that_are_in_no_history(desk: Desk) -> None:
@@ -295,7 +297,10 @@ def test_a_check_names_edits_on_record_that_are_in_no_history(desk: Desk) -> Non
         for table in ("patient", "data_key"):
             column = "subject" if table == "data_key" else "patient_id"
             connection.execute(f"DELETE FROM {table} WHERE {column} = ?", (patient,))
-    assert desk("vault", "check").code == 0, "who was erased is missed by nobody"
+    found = desk("vault", "check", "--json")
+    (problem,) = found.json["problems"]
+    assert f"patient {desk.subject(patient)} in the audit log: expected the record that doctor edited by " in problem
+    assert (found.code, "found no such patient" in problem) == (65, True), problem
 
 
 def test_a_data_key_that_does_not_open_is_named_and_stops_no_other(desk: Desk) -> None:

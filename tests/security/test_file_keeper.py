@@ -30,6 +30,16 @@ def test_the_first_note_of_a_place_makes_its_file(tmp_path: Path, places: Places
     assert (tmp_path / "audit.copied").stat().st_mode & 0o777 == 0o600
 
 
+def test_the_newest_notes_come_first_and_all_of_them_however_far_back(tmp_path: Path) -> None:
+    keeper = FileKeeper(tmp_path / "copies")
+    assert list(keeper.newest()) == []
+    notes = [f"{number}\n{'x' * 900}\n\nb\n" for number in range(400)]
+    (tmp_path / "copies").write_text("".join(f"{note}\n" for note in notes))
+    newest = [note for note in keeper.newest() if note in set(notes)]
+    assert newest[:5] == notes[:-6:-1]
+    assert newest[-400:] == notes[::-1]
+
+
 @pytest.mark.parametrize("how", ["removed", "emptied"])
 def test_a_file_that_is_gone_is_missed_and_not_begun_anew_until_it_is_back(
     tmp_path: Path, places: Places, how: str

@@ -13,6 +13,7 @@ import pytest
 from security.errors import SignInDelayed, SignInRefused
 from security.identity.core import Source
 from security.identity.events import SERVICE
+from security.identity.sessions import Limits
 from security.identity.throttle import ACCOUNT, PAIR, SOURCE, Rule
 from tests.security.identities import ELSEWHERE, HERE, PASSWORD, Office, office, refused
 
@@ -170,8 +171,79 @@ def test_one_password_tried_on_many_names_is_delayed(there: Office) -> None:
     there.add("one-more")
     there.accounts.reset("one-more", by=SERVICE, now=there.now)
     assert delay(there, user="one-more", source=ELSEWHERE) == 1.0
-    member = there.enrolled()  # who has signed in from a source is not delayed by those who guess there
-    assert member.sign_in(HERE).session.user == "doctor"
+
+
+def test_a_source_that_is_delayed_does_not_tell_who_has_signed_in_there(there: Office) -> None:
+    member = there.enrolled()
+    for number in range(SOURCE.free):
+        fail(there, 1, user=f"name-{number}")
+    assert delay(there, "doctor") == delay(there, "nobody") == 1.0
+    there.clock.forward(1)
+    member.sign_in()
+
+
+def test_what_succeeds_is_no_failure_of_its_source(there: Office) -> None:
+    member = there.enrolled()
+    for _ in range(SOURCE.free // 2 + 1):
+        token = member.sign_in().token
+        there.clock.forward(30)
+        there.credentials.step_up(token, member.code(), HERE, now=there.now)
+        there.clock.forward(30)
+    assert there.core.database.query("SELECT * FROM lane") == []
+
+
+@pytest.mark.parametrize("way", ["a sign-in", "a recovery code", "a reset"])
+def test_a_step_up_that_is_closed_is_opened_as_a_sign_in_is(tmp_path: Path, way: str) -> None:
+    with office(tmp_path, limits=Limits(timedelta(days=30), timedelta(days=30))) as there:
+        member = there.enrolled()
+        token = member.sign_in().token
+        assert PAIR.closes_at is not None
+        for _ in range(PAIR.closes_at):
+            there.clock.forward(PAIR.longest_wait_s)
+            with pytest.raises(SignInRefused):
+                there.credentials.step_up(token, member.wrong_code(), HERE, now=there.now)
+        there.clock.forward(86_400)
+        with pytest.raises(SignInDelayed, match="sign out and sign in again") as told:
+            there.credentials.step_up(token, member.code(), HERE, now=there.now)
+        assert told.value.retry_after_s is None
+        match way:
+            case "a sign-in":
+                token = member.sign_in().token
+            case "a recovery code":
+                code = member.enrolled.recovery_codes[0]
+                token = there.sign_in.recover("doctor", PASSWORD, code, HERE, now=there.now).token
+            case _:
+                there.accounts.reset("doctor", by=SERVICE, now=there.now)
+                assert there.core.database.query("SELECT * FROM lane WHERE owner <> ''") == []
+                return
+        there.clock.forward(30)
+        there.credentials.step_up(token, member.code(), HERE, now=there.now)
+
+
+def test_a_step_up_that_waits_says_what_helps(there: Office) -> None:
+    member = there.enrolled()
+    token = member.sign_in().token
+    there.clock.forward(30)
+    for _ in range(PAIR.free):
+        with pytest.raises(SignInRefused):
+            there.credentials.step_up(token, member.wrong_code(), HERE, now=there.now)
+    with pytest.raises(SignInDelayed, match=r"not tried again for 1 s\. To go on at once, sign out and sign in again"):
+        there.credentials.step_up(token, member.code(), HERE, now=there.now)
+    for number in range(SOURCE.free - PAIR.free):
+        fail(there, 1, user=f"name-{number}")
+    with pytest.raises(SignInDelayed, match="You stay signed in"):
+        there.credentials.step_up(token, member.code(), HERE, now=there.now)
+    there.clock.forward(1)
+    there.credentials.step_up(token, member.code(), HERE, now=there.now)
+
+
+def test_no_name_that_is_typed_at_the_sign_in_delays_a_step_up(there: Office) -> None:
+    member = there.enrolled()
+    token = member.sign_in().token
+    there.clock.forward(30)
+    for user in ("within:doctor", "within-doctor", "doctor"):
+        fail(there, PAIR.free, user=user)
+    there.credentials.step_up(token, member.code(), HERE, now=there.now)
 
 
 def test_names_that_no_account_has_are_delayed_alike(there: Office) -> None:

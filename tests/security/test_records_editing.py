@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -154,10 +155,51 @@ def test_who_may_not_see_the_history_sees_none_of_its_versions(clinic: Clinic) -
         clinic.reading.versions("P0001", replace(CLEAR, columns={"history": "masked"}))
 
 
-@pytest.mark.parametrize("text", ["", " \n", "x" * 10_001, "a\x1b[2J", "a\0b", "a\x9bb", "\ud800"])
+@pytest.mark.parametrize(
+    "text", ["", " \n", "x" * 10_001, "a\x1b[2J", "a\0b", "a\x9bb", "\ud800", "a\u202eb", "a\u200bb"]
+)
 def test_a_text_that_cannot_be_shown_is_refused(clinic: Clinic, text: str) -> None:
     with pytest.raises(RecordRefused):
         clinic.editing.add("P0001", text, CLEAR, expected_version=version(clinic))
+
+
+def test_a_text_that_tells_who_the_patient_is_is_refused_without_repeating_it(clinic: Clinic) -> None:
+    columns = clinic.reading.record("P0001", CLEAR).columns
+    first, last = str(columns["name"]).split()
+    others = clinic.reading.record("P0002", CLEAR).columns
+    values = [
+        *[str(columns[column]) for column in ("name", "address", "phone", "email", "ssn", "insurance_id")],
+        str(columns["ssn"]).replace("-", ""),
+        f"{last}, {first}",
+        f"{first.upper()}\n {last}",
+        f"{first}\u200d {last}",
+        str(others["ssn"]),  # by its form: whose it is cannot be known
+        str(others["ssn"]).replace("-", "\u2011"),
+        "".join(chr(0xFEE0 + ord(one)) if one.isdigit() else one for one in str(columns["ssn"])),
+    ]
+    before, read = texts(clinic), version(clinic)
+    for value in values:
+        for edit in (clinic.editing.add, partial(clinic.editing.amend, entry=1)):
+            with pytest.raises(RecordRefused, match="does not tell who the patient is") as refused:
+                edit(patient_id="P0001", text=f"Seen: {value}.", grant=CLEAR, expected_version=read)
+            assert value not in str(refused.value)
+    assert (texts(clinic), version(clinic)) == (before, read)
+    told = f"{first} sleeps well; {others['name']} visited; 120/80 on 2026-03-01.\r\nDose 1000 20 3000."
+    clinic.editing.add("P0001", told, CLEAR, expected_version=read)
+    assert texts(clinic)[-1] == told.replace("\r", "")
+
+
+def test_no_text_is_written_beside_identifiers_that_do_not_open(clinic: Clinic) -> None:
+    before, read = texts_of_history(clinic), version(clinic)
+    clinic.execute("UPDATE patient SET phone = address WHERE patient_id = 'P0001'")
+    with pytest.raises(SealBroken, match=r"patient\.phone of P0001"):
+        clinic.editing.add("P0001", "text", CLEAR, expected_version=read)
+    assert clinic.told()[-1] == clinic.broken("P0001")
+    assert texts_of_history(clinic) == before
+
+
+def texts_of_history(clinic: Clinic) -> list[str]:
+    return [entry.text for entry in clinic.reading.versions("P0001", CLEAR)]
 
 
 def test_what_is_not_there_cannot_be_edited(clinic: Clinic) -> None:

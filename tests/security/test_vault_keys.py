@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -102,6 +104,38 @@ def test_a_destroyed_key_is_told_as_such(clinic: Clinic) -> None:
     with pytest.raises(KeyUnknown, match="it was destroyed"):
         clinic.reading.record("P0001", CLEAR)
     assert clinic.told() == [clinic.broken("P0001", "key_unknown")]
+
+
+@pytest.mark.parametrize("kek_id", ["0009-deadbeef", "garbage", "", "../kek"])
+def test_a_data_key_that_names_no_key_of_the_store_is_the_harm_of_its_patient_alone(
+    clinic: Clinic, kek_id: str
+) -> None:
+    with closing(sqlite3.connect(clinic.path)) as connection, connection:
+        connection.execute("UPDATE data_key SET kek_id = ? WHERE subject = 'P0003'", (kek_id,))
+    clinic.reopen()
+    with pytest.raises(SealBroken, match="of P0003 does not open: expected a key that wraps here, found"):
+        clinic.reading.record("P0003", CLEAR)
+    assert clinic.told() == [clinic.broken("P0003")]
+    assert clinic.reading.record("P0004", CLEAR).columns["name"] == patients(8)[3].name
+    (problem,) = clinic.vault.problems()
+    assert "of P0003 does not open" in problem
+    assert clinic.vault.rotate(by="officer", role="officer").broken == ("P0003",)
+    clinic.reopen()
+
+
+def test_a_data_key_whose_key_is_no_text_does_not_close_the_store(clinic: Clinic) -> None:
+    with closing(sqlite3.connect(clinic.path)) as connection, connection:
+        connection.execute("UPDATE data_key SET kek_id = CAST(x'ff31' AS TEXT) WHERE subject = 'P0003'")
+    clinic.reopen()
+    assert clinic.reading.record("P0004", CLEAR).columns["name"] == patients(8)[3].name
+
+
+def test_a_key_of_the_store_that_is_missing_is_refused_also_where_a_data_key_names_none(clinic: Clinic) -> None:
+    with closing(sqlite3.connect(clinic.path)) as connection, connection:
+        connection.execute("UPDATE data_key SET kek_id = 'garbage' WHERE subject = 'P0003'")
+    key_file(clinic).unlink()
+    with pytest.raises(KeyUnknown, match="restore it from a backup"):
+        clinic.reopen()
 
 
 def test_who_may_not_see_a_cell_does_not_open_it(clinic: Clinic) -> None:

@@ -17,12 +17,29 @@ from tests.warehouse.shop import Shop
 from warehouse.engines.duckdb import DuckdbEngine
 from warehouse.engines.duckdb_process import DuckdbProcess
 from warehouse.engines.duckdb_worker import LONGEST_ROW, MEMORY_BYTES
+from warehouse.engines.sqlite import SqliteEngine, same_rows
 from warehouse.errors import QueryRefused, QueryStopped
+from warehouse.governed import Source
 from warehouse.limits import QueryLimits
 from warehouse.models import MASK
 
 SECRET = "a-key-of-the-weather-api"
 ENDLESS = "SELECT count(*) FROM range(100000000000) a, range(1000) b WHERE a.range % 7 = b.range"
+
+AS_IN_SQLITE = (
+    "SELECT count(*) n FROM Product_Table WHERE product_name LIKE '%A%' AND product_name NOT LIKE '%q%'",
+    "SELECT 'Ab' LIKE 'aB', 'É' LIKE 'é', 'x' NOT LIKE 'X', 12 LIKE '1%', NULL LIKE 'a', 'a\\B' LIKE 'A\\b'",
+    "SELECT 'a%b' LIKE 'A!%B' ESCAPE '!', 'axb' LIKE 'a!%b' ESCAPE '!', 'ab' NOT LIKE 'A!_' ESCAPE '!'",
+    "SELECT 'a%B' LIKE 'Ae%b' ESCAPE 'e', 'aEe' LIKE 'aeeE' ESCAPE 'e', 'a_b' LIKE 'A\\_B' ESCAPE '\\'",
+    "SELECT upper('aé'), lower('AÉ'), lower(12), lower(NULL)",
+    "SELECT *, store_id+1, count(*) OVER () k, count(*) OVER w FROM Store_Table WINDOW w AS (ORDER BY store_id)",
+    "SELECT max(store_id)m, min(store_id), sum( store_id ) AS s, (SELECT 1) t, (SELECT 1) FROM Store_Table",
+    "WITH a AS (SELECT 1 AS x) SELECT count(*), x y FROM a GROUP BY x",
+    'SELECT CASE WHEN s.store_id = 1 THEN 2 END, CASE 1 WHEN 1 THEN 2 END e, s.store_id, city "c" FROM Store_Table s',
+    "SELECT store_id IS NULL, store_id ISNULL, NOT store_id, -store_id, null, 'x', 1, city || 'x' FROM Store_Table",
+    "SELECT 1 UNION SELECT 2",
+    "SELECT 1 / 0, 1.0 / 0, 5 % 0, max(coalesce(store_id, 1)), min((1)) FROM Store_Table",
+)
 
 
 def lengthened(times: int) -> str:
@@ -77,6 +94,9 @@ def process_of(engine: DuckdbEngine) -> int:
         ("SELECT 1\nFROM nosuch", "there is no table nosuch at line 2, column 6"),
         ("SELECT 1 FROM Time_Table WHERE year = = 1", "'=' is not expected there at line 1, column 39"),
         ("SELECT 1 FROM Time_Table WHERE", "'WHERE' is not expected there at line 1, column 26"),
+        ("SELECT max((1), 2)", "max of several values is another function here: write greatest at line 1, column 8"),
+        ("SELECT 1,\n :x", "the statement asks for :x at line 2, column 2: save it as a question"),
+        ("SELECT 1 WHERE 'a' = ?1", r"asks for \?1 at line 1, column 22: save it, as :name in place of \?1, as"),
         ("SELECT CAST('a' AS INTEGER)", "Could not convert string 'a' to INT32"),
         ("WITH x AS (SELECT 1) INSERT INTO Time_Table SELECT 1", "only one SELECT is permitted|cannot carry out"),
     ],
@@ -193,3 +213,11 @@ def test_cells_are_those_of_sqlite_and_customers_are_masked(engine: DuckdbEngine
     found = engine.answer("SELECT store_id FROM Store_Table ORDER BY 1", limits=QueryLimits(rows=3))
     assert (found.rows, found.truncated) == ([(1,), (2,), (3,)], True)
     assert engine.answer("SELECT :n + 1", {"n": 2}).rows == [(3,)]
+
+
+def test_letters_and_names_of_columns_are_those_of_sqlite(shop: Shop, engine: DuckdbEngine) -> None:
+    with closing(SqliteEngine(Source("warehouse", shop.path))) as sqlite:
+        for sql in AS_IN_SQLITE:
+            found, wanted = engine.answer(sql), sqlite.answer(sql, aggregates=False)
+            assert found.columns == wanted.columns
+            assert same_rows(found, wanted), sql

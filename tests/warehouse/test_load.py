@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import lzma
 import stat
 import sys
 import threading
@@ -134,10 +137,13 @@ def test_a_bad_line_does_not_displace_a_good_one(shop: Shop) -> None:
         ("transaction_id", "9223372036854775808", "expected a whole number"),
         ("transaction_id", "1_000", "expected a whole number"),
         ("transaction_id", "１２", "expected a whole number"),
-        ("time_id", "20251131", "expected a row of Time_Table"),
+        ("time_id", "20251131", "expected a day as YYYYMMDD or YYYY-MM-DD, found 20251131: no such date"),
+        ("time_id", "2025-02-29", "found 20250229: no such date"),
+        ("time_id", "9223372036854775807", "no such date"),
+        ("time_id", "2027-01-01", "expected a row of Time_Table, found none with 20270101"),
         ("time_id", "01/12/2025", "expected a day as YYYYMMDD or YYYY-MM-DD, found '01/12/2025'"),
         ("time_id", "1.12.2025", "expected a day as YYYYMMDD or YYYY-MM-DD"),
-        ("time_id", "2025-13-01", "expected a row of Time_Table"),
+        ("time_id", "2025-13-01", "found 20251301: no such date"),
         ("store_id", "77", "expected a row of Store_Table"),
         ("product_id", "77", "expected a row of Product_Table"),
         ("customer_id", "77", "expected a row of Customer_Table"),
@@ -155,6 +161,8 @@ def test_a_bad_line_does_not_displace_a_good_one(shop: Shop) -> None:
         ("total_sales_amount", "99999999999999999999", "expected an amount"),
         ("total_sales_amount", "=1+1", "expected an amount"),
         ("total_sales_amount", "$3.98", "expected an amount"),
+        ("total_sales_amount", "€3.98", "found '€3.98'"),
+        ("total_sales_amount", "3\u200b.98", r"found '3\u200b.98'"),
         ("store_id", "1\n1", "expected a whole number"),
         ("store_id", "1\x00", "expected a whole number"),
     ],
@@ -267,6 +275,8 @@ TEXT = "\n".join(LINES) + "\n"
         TEXT.replace(",", ";").encode(),
         TEXT.replace(",", "\t").encode(),
         TEXT.replace("\n", "\n\n").encode(),
+        b"\r\n \t\n" + TEXT.encode(),
+        b"\xff\xfe" + ("\n" + TEXT).encode("utf-16-le"),
         TEXT.replace("2,", '"2",').encode(),
     ],
 )
@@ -301,8 +311,9 @@ def test_rows_of_another_width_are_rejected_with_their_lines(shop: Shop) -> None
 
 def test_lines_are_counted_through_quoted_line_ends(shop: Shop) -> None:
     body = 'store_id,store_name,city,state,country,region\n7,"two\nlines",a,b,c,d\nx,n,a,b,c,d\n'
-    (rejected,) = shop.rejects(shop.load_bytes("Store_Table", body.encode()))
-    assert rejected["line"] == "4"
+    for blank in (0, 3):
+        (rejected,) = shop.rejects(shop.load_bytes("Store_Table", b"\n" * blank + body.encode()))
+        assert rejected["line"] == f"{4 + blank}"
 
 
 def test_a_quote_that_never_ends_rejects_what_it_swallows_and_no_more(shop: Shop) -> None:
@@ -386,6 +397,15 @@ def _parquet_of(path: Path, names: list[str], cells: list[object]) -> Path:
         (b"x" * 3_000_000, "expected lines of at most"),
         (bytes(range(256)) * 40, "expected"),
         (b"PAR1 and then no Parquet", "expected a Parquet file"),
+        (gzip.compress(TEXT.encode()), r"found a compressed one \(gzip\): unpack it first"),
+        (b"PK\x03\x04" + b"x\n" * 9, r"found a compressed one \(zip, as spreadsheets are too\)"),
+        (lzma.compress(TEXT.encode()), r"found a compressed one \(xz\)"),
+        (bz2.compress(TEXT.encode()), r"found a compressed one \(bzip2\)"),
+        (
+            TEXT.encode("utf-16-le"),
+            "line 1: expected a header line of text, found control .* UTF-16 needs its byte order",
+        ),
+        (b"\n\n\x01a,b\n", "line 3: expected a header line of text, found control characters"),
     ],
 )
 def test_a_file_that_is_no_rows_of_the_table_is_refused(shop: Shop, body: bytes, found: str) -> None:
@@ -500,6 +520,12 @@ def test_a_day_whose_columns_disagree_with_its_date_is_rejected(shop: Shop, chan
     assert counts(shop.load_rows("Time_Table", [MASTER["Time_Table"][0], row])) == (0, 0, 0, 1)
 
 
+def test_a_date_that_the_calendar_does_not_have_is_told(shop: Shop) -> None:
+    row = (20260229, "2026-02-29", 29, "February", "Q1", 2026, "Sunday", "Yes")
+    (rejected,) = shop.rejects(shop.load_rows("Time_Table", [MASTER["Time_Table"][0], row]))
+    assert rejected["reason"].endswith("found '2026-02-29': no such date")
+
+
 def test_days_between_loaded_days_are_filled_in(shop: Shop) -> None:
     shop.load_rows(
         "Time_Table", [MASTER["Time_Table"][0], (20260401, "2026-04-01", 1, "April", "Q2", 2026, "wednesday", "no")]
@@ -561,15 +587,99 @@ def test_money_of_parquet_that_is_none_is_told_and_kept_as_it_came(
 
 
 @pytest.mark.parametrize("least", [0, 10**9])
-def test_of_an_amount_and_its_cents_the_amount_counts(shop: Shop, least: int, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("kind", ["DECIMAL(12, 2)", "VARCHAR"])
+@pytest.mark.parametrize("order", ["{amount}, {cents}", "{cents}, {amount}"])
+def test_an_amount_and_its_cents_must_agree(
+    shop: Shop, kind: str, order: str, least: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(new_sales, "LEAST_ROWS", least)
     path = shop.folder / "sales.parquet"
-    rows = PARQUET.format(amount="CAST(2 * (1 + i % 5) AS DECIMAL(12, 2))", rows=10)
-    for number, both in enumerate(("*, 500 AS total_sales_cents", "500 AS total_sales_cents, *")):
-        chosen = both.replace("*", f"* REPLACE (transaction_id + {100 * number} AS transaction_id)")
-        duckdb.sql(f"COPY (SELECT {chosen} FROM {rows}) TO '{path}' (FORMAT parquet)")
-        assert counts(shop.load(FACT, path)) == (10, 0, 0, 0)
+    money = f"CAST(CAST(2 * (1 + i % 5) AS DECIMAL(12, 2)) AS {kind}) AS total_sales_amount"
+    both = order.format(amount=money, cents="CASE WHEN i = 3 THEN 9999 ELSE 200 * (1 + i % 5) END AS total_sales_cents")
+    rows = PARQUET.format(amount="0", rows=10).replace("0 AS total_sales_amount", both)
+    duckdb.sql(f"COPY {rows} TO '{path}' (FORMAT parquet)")
+    report = shop.load(FACT, path)
+    assert counts(report) == (9, 0, 0, 1)
+    (rejected,) = shop.rejects(report)
+    assert rejected["line"] == "4"
+    assert rejected["reason"] == (
+        "total_sales_amount: expected 99.99 as total_sales_cents has it, found '8.00'; both must agree"
+    )
     assert {row[6] for row in facts(shop)} == {200}
+
+
+def test_of_money_and_its_cents_one_is_enough_in_each_row(shop: Shop) -> None:
+    header = (*HEADER, "total_sales_cents", "unit_price", "unit_price_cents")
+    report = shop.load_sales(
+        (*GOOD[:6], "", 398, "1.99", " "),
+        (2, *GOOD[1:6], "3.98", "", "", 199),
+        (3, *GOOD[1:6], "3.98", 398, "1.99", 199),
+        (4, *GOOD[1:6], "", "", "1.99", 199),
+        (5, *GOOD[1:6], "3.98", 398, "1.99", 198),
+        (6, *GOOD[1:6], "3.98", 398, "1.99", "x"),
+        header=header,
+    )
+    assert counts(report) == (3, 0, 0, 3)
+    assert {row[6:] for row in facts(shop)} == {(199, 398)}
+    assert [row["reason"] for row in shop.rejects(report)] == [
+        "total_sales_amount: expected an amount in whole cents such as 12.50, from -1000000000.00 to 1000000000.00, "
+        "found nothing",
+        "unit_price: expected 1.98 as unit_price_cents has it, found '1.99'; both must agree",
+        "unit_price_cents: expected a whole number from 0 to 100000000000, found 'x'",
+    ]
+
+
+def test_a_price_on_the_shelf_and_its_cents_must_agree_and_one_is_enough(shop: Shop) -> None:
+    header = ("product_id", "product_name", "category", "brand", "unit_price", "unit_price_cents", "supplier_id",
+              "supplier_name")  # fmt: skip
+    rows = [
+        (50, "P", "C", "B", "1.50", 150, 1, ""),
+        (51, "P", "C", "B", "", 150, "", "Alder Supply"),
+        (52, "P", "C", "B", "1.50", 151, 1, "Alder Supply"),
+    ]
+    report = shop.load_rows("Product_Table", [header, *rows])
+    assert counts(report) == (2, 0, 0, 1)
+    assert shop.rows("SELECT unit_price_cents, supplier_id FROM Product_Table WHERE product_id > 49") == [(150, 1)] * 2
+    assert shop.rejects(report)[0]["reason"] == (
+        "unit_price: expected 1.51 as unit_price_cents has it, found '1.50'; both must agree"
+    )
+
+
+@pytest.mark.parametrize("bad", [0, 3])
+@pytest.mark.parametrize("least", [0, 10**9])
+def test_whole_numbers_that_parquet_stores_as_floating_ones_are_whole(
+    shop: Shop, bad: int, least: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(new_sales, "LEAST_ROWS", least)
+    path = shop.folder / "sales.parquet"
+    names = [*HEADER[:-1], "total_sales_cents"]
+    rows = PARQUET.format(amount="0", rows=10).replace(
+        "0 AS total", "200 * (1 + i % 5) AS total_sales_cents, 0 AS total"
+    )
+    kinds = dict.fromkeys(names, "DOUBLE") | {"store_id": "FLOAT"}
+    chosen = ", ".join(f"CAST({name} AS {kind}) AS {name}" for name, kind in kinds.items())
+    odd = "CASE transaction_id WHEN 2 THEN 1.5 WHEN 4 THEN NULL WHEN 6 THEN 'nan' ELSE quantity_sold END::DOUBLE"
+    source = f"(SELECT {chosen} FROM {rows})"
+    if bad:
+        source = f"(SELECT * REPLACE ({odd} AS quantity_sold) FROM {source})"
+    duckdb.sql(f"COPY {source} TO '{path}' (FORMAT parquet)")
+    report = shop.load(FACT, path)
+    assert counts(report) == (10 - bad, 0, 0, bad)
+    assert facts(shop)[1] == (1, 20251202, 2, 2, 2, 2, 200, 400)
+    if bad:
+        assert [row["reason"].rpartition("found ")[2] for row in shop.rejects(report)] == ["'1.5'", "nothing", "'nan'"]
+
+
+def test_an_id_that_a_floating_number_may_have_rounded_is_none(shop: Shop) -> None:
+    path = shop.folder / "stores.parquet"
+    chosen = ", ".join(f"'a' AS {name}" for name in MASTER["Store_Table"][0][1:])
+    duckdb.sql(
+        f"COPY (SELECT unnest([7.0, 9007199254740991, 9007199254740993]::DOUBLE[]) AS store_id, {chosen}) "
+        f"TO '{path}' (FORMAT parquet)"
+    )
+    report = shop.load("Store_Table", path)
+    assert counts(report) == (2, 0, 0, 1)
+    assert shop.rows("SELECT store_id FROM Store_Table WHERE store_id > 6") == [(7,), (9007199254740991,)]
 
 
 def test_rejects_of_parquet_can_be_corrected_and_loaded_as_they_are(shop: Shop) -> None:

@@ -86,6 +86,7 @@ def assert_sound(shop: Shop) -> None:
         "\n".join([LINES[0], LINES[2], LINES[1]]).encode(),
         "\n".join([f"{LINES[0]},unit_price", f"{LINES[1]},1.99", f"{LINES[2]},1.99"]).encode(),
         TEXT.replace("total_sales_amount", "total_sales_cents").replace("3.98", "398").encode(),
+        "\n".join([f"total_sales_cents,{LINES[0]}", f"398,{LINES[1]}", f"398,{LINES[2]}"]).encode(),
     ],
 )
 def test_plain_new_sales_are_taken_as_sets_however_the_file_is_written(
@@ -102,10 +103,11 @@ def test_plain_new_sales_are_taken_as_sets_however_the_file_is_written(
 def test_parquet_is_taken_as_sets_whatever_its_types(shop: Shop, taken: list[int | None], kind: str, day: str) -> None:
     path = shop.folder / "sales.parquet"
     amount = f"CAST(CAST((1 + i % 5) * 2 AS DECIMAL(12, 2)) AS {kind})"
+    number = "::DOUBLE" if kind == "DOUBLE" else ""  # as pandas writes whole numbers of which some are missing
     duckdb.sql(
-        f"COPY (SELECT i AS transaction_id, {day} AS time_id, 1 + i % 4 AS store_id, 1 + i % 6 AS product_id, "
-        f"1 + i % 3 AS customer_id, 1 + i % 5 AS quantity_sold, {amount} AS total_sales_amount FROM range(5000) t(i)) "
-        f"TO '{path}' (FORMAT parquet)"
+        f"COPY (SELECT i{number} AS transaction_id, {day} AS time_id, (1 + i % 4){number} AS store_id, "
+        f"1 + i % 6 AS product_id, 1 + i % 3 AS customer_id, (1 + i % 5){number} AS quantity_sold, "
+        f"{amount} AS total_sales_amount FROM range(5000) t(i)) TO '{path}' (FORMAT parquet)"
     )
     assert outcome(shop.load(FACT, path)) == (5_000, 5_000, 0, 0, 0)
     assert taken == [5_000]

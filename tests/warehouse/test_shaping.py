@@ -53,6 +53,15 @@ def test_what_is_no_condition_is_refused(text: str, message: str) -> None:
         parse_condition(0, text)
 
 
+@pytest.mark.parametrize("text", ["> x", "<=abc", "< 1.2.3", ">= '5'"])
+def test_what_is_more_or_less_than_numbers_is_one(text: str) -> None:
+    with pytest.raises(QueryRefused, match=f"is not a number: expected one such as {text[:2].strip('ax ')}100"):
+        parse_condition(0, text, numbers=True)
+    assert isinstance(parse_condition(0, text).value, str)
+    assert parse_condition(0, "= x", numbers=True).value == "x"
+    assert parse_condition(0, ">= -1,000.5", numbers=True).value == -1000.5
+
+
 def run(
     sql: str, columns: tuple[str, ...], shape: Shape, values: dict[str, Cell] | None = None
 ) -> list[tuple[Cell, ...]]:

@@ -10,7 +10,7 @@ from tests.warehouse.shop import Shop
 from warehouse.errors import QueryRefused
 from warehouse.governed import Session, Source
 
-INNER = ("user-defined", "string or blob", "parser stack", "Expression tree", "overflow")
+INNER = ("Binding", "user-defined", "string or blob", "parser stack", "Expression tree", "overflow")
 TOO_BIG = "a text or blob too big, of over 1,000,000 bytes"
 
 
@@ -50,6 +50,15 @@ def masked(shop: Shop) -> Iterator[Session]:
         ("SELECT " + ", ".join("1" * 600), "more than 500 columns$", None),
         ("SELECT sum(9223372036854775807) FROM Store_Table", "a whole number beyond .* at line 1, column 8", 7),
         ("SELECT substr()", r"wrong number of arguments to function substr\(\) at line 1, column 8", 7),
+        (
+            "SELECT 1, Store_ID",
+            "no column Store_ID at line 1, column 11; the query has no FROM: name the table there",
+            10,
+        ),
+        ("SELECT store_id FROM Product_Table", "column 8; no table in FROM has one of that name$", 7),
+        ("SELECT p.store_id FROM Product_Table p", "column 10; no p in FROM has one of that name$", 9),
+        ("SELECT 1 WHERE 'a' = ?", r"asks for \? at line 1, column 22: save it, as :name in place of \?, as a", 21),
+        ("SELECT 1 WHERE 'a' = ?7", r"asks for \?7 at line 1, column 22: save it, as :name", 21),
     ],
 )
 def test_a_limit_is_told_in_words_with_its_place(masked: Session, sql: str, message: str, position: int | None) -> None:

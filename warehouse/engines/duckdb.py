@@ -2,7 +2,8 @@
 
 It reads no file but those, whatever the SQL says, and holds no personal data: sensitive columns are always masked.
 It works in a process of its own, whose memory and time are bounded (`duckdb_process`), within limits like SQLite's.
-Its arithmetic is set to SQLite's: whole numbers divide to whole numbers, and NULL sorts first.
+Its arithmetic is set to SQLite's: whole numbers divide to whole numbers, by zero to NULL, and NULL sorts first. So is
+what letters LIKE, upper and lower take for the same (`duckdb_letters`).
 """
 
 from __future__ import annotations
@@ -11,11 +12,14 @@ import importlib.util
 import threading
 import time
 from datetime import date
+from importlib.metadata import version
 from pathlib import Path
 
 from warehouse.database import Warehouse
 from warehouse.engines.aggregate_views import base_tables, view_select, views_named
+from warehouse.engines.duckdb_letters import LETTERS
 from warehouse.engines.duckdb_loading import MISSING, csv_relation, public_columns, quoted, write_csv
+from warehouse.engines.duckdb_names import named_as_written
 from warehouse.engines.duckdb_process import DuckdbProcess, WorkerError
 from warehouse.engines.duckdb_words import in_words, refuse_inner
 from warehouse.errors import EngineMissing, StoreError
@@ -25,7 +29,7 @@ from warehouse.models import FACT, MASK, SENSITIVE, Answer, Cell
 from warehouse.publish import MONEY, mark_of, published_mark
 from warehouse.questions import last_day_in_columns
 from warehouse.scratch import ScratchFolder
-from warehouse.sql_text import Token, listed_columns, one_select, with_parameters_written
+from warehouse.sql_text import Token, one_select, with_parameters_written
 
 COPYING_S = 3600.0
 
@@ -84,7 +88,7 @@ class DuckdbEngine:
         columns, rows = self._run(text, found, parameters or {}, limits, stop)
         most = limits.rows or len(rows)
         return Answer(
-            columns=_named_as_written(columns, text, found),
+            columns=named_as_written(columns, text, found),
             rows=rows[:most],
             truncated=len(rows) > most,
             source=self._source(found),
@@ -138,7 +142,9 @@ class DuckdbEngine:
             "SET enable_external_access = false",
             "SET integer_division = true",
             "SET default_null_order = 'nulls_first_on_asc_last_on_desc'",
+            *(() if _zero_gives_null() else ("SET error_on_division_by_zero = false",)),
             "SET lock_configuration = true",
+            *LETTERS,
         )
 
     # ---- tables ------------------------------------------------------------
@@ -178,14 +184,6 @@ class DuckdbEngine:
             path.unlink()
 
 
-def _named_as_written(names: tuple[str, ...], text: str, found: list[Token]) -> tuple[str, ...]:
-    """The names as SQLite gives them: an expression without an alias is called as it was written."""
-    items = listed_columns(found)
-    if found[0].name != "select" or len(items) != len(names):
-        return names
-    return tuple(
-        text[item[0].start : item[-1].end]
-        if item and (item[-1].text == ")" or (len(item) > 1 and item[-2].kind == "operator" and item[-2].text != "."))
-        else name
-        for name, item in zip(names, items, strict=True)
-    )
+def _zero_gives_null() -> bool:
+    """Whether this DuckDB divides by zero as SQLite does unless it is told to: those before version 2."""
+    return int(version("duckdb").partition(".")[0]) < 2

@@ -8,6 +8,7 @@ from itertools import pairwise
 from warehouse.engines.duckdb_process import ENDED, WorkerError
 from warehouse.engines.duckdb_worker import LONGEST_ROW
 from warehouse.errors import QueryRefused, QueryStopped
+from warehouse.sql_errors import unbound_refused
 from warehouse.sql_text import Token, shown, where
 
 # Files, settings, the engine's own tables and what carries out SQL in a text. SQLite's engine knows none of them.
@@ -22,6 +23,8 @@ INNER_NAMES = frozenset(
     )
 )  # fmt: skip
 LENGTHENING = frozenset(("repeat", "lpad", "rpad", "array_resize", "list_resize", "bar"))
+# Of several values SQLite gives the greatest, DuckDB a list of so many of the greatest.
+OTHERWISE = {"max": "greatest", "min": "least"}
 BEFORE_TABLE = frozenset(("from", "join"))
 MOST_SAID = 300
 
@@ -32,6 +35,7 @@ _MISSING = re.compile(
     r"|Referenced table \"(?P<table>.+?)\" not found|does not have a column named \"(?P<other>.+?)\"",
     re.DOTALL,
 )
+_NOT_GIVEN = re.compile(r"Values were not provided for the following parameters: (?:(\d+)|(\w+))")
 _PREFIX = re.compile(r"[A-Z][A-Za-z ]+ Error: ")
 _INTERNAL = re.compile(
     r"extension|install|\bload\b|\bset\b|\bpragma|setting|configuration|/|\\|INTERNAL", re.IGNORECASE
@@ -40,7 +44,10 @@ _CARET = re.compile(r"LINE (\d+): (.*)\n( *)\^")
 
 
 def refuse_inner(text: str, found: list[Token]) -> None:
-    """Raise `QueryRefused` where a query names what is of the engine itself, a file, or what lengthens a text."""
+    """Raise `QueryRefused` where a query names what is of the engine itself, a file, or what lengthens a text.
+
+    And where DuckDB would answer something else than SQLite without a word.
+    """
     for token, following in pairwise((*found, found[-1])):
         if token.kind not in ("word", "quoted"):
             if token.kind == "string" and _is_table(found, token):
@@ -58,6 +65,24 @@ def refuse_inner(text: str, found: list[Token]) -> None:
                 text,
                 token.start,
             )
+        if called and token.name in OTHERWISE and _has_several(found[found.index(following) :]):
+            raise _refused(
+                f"{token.name} of several values is another function here: write {OTHERWISE[token.name]}",
+                text,
+                token.start,
+            )
+
+
+def _has_several(call: list[Token]) -> bool:
+    """Whether a call, from its parenthesis on, has more than one argument."""
+    depth = 0
+    for token in call:
+        depth += (token.text == "(") - (token.text == ")")
+        if depth == 1 and token.text == ",":
+            return True
+        if depth == 0:
+            break
+    return False
 
 
 def in_words(error: WorkerError, text: str, found: list[Token]) -> QueryRefused | QueryStopped:
@@ -75,6 +100,8 @@ def in_words(error: WorkerError, text: str, found: list[Token]) -> QueryRefused 
     if near := _NEAR.search(said):
         position = _at_caret(said, text)
         return _refused(f"syntax error: {shown(near[1])} is not expected there", text, position)
+    if not_given := _NOT_GIVEN.search(said):
+        return unbound_refused(text, not_given[2])
     if "at end of input" in said:
         return _refused("the query ends too early", text, len(text))
     if missing := _MISSING.search(said):

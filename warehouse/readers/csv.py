@@ -5,9 +5,10 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import re
 from collections.abc import Iterator, Sequence
 from functools import partial
-from itertools import chain, islice
+from itertools import chain, islice, repeat
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -22,6 +23,8 @@ MOST_COLUMNS = 1_000
 ROWS_A_CHUNK, BYTES_A_CHUNK, ROWS_A_STEP = 5_000, 4_194_304, 16
 DELIMITERS = (",", ";", "\t", "|")
 MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
+NO_TEXT = "a compressed file has to be unpacked first, and UTF-16 needs its byte order mark"
+_CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
 class CsvReader:
@@ -35,9 +38,10 @@ class CsvReader:
         self._newest = ""  # of the pieces of text
         try:
             lines = chain.from_iterable(io.StringIO(text, newline="") for text in self._texts(self._file))
-            first = next(lines, "")
+            blank, first = _first_that_is_not_blank(lines)
             self._delimiter = max(DELIMITERS, key=first.count)
-            self._rows = csv.reader(chain([first], lines), delimiter=self._delimiter)
+            self._rows = csv.reader(chain(repeat("\n", blank), [first], lines), delimiter=self._delimiter)
+            self._after_blank = blank > 0
             self.header = self.names = self._header()
         except BaseException:
             self._file.close()
@@ -57,9 +61,9 @@ class CsvReader:
         )
         # Of columns with one name the first counts, as for `names.index`.
         cells = dict(zip(reversed(self.names), reversed(columns), strict=True))
-        return Relation(
-            sql, cells, frozenset(), self._size // USUAL_LINE, again=False, identity=partial(identity, self._path)
-        )
+        # DuckDB takes the first line for the header, blank or not.
+        rows = 0 if self._after_blank else self._size // USUAL_LINE
+        return Relation(sql, cells, frozenset(), rows, again=False, identity=partial(identity, self._path))
 
     def progress(self) -> tuple[int, int]:
         return self._handed, self._size
@@ -69,11 +73,13 @@ class CsvReader:
 
     def _header(self) -> tuple[str, ...]:
         try:
-            row = next(self._rows, [])
+            row: list[str] = next(filter(None, self._rows), [])
         except csv.Error as error:
-            raise self._refused(1, f"expected a header line, found what is not CSV ({error})") from error
+            raise self._refused(f"expected a header line, found what is not CSV ({error})") from error
         if len(row) > MOST_COLUMNS:
-            raise self._refused(1, f"expected a header of at most {MOST_COLUMNS} columns, found {len(row)}")
+            raise self._refused(f"expected a header of at most {MOST_COLUMNS} columns, found {len(row)}")
+        if any(map(_CONTROLS.search, row)):
+            raise self._refused("expected a header line of text, found control characters; " + NO_TEXT)
         return tuple(name.strip().lower() for name in row)
 
     def _texts(self, file: BinaryIO) -> Iterator[str]:
@@ -157,8 +163,16 @@ class CsvReader:
             return Rejected(began, f"a quotation that begins on this line does not end within {most:,} characters", [])
         return Rejected(began, f"expected a line of CSV, found what is not ({failed})", [])
 
-    def _refused(self, line: int, what: str) -> DataRefused:
-        return DataRefused(f"line {line}: {what}")
+    def _refused(self, what: str) -> DataRefused:
+        return DataRefused(f"line {self._rows.line_num}: {what}")
+
+
+def _first_that_is_not_blank(lines: Iterator[str]) -> tuple[int, str]:
+    """How many blank lines there are before it, and the line; "" if there is none."""
+    for blank, line in enumerate(lines):
+        if line.strip():
+            return blank, line
+    return 0, ""
 
 
 def _lines(rows: list[list[str]], before: int) -> list[int]:

@@ -9,12 +9,15 @@ from typing import Any
 
 from warehouse.engines.duckdb_loading import load_duckdb, quoted
 from warehouse.errors import DataRefused
+from warehouse.file_columns import whole_numbers
 from warehouse.readers import Chunk, Relation, identity
 from warehouse.shaping import quoted as as_identifier
 
 ROWS_A_CHUNK = 5_000
 INTEGERS = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER"}
-MONEY = {"unit_price": "unit_price_cents", "total_sales_amount": "total_sales_cents"}
+EXACT_BELOW = {"DOUBLE": 2**53, "FLOAT": 2**24}
+MONEY = {"unit_price", "total_sales_amount"}
+WHOLE = whole_numbers()
 DAYS = ("time_id", "date")
 DAY_US = 86_400_000_000
 
@@ -86,26 +89,26 @@ def _header(schema: Any) -> tuple[str, ...]:
 
 
 def _as_cells(named: Mapping[str, str]) -> tuple[dict[str, str], frozenset[str]]:
-    """The SQL of each column for a load as sets, and which of them are integers; money that can be is whole cents."""
+    """The SQL of each column for a load as sets, and which are integers; an amount among those is in whole cents."""
     cells, whole = {}, set()
-    # An amount comes behind cents of its own name, and takes their place: it is the one that counts.
-    for name, kind in sorted(named.items(), key=lambda one: one[0].strip().lower() in MONEY):
+    for name, kind in named.items():
         column, lower = as_identifier(name), name.strip().lower()
-        amount = _money(column, kind) if lower in MONEY else ""
-        into = MONEY[lower] if amount else lower
-        if amount or kind in INTEGERS:
-            whole.add(into)
-        cells[into] = f"TRY_CAST({amount} * 100 AS BIGINT)" if amount else _shown(column, lower, kind)
+        amount, number = _money(column, kind) if lower in MONEY else "", _whole(column, lower, kind)
+        if amount or number or kind in INTEGERS:
+            whole.add(lower)
+        cells[lower] = f"TRY_CAST({amount} * 100 AS BIGINT)" if amount else number or _shown(column, lower, kind)
     return cells, frozenset(whole)
 
 
 def _shown(column: str, lower: str, kind: str) -> str:
-    """The SQL that gives a column's cells, an integer or text: money with two decimals, a day without midnight.
+    """The SQL of a column's cells, integers or text: money with two decimals, whole numbers without, days without time.
 
     What is neither stays as it is, so that the reason of its row shows what was found.
     """
     if lower in MONEY and (amount := _money(column, kind)):
         return f"coalesce(CAST({amount} AS VARCHAR), CAST({column} AS VARCHAR))"
+    if number := _whole(column, lower, kind):
+        return f"coalesce(CAST({number} AS VARCHAR), CAST({column} AS VARCHAR))"
     if lower in DAYS and kind.startswith("TIMESTAMP"):
         instant = f"make_timestamp(epoch_us({column}))"  # of one with a zone, UTC's
         midnight = f"epoch_us({column}) % {DAY_US} = 0"
@@ -124,6 +127,16 @@ def _money(column: str, kind: str) -> str:
         near = f"abs(CAST({column} AS DOUBLE) * 100 - CAST({exact} AS DOUBLE) * 100)"
         return f"CASE WHEN {near} < {'0.000001' if kind == 'DOUBLE' else '0.01'} THEN {exact} END"
     return ""
+
+
+def _whole(column: str, lower: str, kind: str) -> str:
+    """The SQL that gives a whole number stored as a floating one, NULL if it is none or too large to be sure of; "" for
+    other columns.
+    """
+    if kind not in EXACT_BELOW or lower not in WHOLE:
+        return ""
+    exact = f"trunc({column}) = {column} AND abs({column}) < {EXACT_BELOW[kind]}"
+    return f"CASE WHEN {exact} THEN CAST({column} AS BIGINT) END"
 
 
 def _first_line(error: Exception) -> str:

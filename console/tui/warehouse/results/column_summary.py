@@ -40,12 +40,12 @@ class SummaryDialog(Dialog):
 
     def __init__(self, name: str, look: Look, load: Callable[[threading.Event], ColumnSummary]) -> None:
         super().__init__()
-        self._name, self._look, self._load = name, look, load
+        self._column_name, self._look, self._load = name, look, load
         self._stop = threading.Event()
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
-            yield Static(f"Column {plain(self._name)}", classes="dialog-title", markup=False)
+            yield Static(f"Column {plain(self._column_name)}", classes="dialog-title", markup=False)
             yield LinePanel(id="summary-lines")
 
     def on_mount(self) -> None:

@@ -90,12 +90,12 @@ class FacetList(Dialog):
 
     def __init__(self, name: str, column: int, look: Look, load: Callable[[threading.Event], Facets]) -> None:
         super().__init__()
-        self._name, self._column, self._look, self._load = name, column, look, load
+        self._column_name, self._column, self._look, self._load = name, column, look, load
         self._stop = threading.Event()
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
-            yield Static(f"Values of {plain(self._name) or 'the column'}", classes="dialog-title", markup=False)
+            yield Static(f"Values of {plain(self._column_name) or 'the column'}", classes="dialog-title", markup=False)
             yield Static("counting", id="facets-words", markup=False)
             yield FacetTable(self._look, id="facets")
 

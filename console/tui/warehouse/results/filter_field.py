@@ -52,7 +52,7 @@ class FilterField(Horizontal):
 
     def __init__(self) -> None:
         super().__init__(id="result-filter")
-        self._column = 0
+        self._column, self._numbers = 0, False
 
     def compose(self) -> ComposeResult:
         yield Static("", markup=False)
@@ -60,9 +60,9 @@ class FilterField(Horizontal):
         field.cursor_blink = False
         yield field
 
-    def ask(self, column: int, name: str, now: Condition | None) -> None:
-        """Ask for the condition on a column that has the condition `now`."""
-        self._column = column
+    def ask(self, column: int, name: str, now: Condition | None, *, numbers: bool) -> None:
+        """Ask for the condition on a column that has the condition `now`; `numbers` says that it holds these alone."""
+        self._column, self._numbers = column, numbers
         title = plain(name) or '""'
         self.query_one(Static).update(f"{fitted(title, TITLE).rstrip()}:")
         field = self.query_one(Input)
@@ -85,7 +85,7 @@ class FilterField(Horizontal):
             self.post_message(self.Wanted(self._column, None))
             return
         try:
-            condition = parse_condition(self._column, text)
+            condition = parse_condition(self._column, text, numbers=self._numbers)
         except QueryRefused as error:
             self.post_message(self.Refused(str(error)))
             return

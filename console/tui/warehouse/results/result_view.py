@@ -39,13 +39,14 @@ from console.tui.widgets.log_text import shown_lines
 from warehouse.browse import CANCELLED
 from warehouse.errors import QueryStopped
 from warehouse.limits import QueryLimits
-from warehouse.opened import BROWSING, Opened
+from warehouse.opened import BROWSING, Kind, Opened
 from warehouse.shaping import PLAIN, Condition, Order, Shape
 from warehouse.words import rows_words
 
 MOST_TEXT = 4_000  # characters of a running query that are shown
 NAMES = (20, 16, 14, 12)  # characters of the name of a table in the title, the most that fit
 IN_CLEAR = "IN CLEAR, for 30 s"
+NUMBERS = (Kind.INTEGER, Kind.NUMBER, Kind.MONEY)
 NOTHING: tuple[Line, ...] = (
     ("No result yet", "text"),
     ("F5 runs the statement in the editor; Enter on a table of the catalogue shows its rows.", "muted"),
@@ -83,7 +84,7 @@ class ResultView(Vertical):
         self.limits = BROWSING
         self.opened: Opened | None = None
         self._queries = queries
-        self._running = False
+        self._at_work = False
         self._position: int | None = None
         self._problem: list[Line] = []  # what is said of it, without the keys
         self._shaping: threading.Event | None = None
@@ -123,7 +124,7 @@ class ResultView(Vertical):
     def show_running(self, text: str) -> None:
         """A query is at work; Esc posts `Cancelled`."""
         self._stop_shaping()
-        self._running, self._position = True, None
+        self._at_work, self._position = True, None
         started = datetime.now().astimezone()
         lines: list[Line] = [(f"Running since {started:%H:%M:%S}. Esc stops it.", "text"), ("", "muted")]
         lines += [(line, "muted") for line in shown_lines(text.strip()[:MOST_TEXT])]
@@ -134,7 +135,7 @@ class ResultView(Vertical):
         self, message: str, position: int | None = None, *, heading: str = "The query was not answered"
     ) -> None:
         """A query was not answered: why, where its result would be. The result before stays within reach."""
-        self._running, self._position = False, position
+        self._at_work, self._position = False, position
         problem: list[Line] = [(heading, "bad"), ("", "text")]
         problem += [(line, "text") for line in shown_lines(message[:1].upper() + message[1:])]
         possible = [*(["place"] if position is not None else []), *(["before"] if self.opened else [])]
@@ -157,7 +158,7 @@ class ResultView(Vertical):
     def close_result(self) -> None:
         """Show nothing, and give the result back."""
         self._stop_shaping()
-        self._running = False
+        self._at_work = False
         closed, self.opened = self.opened, None
         self.table.clear()
         self._close(closed)
@@ -181,7 +182,7 @@ class ResultView(Vertical):
 
     def _show(self, opened: Opened, *, same_columns: bool) -> None:
         before, self.opened = self.opened, opened
-        self._running, self._problem = False, []
+        self._at_work, self._problem = False, []
         self._field.close()
         self._switch(self.table)
         self.table.show(opened, same_columns=same_columns)
@@ -304,7 +305,7 @@ class ResultView(Vertical):
             self._actions.do("limits")
         elif event.what == "place" and self._position is not None:
             self.post_message(self.ToPlace(self._position))
-        elif event.what == "stop" and self._running:
+        elif event.what == "stop" and self._at_work:
             self.post_message(self.Cancelled())
         elif event.what == "before" and self.opened is not None:
             self._switch(self.table)
@@ -325,8 +326,9 @@ class ResultView(Vertical):
     def _ask_filter(self) -> None:
         if self.opened is not None:
             column = self.table.column
-            now = [c for c in self._shape.conditions if c.column == column]
-            self._field.ask(column, self.opened.columns[column], now[0] if now else None)
+            now = next((c for c in self._shape.conditions if c.column == column), None)
+            numbers = self.opened.kinds[column] in NUMBERS
+            self._field.ask(column, self.opened.columns[column], now, numbers=numbers)
 
     def filter_by(self, column: int, condition: Condition | None) -> None:
         """Filter by this condition instead of those that the column had."""

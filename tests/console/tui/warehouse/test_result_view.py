@@ -227,7 +227,9 @@ async def test_what_is_no_condition_is_told_and_can_be_corrected(settings: Setti
         await pilot.press("slash", "greater_than_sign", "enter")
         await until(lambda: "a value is missing" in app.line("foot"), "the refusal")
         assert app.pane_screen.query_one(FilterField).has_class("-shown")
-        found = await reshaped(app, pilot, "2", "enter")
+        await pilot.press("x", "enter")
+        await until(lambda: "'x' is not a number" in app.line("foot"), "the refusal of a text")
+        found = await reshaped(app, pilot, "backspace", "2", "enter")
         assert all(int(str(row[0])) > 2 for row in found.result.first)
 
 
