@@ -8,13 +8,16 @@ from contextlib import closing
 from console.actions.seat import InMemory
 from console.settings import Settings
 from console.wiring.doctor_check import Check
+from console.wiring.key_folder import key_ring
 from console.wiring.security import BEGUN_ANEW, Security
 from security.audit.file_keeper import REMEDY
 from security.audit.keys import PURPOSE
 from security.audit.opening import is_missing
 from security.errors import AuditMissing, AuditUnavailable, CopiesForeign, StoreBusy, StoreError
 from security.identity.first_officer import FirstOfficer
+from security.identity.keys import PURPOSE as IDENTITY_KEYS
 from security.policy.engine import Engine, open_engine
+from security.records.blind_index import PURPOSE as INDEX_KEYS
 
 
 def policies(_settings: Settings) -> Iterator[Check]:
@@ -31,7 +34,7 @@ def accounts(settings: Settings) -> Iterator[Check]:
     remedy = "run `lakewarden init --production` in a terminal"
     if not settings.practice:
         enrolled = []
-        if settings.identity_db.exists():
+        if settings.identity_db.exists() or key_ring(settings, IDENTITY_KEYS).ids():
             with closing(Security(settings, {}, InMemory())) as security:
                 enrolled = FirstOfficer(security.identity).enrolled()
         yield Check("officer", bool(enrolled), ", ".join(enrolled) or "no officer is enrolled", remedy)
@@ -42,7 +45,7 @@ def accounts(settings: Settings) -> Iterator[Check]:
 def clinical(settings: Settings) -> Iterator[Check]:
     """Whether the clinical store is sound and its keys fit. Raises SecurityError, OSError."""
     path = settings.clinical_db
-    if not path.exists():
+    if not path.exists() and not key_ring(settings, INDEX_KEYS).ids():
         yield Check("clinical", True, "none yet")
         return
     try:

@@ -188,3 +188,8 @@ def test_the_doctor_names_an_index_key_that_is_another(lakewarden: Lakewarden, s
     assert not clinical["ok"]
     assert f"{path}: expected the key that indexed the names, found another" in clinical["detail"]
     assert "restore the keys" in clinical["remedy"]
+    for path in settings.home.glob("clinical.db*"):
+        path.unlink()
+    checks = json.loads(lakewarden("doctor", "--json").out)["checks"]
+    (clinical,) = [check for check in checks if check["name"] == "clinical"]
+    assert (clinical["ok"], str(settings.clinical_db) in clinical["detail"]) == (False, True), clinical
