@@ -130,9 +130,7 @@ def _confirmed(once: Callable[[Asked, threading.Event], Checked], how: Asked) ->
     def answered(stop: threading.Event) -> Checked:
         answer = once(replace(how, check=False), stop).answer
         if answer.truncated:
-            return Checked(
-                _noted(answer, "not compared with SQLite: of more rows than are shown it may choose others"), None
-            )
+            return Checked(_noted(answer, "not compared: not all rows are shown, and SQLite may show others"), None)
         facts = replace(how, engine="sqlite", master="", aggregates=False, check=False)
         base = once(facts, stop).answer
         same = same_rows(answer, base)

@@ -120,6 +120,8 @@ def test_a_query_says_where_it_was_answered_and_checks_itself(shop: Lakewarden) 
     other = shop("warehouse", "sql", "SELECT typeof(1)", "--engine", "duckdb", "--check")
     assert (other.code, other.out) == (65, "typeof(1)\nINTEGER\n")
     assert "duckdb takes the text otherwise than SQLite, which answers without --engine\n" in other.err
+    some = shop("warehouse", "sql", f"SELECT store_id FROM {FACTS}", "--engine", "duckdb", "--check", "--limit", "1")
+    assert (some.code, "not compared: not all rows are shown" in some.err) == (0, True)
     ended = shop("warehouse", "sql", f"SELECT * FROM {FACTS} LIMIT 1", "--explain")
     assert "because it lists single transactions" in ended.err
     assert f"  scans {FACTS}: 2,000 rows\n" in ended.err
