@@ -26,6 +26,7 @@ if TYPE_CHECKING:  # the domain is loaded after the first paint
 
 BAR = 30  # cells
 EVERY_S = 0.1  # between two looks of the bar
+LAID_OUT_S = 0.02  # until a look whether what has come in sight is laid out
 
 
 class Stopped(Exception):
@@ -116,6 +117,9 @@ class VerifyDialog(Dialog):
     def _show(self) -> None:
         panel = self.query_one(LinePanel)
         if not panel.display:
+            return
+        if not panel.size.width:  # only now in sight: its lines break where its width says
+            self.set_timer(LAID_OUT_S, self._show)
             return
         width = panel.line_width
         shown = verified_lines(self.verified, width) if self.verified else sentence(self._problem, "bad", width)
