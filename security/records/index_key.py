@@ -35,6 +35,12 @@ def index_of(database: Database, ring: KeyRing, keys: DataKeys) -> BlindIndex:
     return index
 
 
+def stored_words(database: Database, patient_id: str) -> list[bytes]:
+    """What the index has of a patient, as `BlindIndex.words` orders it. Raises StoreError."""
+    sql = "SELECT word FROM name_word WHERE patient_id = ? ORDER BY word"
+    return [word for (word,) in database.query(sql, (patient_id,))]
+
+
 def _note(database: Database, key: Key) -> None:
     """Note the key of the store, unless another process just has."""
     with database.transaction() as connection:
@@ -63,5 +69,4 @@ def _samples(database: Database, keys: DataKeys) -> Iterator[tuple[str, list[byt
         with suppress(SealBroken):  # told with its place when it is read
             key = keys.unwrap(wrapped[0], patient_id, wrapped[1], wrapped[2])
             name = key.open(cell, row=patient_id, table=PATIENT, column="name")
-            sql = "SELECT word FROM name_word WHERE patient_id = ? ORDER BY word"
-            yield name, [word for (word,) in database.query(sql, (patient_id,))]
+            yield name, stored_words(database, patient_id)

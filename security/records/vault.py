@@ -9,6 +9,7 @@ from security.disclosure import standing
 from security.errors import KeyUnknown, SealBroken, SecurityError
 from security.policy.columns import PATIENT_COLUMNS
 from security.records.core import Core
+from security.records.index_key import stored_words
 from security.records.models import Grant
 from security.records.reading import Reading
 from security.vault import rotation, status
@@ -85,8 +86,7 @@ class Vault:
     def _check_index(self, patient_id: str, name: str) -> None:
         """Whether the patient is found by the name. Raises SealBroken, AuditUnavailable, StoreError."""
         core = self._core
-        rows = core.database.query("SELECT word FROM name_word WHERE patient_id = ? ORDER BY word", (patient_id,))
-        if [word for (word,) in rows] != core.index.words(name):
+        if stored_words(core.database, patient_id) != core.index.words(name):
             error = SealBroken(f"name_word of {patient_id}: expected the words of the name, found others")
             core.report(error, patient_id, "service", "service")
             raise error
