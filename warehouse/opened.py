@@ -78,7 +78,7 @@ def _kind(money: bool, cells: Sequence[Cell]) -> Kind:
         return Kind.BLOB
     if types != {str}:
         return Kind.TEXT
-    texts = {str(cell) for cell in set(cells) - {None}}
+    texts = {cell for cell in set(cells) if isinstance(cell, str)}
     if texts <= {"Yes", "No"}:
         return Kind.FLAG
     return Kind.DATE if all(map(_DATE.fullmatch, texts)) else Kind.TEXT

@@ -19,6 +19,8 @@ from security.identity.keys import PURPOSE as IDENTITY_KEYS
 from security.policy.engine import Engine, open_engine
 from security.records.blind_index import PURPOSE as INDEX_KEYS
 
+NETWORKS_REMEDY = 'name the places of work under [networks] in config.toml, `"10.0.0.0/8" = "ward 3"` a line'
+
 
 def policies(_settings: Settings) -> Iterator[Check]:
     """Whether the policies are sound: else everything is refused."""
@@ -48,6 +50,8 @@ def clinical(settings: Settings) -> Iterator[Check]:
     if not path.exists() and not key_ring(settings, INDEX_KEYS).ids():
         yield Check("clinical", True, "none yet")
         return
+    if not settings.networks:
+        yield Check("networks", False, "no place is known, so nobody reads a record", NETWORKS_REMEDY)
     try:
         with closing(Security(settings, {}, InMemory())) as security:
             problems = security.clinical.database.problems()

@@ -78,6 +78,12 @@ def accept_mailed(core: Core, connection: sqlite3.Connection, pending: Pending, 
     return connection.execute(sql, (pending.key,)).rowcount == 1
 
 
+def free_the_minute(connection: sqlite3.Connection, user: str, now: datetime) -> None:
+    """The code counted for `user` at `now` was not sent: another may be asked for at once; the hour counts it still."""
+    sql = "UPDATE mail_sent SET at = ? WHERE user = ? AND at = ?"
+    connection.execute(sql, (to_ms(now - PER_ACCOUNT[0][1]), user, to_ms(now)))
+
+
 def _count(connection: sqlite3.Connection, user: str, now: datetime) -> None:
     """Note that a code is sent to `user` now, if the limits allow it. Raises MailNotSent."""
     connection.execute("UPDATE mail_sent SET at = ?1 WHERE at > ?1", (to_ms(now),))  # the clock went back
@@ -88,7 +94,7 @@ def _count(connection: sqlite3.Connection, user: str, now: datetime) -> None:
             row = one(connection, sql, to_ms(now - window), whose)
             if row is not None and int(str(row[0])) >= most:
                 raise MailNotSent(
-                    f"{'this account' if whose else 'this workspace'} was sent {most} code{'s' if most > 1 else ''} "
+                    f"{'this account' if whose else 'this workspace'} asked for {most} code{'s' if most > 1 else ''} "
                     f"within {window.total_seconds() / 60:.0f} min, the most that is sent; wait, or use another factor"
                 )
     connection.execute("INSERT INTO mail_sent (user, at) VALUES (?, ?)", (user, to_ms(now)))

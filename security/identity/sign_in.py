@@ -22,7 +22,7 @@ from security.identity.challenges import Challenge, Next, Pending, open_challeng
 from security.identity.core import Core, Source
 from security.identity.events import NO_ROLE, NOBODY, Actor, record_sign_in
 from security.identity.known import Known, next_step, read_known
-from security.identity.mail_codes import accept_mailed, prepare_mail
+from security.identity.mail_codes import accept_mailed, free_the_minute, prepare_mail
 from security.identity.sessions import Factor, Sessions, SignedIn
 from security.ports import Mailer
 
@@ -126,7 +126,12 @@ class SignIn:
             message = prepare_mail(self._core, connection, pending, source, now)
             actor = _actor(pending.account, source)
             record_sign_in(self._core, actor, "mail_code", Outcome.INTENT, now=now)
-        self._mailer.send(to=message.to, subject=message.subject, body=message.body)
+        try:
+            self._mailer.send(to=message.to, subject=message.subject, body=message.body)
+        except MailNotSent:
+            with self._core.database.transaction() as connection:
+                free_the_minute(connection, pending.account.user, now)
+            raise
         return message.shown_to
 
     def _factor(self, connection: sqlite3.Connection, pending: Pending, code: str, now: datetime) -> Factor | None:

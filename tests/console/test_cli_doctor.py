@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -215,6 +216,14 @@ def test_a_clinical_store_that_lies_empty_is_a_failed_check(workspace: Path) -> 
     (check,) = doctor_security.clinical(settings)
     assert (check.ok, "found a file with no tables" in check.detail) == (False, True), check
     assert str(settings.clinical_db) in (check.remedy or "")
+
+
+def test_records_that_nobody_reads_for_want_of_a_known_place_are_a_failed_check(workspace: Path) -> None:
+    prepare(workspace)
+    settings = replace(load_settings({"LAKEWARDEN_HOME": str(workspace)}), networks=())
+    networks, clinical = doctor_security.clinical(settings)
+    assert (networks.ok, clinical.ok) == (False, True)
+    assert "[networks]" in (networks.remedy or "")
 
 
 def test_a_production_workspace_without_an_officer_says_how_to_enrol_one(lakewarden: Lakewarden) -> None:
