@@ -145,7 +145,7 @@ class Browser:
             parameters=parameters,
             result=result,
             columns=result.columns,
-            kinds=kinds(result.columns, result.first, route.sql),
+            kinds=kinds(result.columns, result.first, text),
             source=engine.source(result.tables_read()),
             because=route.because,
             sql=route.sql,

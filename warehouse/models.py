@@ -41,7 +41,10 @@ class LoadReport:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The result of a question or query. `source` names the tables that answered, `because` says why in words."""
+    """The result of a question or query. `source` names the tables that answered, `because` says why in words.
+
+    `asked` is what was asked, where `sql`, which answered, is another way to it.
+    """
 
     columns: tuple[str, ...]
     rows: list[tuple[Cell, ...]]
@@ -51,3 +54,4 @@ class Answer:
     sql: str
     elapsed_ms: float
     notes: tuple[str, ...] = field(default=())
+    asked: str = ""

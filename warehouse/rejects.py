@@ -31,7 +31,8 @@ _ESCAPED = re.compile(r"\\udc[89a-f][0-9a-f]|\\0")  # how a byte that is no UTF-
 class RejectsFile:
     """Collects rejected rows of `table` in `folder`; the file is made with the first, and appears with `publish`.
 
-    Where an earlier load wrote the same rows, its file stays the only one, and `as_before` is true.
+    Where an earlier load wrote the same rows, its file stays the only one, and `as_before` is true. It is used while
+    the warehouse's one writer holds its turn: an unfinished file beside it is that of a load that was killed.
 
     Cells of sensitive columns are masked in it, and every reason says so: the line leads back to the file they came
     from. A cell that a spreadsheet would run as a formula is led by an apostrophe.
@@ -95,14 +96,16 @@ class RejectsFile:
         ]
 
     def __enter__(self) -> RejectsFile:
+        for left in self._folder.glob(".rejects-*.csv.part"):
+            left.unlink(missing_ok=True)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._part.unlink(missing_ok=True)  # first: closing writes what waits, for which a full disk has no room
         if self._file is not None:
             self._file.close()
-        self._part.unlink(missing_ok=True)
 
 
 def _has_lines(cell: Any) -> bool:

@@ -65,7 +65,8 @@ def print_answer_table(answer: Answer) -> None:
 
 
 def _money(answer: Answer) -> list[bool]:
-    return [kind is Kind.MONEY for kind in kinds(answer.columns, answer.rows[:ROWS_LOOKED_AT], answer.sql)]
+    asked = answer.asked or answer.sql
+    return [kind is Kind.MONEY for kind in kinds(answer.columns, answer.rows[:ROWS_LOOKED_AT], asked)]
 
 
 def _json_cell(cell: Cell, money: bool) -> str:

@@ -8,13 +8,12 @@ from whom that is hidden.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
 
 from security.errors import ReadRefused, RecordChanged, RecordRefused, RecordUnknown
 from security.records.admission import check_text, unknown
 from security.records.cells import PATIENT, seal_history
 from security.records.core import Core
-from security.records.identifying import IDENTIFIED_BY, telling, tells_of
+from security.records.identifying import IDENTIFIED_BY, Telling, telling, tells_of
 from security.records.models import Grant
 from security.records.reading import check_scope
 from security.vault.data_keys import microseconds
@@ -56,16 +55,16 @@ class Editing:
         return version
 
 
-def _identified_by(connection: sqlite3.Connection, key: DataKey, patient_id: str) -> list[str]:
-    """The values by which the patient could be found. Raises SealBroken."""
+def _identified_by(connection: sqlite3.Connection, key: DataKey, patient_id: str) -> Telling:
+    """What the patient could be found by. Raises SealBroken."""
     sql = f"SELECT {', '.join(IDENTIFIED_BY)} FROM patient WHERE patient_id = ?"  # noqa: S608 – names of our own
     cells = connection.execute(sql, (patient_id,)).fetchone()
     places = [place(PATIENT, column) for column in IDENTIFIED_BY]
     return telling(dict(zip(IDENTIFIED_BY, key.open_all(cells, patient_id.encode(), places), strict=True)))
 
 
-def _check_untelling(text: str, values: Sequence[str]) -> None:
-    if tells_of(text, values):
+def _check_untelling(text: str, found_by: Telling) -> None:
+    if tells_of(text, found_by):
         raise RecordRefused(
             "expected a text that does not tell who the patient is, since it is shown where that is hidden; found what "
             "looks like the name, address, phone, e-mail, SSN or insurance id: leave it out"

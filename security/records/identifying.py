@@ -2,31 +2,62 @@
 
 Rules:
 1. A social security number is told by its form alone, whosesoever it is; the other values are the patient's own.
-2. Letter case, white space, width and unseen joiners make no difference.
-3. A word such as `unknown`, or a first name alone, tells of nobody.
+2. Letter case, accents, white space, punctuation, width and unseen joiners make no difference, nor how ü or ø are
+   written in ASCII. Numbers are told by their digits, a telephone number by its last seven.
+3. A name is given name and family name together, in either order. A word such as `unknown`, or one name alone, tells
+   of nobody: Wilson and Graves are diagnoses too.
+4. Of an address, the street with its number and the town with its code are told alone.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 JOINERS = "\u200c\u200d"  # unseen, yet part of words in several scripts
 IDENTIFIED_BY = ("name", "address", "phone", "email", "ssn", "insurance_id")
-LIKE_SSN = re.compile(r"(?<!\d)\d{3}[-._ \u2010-\u2015\u2212]\d{2}[-._ \u2010-\u2015\u2212]\d{4}(?!\d)")
+LIKE_SSN = re.compile(r"(?<!\d)\d{3}[-._/ \u2010-\u2015\u2212]\d{2}[-._/ \u2010-\u2015\u2212]\d{4}(?!\d)")
 _LEAST_DIGITS = 4  # of a value by which somebody could be found
+_OF_PHONE = 7  # digits, the last, which are the same however the rest is dialled
+_LEAST_SQUEEZED = 6  # characters of a value that is looked for across the ends of words
+_LEAST_LETTERS = 9  # of a street, which with its number could be found
+_PLAIN = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "æ": "ae", "œ": "oe", "ı": "i"})
+_SPELLED = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "ø": "oe", "æ": "ae"})
+_BETWEEN_DIGITS = re.compile(r"(?<=[0-9])[\W_]{1,3}(?=[0-9])")
+_WORDS = re.compile(r"[^\W_]+")
 
 
-def tells_of(text: str, values: Iterable[str]) -> bool:
-    """Whether `text` has what looks like a social security number, or one of `values`, as `telling` gives them."""
-    folded = _folded(text)
-    return LIKE_SSN.search(folded) is not None or any(value in folded for value in values)
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """What a patient could be found by: in each of a text's spellings, as words, as digits, and as it is squeezed."""
+
+    words: frozenset[str]  # with a space at each end
+    digits: frozenset[str]
+    squeezed: frozenset[str]  # letters and digits alone
 
 
-def telling(columns: Mapping[str, str]) -> list[str]:
-    """The values by which a patient could be found, of the columns IDENTIFIED_BY, folded for `tells_of`."""
-    return [_folded(value) for value in _telling(columns)]
+def tells_of(text: str, telling: Telling) -> bool:
+    """Whether `text` has what looks like a social security number, or something of `telling`."""
+    found = [_Read(spelling) for spelling in _spellings(text)]
+    return LIKE_SSN.search(unicodedata.normalize("NFKC", text)) is not None or any(
+        any(one in read.words for one in telling.words)
+        or any(one in read.digits for one in telling.digits)
+        or any(one in read.squeezed for one in telling.squeezed)
+        for read in found
+    )
+
+
+def telling(columns: Mapping[str, str]) -> Telling:
+    """What a patient could be found by, of the columns IDENTIFIED_BY."""
+    digits = {_digits(columns["ssn"])} | {_digits(columns["phone"])[-_OF_PHONE:]}
+    squeezed = {_Read(one).squeezed for one in _spellings(columns["insurance_id"])} if _numbered(columns) else set()
+    return Telling(
+        frozenset(_Read(one).words for value in _in_words(columns) for one in _spellings(value)),
+        frozenset(one for one in digits if len(one) >= _OF_PHONE),
+        frozenset(one for one in squeezed if len(one) >= _LEAST_SQUEEZED),
+    )
 
 
 def is_unseen(character: str) -> bool:
@@ -34,18 +65,60 @@ def is_unseen(character: str) -> bool:
     return unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp") and character not in JOINERS
 
 
-def _telling(columns: Mapping[str, str]) -> Iterator[str]:
-    yield from (columns["ssn"], columns["ssn"].replace("-", ""))
-    words = columns["name"].split()
-    if len(words) > 1:
-        first, last = " ".join(words[:-1]), words[-1]
-        yield from (columns["name"], f"{last} {first}", f"{last}, {first}")
+class _Read:
+    """One spelling of a text, read in three ways."""
+
+    __slots__ = ("digits", "squeezed", "words")
+
+    def __init__(self, spelling: str) -> None:
+        words = _WORDS.findall(spelling)
+        self.words = f" {' '.join(words)} "
+        self.squeezed = "".join(words)
+        self.digits = _BETWEEN_DIGITS.sub("", spelling)
+
+
+def _in_words(columns: Mapping[str, str]) -> Iterator[str]:
+    """The values that are told by their words, one after the other."""
+    names = columns["name"].split()
+    if len(names) > 1:
+        yield from (columns["name"], " ".join((names[-1], *names[:-1])))
     for column in ("address", "phone", "email", "insurance_id"):
         value = columns[column]
-        if "@" in value or sum(one.isdigit() for one in value) >= _LEAST_DIGITS:
+        if "@" in value or _count_digits(value) >= _LEAST_DIGITS:
             yield value
+    parts = columns["address"].split(",")
+    yield from (part for part in parts if len(parts) > 1 and _is_place(part))
 
 
-def _folded(text: str) -> str:
-    seen = "".join(one for one in unicodedata.normalize("NFKC", text) if one not in JOINERS)
-    return " ".join(seen.casefold().split())
+def _is_place(part: str) -> bool:
+    """A street with its number or a town with its code; no floor, room or state."""
+    letters = sum(one.isalpha() for one in part)
+    digits = _count_digits(part)
+    return (digits > 0 and letters >= _LEAST_LETTERS) or (digits > _LEAST_DIGITS and letters >= _LEAST_DIGITS)
+
+
+def _numbered(columns: Mapping[str, str]) -> bool:
+    return _count_digits(columns["insurance_id"]) >= _LEAST_DIGITS
+
+
+def _count_digits(value: str) -> int:
+    return sum(one.isdecimal() for one in value)
+
+
+def _digits(value: str) -> str:
+    (spelling, *_) = _spellings(value)
+    return "".join(one for one in spelling if one.isdecimal())
+
+
+def _spellings(text: str) -> list[str]:
+    """A text without case and accents, and so too with ü, ø and the like as they are spelled in ASCII."""
+    if text.isascii():
+        return [text.casefold()]
+    seen = "".join(one for one in unicodedata.normalize("NFKC", text) if one not in JOINERS).casefold()
+    seen = "".join(str(unicodedata.decimal(one)) if one.isdecimal() else one for one in seen)
+    both = dict.fromkeys((seen, seen.translate(_SPELLED)))
+    return [_without_accents(one).translate(_PLAIN) for one in both]
+
+
+def _without_accents(text: str) -> str:
+    return "".join(one for one in unicodedata.normalize("NFKD", text) if unicodedata.category(one) != "Mn")

@@ -242,9 +242,9 @@ def _kind_of(value: Any) -> str:
 
 
 def _check_clear(patient: NewPatient) -> None:
-    values = telling({column: str(getattr(patient, column)) for column in IDENTIFIED_BY})
+    found_by = telling({column: str(getattr(patient, column)) for column in IDENTIFIED_BY})
     for field, text in _clear(patient):
-        if tells_of(text, values):
+        if tells_of(text, found_by):
             raise LineRefused(
                 field, "nothing that identifies the patient, since it is shown where that is hidden", "such a value"
             )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import shutil
 import signal
 from pathlib import Path
@@ -76,6 +77,14 @@ def test_money_of_any_name_has_two_decimals_in_every_form(shop: Lakewarden, engi
     rows = list(csv.reader(io.StringIO(shop(*run, "--csv").out)))
     assert rows[1] == ["40000", money, "20.50", "7"]
     assert shop(*run).out.splitlines()[1].split() == ["40000", money, "20.50", "7"]
+
+
+def test_a_mean_of_money_reads_the_same_from_an_aggregate_and_from_the_facts(shop: Lakewarden) -> None:
+    run = ("warehouse", "sql", f"SELECT count(*) AS n, avg(total_sales_amount) AS v FROM {FACTS}", "--json")
+    summed, facts = shop(*run), shop(*run, "--no-aggregates")
+    assert summed.json["source"] != facts.json["source"]
+    (one,), (other,) = (re.findall(r"\[2000, (.+)\]", ended.out) for ended in (summed, facts))
+    assert one == other == f"{float(one):.2f}"
 
 
 def test_a_bomb_on_duckdb_is_refused_in_one_line_even_for_a_guest(shop: Lakewarden) -> None:

@@ -74,6 +74,14 @@ def test_a_query_goes_through_the_navigator_and_says_where_it_was_answered(brows
         assert opened.elapsed_ms > 0
 
 
+def test_a_column_is_of_one_kind_wherever_it_was_answered(browser: Browser) -> None:
+    sql = f"SELECT count(*) AS n, avg(total_sales_amount) AS v FROM {FACTS}"
+    opened, plain = browser.open(sql), browser.open(sql, aggregates=False)
+    with closing(opened.result), closing(plain.result):
+        assert opened.source != plain.source
+        assert opened.kinds == plain.kinds == (Kind.INTEGER, Kind.MONEY)
+
+
 def test_a_question_is_opened_with_its_as_of_date(browser: Browser) -> None:
     question = Questions(Path("/none")).find("top-products-by-region")
     opened = browser.open_question(question)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import csv
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.conftest import ROOT
 from tests.warehouse.shop import MASTER, Shop
 from warehouse.models import LoadReport
 from warehouse.rejects import guarded, unguarded
@@ -37,6 +40,38 @@ def corrected(report: LoadReport, *changes: tuple[str, str]) -> Path:
     path = report.rejects_file.with_name("corrected.csv")
     path.write_text(text, encoding="utf-8")
     return path
+
+
+FULL = """
+import resource, sys
+from pathlib import Path
+from tests.warehouse.shop import Shop
+from warehouse.errors import StoreError
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+try:
+    Shop(Path(sys.argv[1])).load("Store_Table", Path(sys.argv[2]))
+except StoreError as error:
+    print(error)
+"""
+
+
+def test_without_room_for_it_the_load_says_so_and_nothing_is_left(shop: Shop, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.csv"
+    lines = [",".join(STORES), *[f"{'x' * 50}{number}" for number in range(2_000)]]
+    bad.write_text("\n".join(lines), encoding="utf-8")
+    command = [sys.executable, "-c", FULL, str(shop.path.parent), str(bad)]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert (ended.stderr, "File too large; nothing was changed" in ended.stdout) == ("", True), ended.stdout
+    assert not [path for path in shop.path.parent.rglob("*") if "rejects-" in path.name]
+
+
+def test_what_a_killed_load_left_is_removed_by_the_next(shop: Shop) -> None:
+    report = shop.load_rows("Store_Table", [STORES, ("x",) * len(STORES)])
+    assert report.rejects_file is not None
+    left = report.rejects_file.with_name(".rejects-Store_Table-20260101T000000-00000000.csv.part")
+    left.write_text("half")
+    shop.load_rows("Store_Table", [STORES])
+    assert (left.exists(), report.rejects_file.exists()) == (False, True)
 
 
 def test_a_mask_is_never_loaded_as_a_name(shop: Shop) -> None:

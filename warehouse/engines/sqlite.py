@@ -68,7 +68,7 @@ class SqliteEngine:
     ) -> Answer:
         """The first rows of one SELECT. With `aggregates`, from the smallest that gives the same to the cent."""
         route = self.route(sql, aggregates=aggregates)
-        return self._answer(route, self.session.run(route.sql, parameters, limits=limits, stop=stop))
+        return self._answer(sql, route, self.session.run(route.sql, parameters, limits=limits, stop=stop))
 
     def source(self, read: frozenset[str]) -> tuple[str, ...]:
         """The tables that answered, of those that were read: the facts and aggregates, if there are any."""
@@ -76,7 +76,7 @@ class SqliteEngine:
         large = [table for table in named if table == FACT or table in AGGREGATES]
         return tuple(large or named)
 
-    def _answer(self, route: Route, rows: Rows) -> Answer:
+    def _answer(self, asked: str, route: Route, rows: Rows) -> Answer:
         return Answer(
             columns=rows.columns,
             rows=rows.rows,
@@ -85,6 +85,7 @@ class SqliteEngine:
             because=route.because,
             sql=route.sql,
             elapsed_ms=rows.elapsed_ms,
+            asked=asked,
         )
 
 

@@ -1,0 +1,51 @@
+"""What in a text tells who the patient is, however it is written; and what only looks a little like it."""
+
+from __future__ import annotations
+
+import pytest
+
+from security.records.identifying import telling, tells_of
+
+FOUND_BY = telling(
+    {
+        "name": "Anna-Lena Müller-Lüdenscheidt",
+        "address": "Hauptstraße 17, Room 12, 97070 Würzburg",
+        "phone": "+49 931 555 1234",
+        "email": "anna@example.org",
+        "ssn": "950-45-7777",
+        "insurance_id": "AOK-4711-99",
+    }
+)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Anna Lena Müller Lüdenscheidt", "ANNA-LENA MUELLER-LUEDENSCHEIDT", "Muller-Ludenscheidt, Anna-Lena",
+        "Mu\u0308ller-Lu\u0308denscheidt Anna-Lena", "phone +499315551234", "phone 0931 5551234", "0931/555-1234",
+        "555 1234", "٥٥٥-١٢٣٤", "AOK 4711 99", "aok471199", "Hauptstrasse 17", "hauptstraße 17, 1st floor",
+        "97070 Wurzburg", "to ANNA@example.org.", "SSN 950/45/7777", "950 457777", "9 5 0 - 4 5 - 7 7 7 7",
+        "901-45-1001", "901/45/1001",
+    ],
+)  # fmt: skip
+def test_what_tells_of_the_patient_is_found_however_it_is_written(text: str) -> None:
+    assert tells_of(f"Seen: {text}; better.", FOUND_BY)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Anna-Lena sleeps better", "Wilson disease, Graves disease", "moved to room 12", "dose 1000 20 3000",
+        "120/80 on 2026-03-01", "4711 steps a day", "Main street 17", "born in Würzburg", "555 1235",
+        "the Hauptstrasse is loud", "an Anna, a Lena and a Müller visited",
+    ],
+)  # fmt: skip
+def test_what_tells_of_nobody_may_stand(text: str) -> None:
+    assert not tells_of(f"Seen: {text}; better.", FOUND_BY)
+
+
+def test_a_short_name_is_not_found_across_the_ends_of_words() -> None:
+    found_by = telling({**dict.fromkeys(("address", "phone", "email", "insurance_id"), "none"), "ssn": "950-45-7777",
+                        "name": "Al Long"})  # fmt: skip
+    assert not tells_of("all ongoing, also a long visit", found_by)
+    assert tells_of("AL LONG called", found_by)
