@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -222,7 +223,9 @@ def _value(parameter: Parameter, text: str) -> Cell:
                 raise ValueError(text)
             return number
         if kind == "number":
-            return float(text)
+            if not math.isfinite(real := float(text)):  # SQLite takes no other
+                raise ValueError(text)
+            return real
         if kind == "date":
             return date.fromisoformat(text).isoformat()
     except ValueError as error:

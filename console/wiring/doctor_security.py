@@ -19,6 +19,7 @@ from security.identity.keys import PURPOSE as IDENTITY_KEYS
 from security.policy.engine import Engine, open_engine
 from security.records.blind_index import PURPOSE as INDEX_KEYS
 
+AHEAD = "set the clock; then a recovery code, or `lakewarden users reset-mfa USER` by an officer, lets them in"
 NETWORKS_REMEDY = 'name the places of work under [networks] in config.toml, `"10.0.0.0/8" = "ward 3"` a line'
 
 
@@ -34,12 +35,15 @@ def policies(_settings: Settings) -> Iterator[Check]:
 def accounts(settings: Settings) -> Iterator[Check]:
     """Whether somebody can manage accounts, and how codes reach people. Raises SecurityError, OSError."""
     remedy = "run `lakewarden init --production` in a terminal"
+    enrolled, ahead = [], []
+    if settings.identity_db.exists() or key_ring(settings, IDENTITY_KEYS).ids():
+        with closing(Security(settings, {}, InMemory())) as security:
+            enrolled = FirstOfficer(security.identity).enrolled()
+            ahead = security.accounts.ahead(security.now())
     if not settings.practice:
-        enrolled = []
-        if settings.identity_db.exists() or key_ring(settings, IDENTITY_KEYS).ids():
-            with closing(Security(settings, {}, InMemory())) as security:
-                enrolled = FirstOfficer(security.identity).enrolled()
         yield Check("officer", bool(enrolled), ", ".join(enrolled) or "no officer is enrolled", remedy)
+    if ahead:
+        yield Check("clock", False, f"it was ahead when {', '.join(ahead)} signed in: their codes are refused", AHEAD)
     host = settings.smtp.host
     yield Check("mail", True, f"{host}:{settings.smtp.port} (not asked)" if host else "not set: no codes by mail")
 

@@ -10,6 +10,7 @@ from security.identity.account import Account, AccountChange, NewAccount, Role, 
 from security.identity.codes import code_hash, new_code
 from security.identity.core import Core, to_ms
 from security.identity.events import Actor, record_change
+from security.identity.otp import DRIFT_STEPS, step_at
 from security.identity.sessions import end_all
 from security.identity.shift import Shift
 from security.identity.throttle import open_lanes
@@ -32,6 +33,17 @@ class Accounts:
         """The account of `user`. Raises AccountUnknown."""
         with self._core.database.snapshot() as connection:
             return read_account(connection, user)
+
+    def ahead(self, now: datetime) -> list[str]:
+        """Whose authenticator was last used at a time that has not come yet, so that no code of it is good until then.
+
+        The clock was ahead when they signed in.
+        """
+        with self._core.database.snapshot() as connection:
+            rows = connection.execute(
+                "SELECT user FROM authenticator WHERE last_step > ? ORDER BY 1", (step_at(now) + DRIFT_STEPS,)
+            ).fetchall()
+        return [str(user) for (user,) in rows]
 
     def add(self, new: NewAccount, *, by: Actor, now: datetime) -> str:
         """Add an account, and return its enrolment code: good once, for seven days, nowhere else in clear.
@@ -124,7 +136,7 @@ def _changed_code(before: Account, after: NewAccount) -> str:
         (f"role-{after.role.value}", after.role is not before.role),
         ("email", after.email != before.email),
         ("domain", after.domain != before.domain),
-        ("shift", after.shift != before.shift),
+        ("shift", after.shift != before.shift or before.lost_shift is not None),
     )
     return "-".join(name for name, is_another in pairs if is_another) or "same"
 

@@ -5,17 +5,27 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from console.actions.seat import InMemory
 from console.settings import load_settings
 from console.wiring import doctor_security
+from console.wiring.clock import SystemClock
 from tests.conftest import API_KEY, Ended, Lakewarden
-from tests.practice import prepare
+from tests.practice import opened, prepare, sit_down
 from tests.simulators.s3 import BUCKET, fake_environment, running_s3, unused_endpoint
 from tests.simulators.weather_api import WeatherApiSimulator, not_found, unauthorized
+
+
+class InAYear(SystemClock):
+    """A clock that is ahead."""
+
+    def now(self) -> datetime:
+        return super().now() + timedelta(days=365)
 
 
 def checks(ended: Ended) -> dict[str, dict[str, Any]]:
@@ -216,6 +226,17 @@ def test_a_clinical_store_that_lies_empty_is_a_failed_check(workspace: Path) -> 
     (check,) = doctor_security.clinical(settings)
     assert (check.ok, "found a file with no tables" in check.detail) == (False, True), check
     assert str(settings.clinical_db) in (check.remedy or "")
+
+
+def test_whose_codes_are_refused_since_the_clock_was_ahead_is_a_failed_check(workspace: Path) -> None:
+    prepare(workspace)
+    settings = load_settings({"LAKEWARDEN_HOME": str(workspace)})
+    assert all(check.ok for check in doctor_security.accounts(settings))
+    with closing(opened(workspace, {}, keeper=InMemory(), clock=InAYear())) as security:
+        sit_down(security, "operator")
+    (clock,) = [check for check in doctor_security.accounts(settings) if not check.ok]
+    assert (clock.name, "when operator signed in" in clock.detail) == ("clock", True)
+    assert "reset-mfa" in (clock.remedy or "")
 
 
 def test_records_that_nobody_reads_for_want_of_a_known_place_are_a_failed_check(workspace: Path) -> None:

@@ -201,6 +201,15 @@ def test_users_add_questions_with_parameters(shop: Shop, engine: SqliteEngine, t
             ask(engine, found["pieces"], as_of=AS_OF, values=values)
 
 
+@pytest.mark.parametrize("text", ["nan", "inf", "-Infinity", "1e999"])
+def test_a_number_that_is_none_is_refused(engine: SqliteEngine, tmp_path: Path, text: str) -> None:
+    (tmp_path / "half.sql").write_text("-- title: Half\n-- parameter: n number\nSELECT :n / 2", encoding="utf-8")
+    question = Questions(tmp_path).find("half")
+    assert ask(engine, question, as_of=AS_OF, values={"n": "1e3"}).rows == [(500.0,)]
+    with pytest.raises(QueryRefused, match="n: expected a value of type number, found"):
+        ask(engine, question, as_of=AS_OF, values={"n": text})
+
+
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
