@@ -35,7 +35,8 @@ def policies(_settings: Settings) -> Iterator[Check]:
 def accounts(settings: Settings) -> Iterator[Check]:
     """Whether somebody can manage accounts, and how codes reach people. Raises SecurityError, OSError."""
     remedy = "run `lakewarden init --production` in a terminal"
-    enrolled, ahead = [], []
+    enrolled: list[str] = []
+    ahead: list[str] = []
     if settings.identity_db.exists() or key_ring(settings, IDENTITY_KEYS).ids():
         with closing(Security(settings, {}, InMemory())) as security:
             enrolled = FirstOfficer(security.identity).enrolled()
