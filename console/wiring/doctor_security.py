@@ -36,7 +36,7 @@ def accounts(settings: Settings) -> Iterator[Check]:
     """Whether somebody can manage accounts, and how codes reach people. Raises SecurityError, OSError."""
     remedy = "run `lakewarden init --production` in a terminal"
     enrolled: list[str] = []
-    ahead: list[str] = []
+    ahead: tuple[str, ...] = ()
     if settings.identity_db.exists() or key_ring(settings, IDENTITY_KEYS).ids():
         with closing(Security(settings, {}, InMemory())) as security:
             enrolled = FirstOfficer(security.identity).enrolled()

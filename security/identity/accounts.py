@@ -34,7 +34,7 @@ class Accounts:
         with self._core.database.snapshot() as connection:
             return read_account(connection, user)
 
-    def ahead(self, now: datetime) -> list[str]:
+    def ahead(self, now: datetime) -> tuple[str, ...]:
         """Whose authenticator was last used at a time that has not come yet, so that no code of it is good until then.
 
         The clock was ahead when they signed in.
@@ -43,7 +43,7 @@ class Accounts:
             rows = connection.execute(
                 "SELECT user FROM authenticator WHERE last_step > ? ORDER BY 1", (step_at(now) + DRIFT_STEPS,)
             ).fetchall()
-        return [str(user) for (user,) in rows]
+        return tuple(str(user) for (user,) in rows)
 
     def add(self, new: NewAccount, *, by: Actor, now: datetime) -> str:
         """Add an account, and return its enrolment code: good once, for seven days, nowhere else in clear.
