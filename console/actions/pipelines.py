@@ -253,10 +253,17 @@ class Pipelines:
             redact=self._redact,
         )
 
-    def run_manually(self, request: RunRequest, *, stop: threading.Event | None = None) -> RunOutcome:
-        """Carry out a run that a person asked for. Raises `HistoryError`, `Stopped`."""
+    def run_manually(
+        self, request: RunRequest, *, stop: threading.Event | None = None, ended: Callable[[], None] = lambda: None
+    ) -> RunOutcome:
+        """Carry out a run that a person asked for; `ended` is called when only its record is missing.
+
+        Raises `HistoryError`, `Stopped`.
+        """
         with self._permissions.use(TRIGGER_RUN, WEATHER_PIPELINE):
-            return self._runner().run(request, stop=stop)
+            outcome = self._runner().run(request, stop=stop)
+            ended()
+            return outcome
 
     def new_manual_request(self) -> RunRequest:
         """A run of all cities, stamped to this second."""

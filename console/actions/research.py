@@ -90,14 +90,17 @@ class ResearchActions:
         self.domains()
         return built(self._database())
 
-    def rebuild(self) -> Rebuilt:
-        """Build the projection anew from the records, as the service. Raises SealBroken; the old one then stays."""
+    def rebuild(self, *, exchanging: Callable[[], None] = lambda: None) -> Rebuilt:
+        """Build the projection anew from the records, as the service; `exchanging` is called when the old one goes.
+
+        Raises SealBroken; the old one then stays.
+        """
         self._prepare()
         core, access = self._core(), self._gate.access
         with ExitStack() as uses:
             for domain in sorted(Admission(core).domains()):
                 uses.enter_context(access.use(self._service, Action.REBUILD_PROJECTION, _resource(domain)))
-            return rebuild(core, self._database(), random_bytes=self._random_bytes)
+            return rebuild(core, self._database(), random_bytes=self._random_bytes, exchanging=exchanging)
 
 
 def _resource(domain: str) -> str:

@@ -118,6 +118,16 @@ class Seat:
         finally:
             self._keeper.forget()
 
+    def leave_everywhere(self) -> int:
+        """Sign out of every session of the account, and keep no token, whatever happens; how many sessions ended.
+
+        Raises SessionEnded if nobody is signed in here, OSError, AuditError.
+        """
+        try:
+            return self._sessions().sign_out_everywhere(self.token, self.source, now=self._now())
+        finally:
+            self._keeper.forget()
+
     def _end(self) -> bool:
         token = self._keeper.read()
         if token is None:

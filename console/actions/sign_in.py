@@ -131,6 +131,14 @@ class SignInActions:
         """End the session; False if there was none. Raises OSError, AuditError."""
         return self._seat.leave()
 
+    def sign_out_everywhere(self) -> int:
+        """End every session of the account, this one and all others; how many. Raises NotSignedIn, OSError, AuditError.
+
+        Where it fails this session is left all the same, and the others go on.
+        """
+        with _told():
+            return self._seat.leave_everywhere()
+
     def who(self) -> Who | None:
         """Who is signed in; to look is no use of the session. None if nobody is."""
         session = self._seat.session()

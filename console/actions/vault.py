@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from console.actions.gate import Gate
 from security.audit.event import Event
 from security.audit.log import AuditLog
-from security.audit.search import LARGEST_PAGE, Filter
+from security.audit.search import Filter, every
 from security.errors import RecordRefused, SealBroken
 from security.policy.words import fresh_code_would_do
 from security.records.audited_edits import removed_edits
@@ -112,13 +112,7 @@ class VaultActions:
 
     def _edits(self) -> Iterator[Event]:
         """The events of every edit of a record, newest first."""
-        wanted, before = Filter(action=EDIT), None
-        while True:
-            page = self._audit().search(wanted, before=before, limit=LARGEST_PAGE)
-            yield from (recorded.event for recorded in page.events)
-            if page.before is None:
-                return
-            before = page.before
+        return (recorded.event for recorded in every(self._audit().search, Filter(action=EDIT)))
 
     def bench(self, text: str) -> Bench:
         """What is stored of `text`, and how it is protected; nothing of the vault is touched.

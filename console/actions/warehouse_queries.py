@@ -21,7 +21,7 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from console.actions.permissions import VIEW_PIPELINES, WEATHER_PIPELINE, Permissions
 from console.actions.warehouse import MANAGE_WAREHOUSE, QUERY_WAREHOUSE, WAREHOUSE
@@ -47,6 +47,8 @@ from warehouse.shaping import PLAIN, Shape, shaped
 
 if TYPE_CHECKING:
     from warehouse.engines.spark import SparkEngine
+
+    Engine: TypeAlias = SqliteEngine | DuckdbEngine | SparkEngine
 
 UNMASK_CUSTOMER = "unmask_customer"
 EXPORT_TIMEOUT_S = 3600.0
@@ -152,15 +154,12 @@ class WarehouseQueries:
         ):
             question = self._questions.find(name)
 
-            def once(*, aggregates: bool) -> Answer:
+            def once(engine: Engine, aggregates: bool) -> Answer:
                 return ask(
                     engine, question, as_of=as_of, values=values, aggregates=aggregates, limits=how.limits, stop=stop
                 )
 
-            answer = once(aggregates=how.aggregates)
-            if not how.check:
-                return Checked(answer, None)
-            return _checked(answer, once(aggregates=False))
+            return self._checked(once(engine, how.aggregates), how, engine, once)
 
     def sql(
         self,
@@ -176,10 +175,11 @@ class WarehouseQueries:
             self._query(database, unmask=unmask, engine=how.engine) as guard,
             closing(self._engine(how, database, guard)) as engine,
         ):
-            answer = engine.answer(text, aggregates=how.aggregates, limits=how.limits, stop=stop)
-            if not how.check:
-                return Checked(answer, None)
-            return _checked(answer, engine.answer(text, aggregates=False, limits=how.limits, stop=stop))
+
+            def once(engine: Engine, aggregates: bool) -> Answer:
+                return engine.answer(text, aggregates=aggregates, limits=how.limits, stop=stop)
+
+            return self._checked(once(engine, how.aggregates), how, engine, once)
 
     def explain(
         self,
@@ -376,15 +376,35 @@ class WarehouseQueries:
             with closing(self._open_browser(database, guard)) as browser:
                 yield browser
 
-    def _engine(
-        self, how: Asked, database: Database = "warehouse", guard: ColumnGuard | None = None
-    ) -> SqliteEngine | DuckdbEngine | SparkEngine:
+    def _checked(self, answer: Answer, how: Asked, engine: Engine, once: Callable[[Engine, bool], Answer]) -> Checked:
+        """`answer` of `engine`, compared with what SQLite's facts give if that is asked for: within the same use.
+
+        What another engine answers is confirmed by SQLite: its own facts are no witness.
+        """
+        if not how.check:
+            return Checked(answer, None)
+        if answer.truncated:
+            return Checked(_noted(answer, "not compared: not all rows are shown, and the facts may show others"), None)
+        if how.engine == "sqlite":
+            base = once(engine, False)
+            return _compared(answer, base, ", ".join(base.source), same=answer.columns == base.columns)
+        with closing(self._engine(Asked())) as witness:
+            base = once(witness, False)
+        told = f"{how.engine} answered, and SQLite from {', '.join(base.source) or 'the same text'}"
+        return _compared(answer, base, told, same=True)  # engines may name a column otherwise
+
+    def _engine(self, how: Asked, database: Database = "warehouse", guard: ColumnGuard | None = None) -> Engine:
         if how.engine == "sqlite":
             return self._open_sqlite(self._sources[database](), guard)
         return self._open_other(how.engine, how.master)
 
 
-def _checked(answer: Answer, base: Answer) -> Checked:
-    same = answer.columns == base.columns and same_rows(answer, base)
-    note = f"{', '.join(base.source)} gives {'the same' if same else 'OTHER ROWS'} ({base.elapsed_ms:.1f} ms)"
-    return Checked(replace(answer, notes=(*answer.notes, note)), same)
+def _compared(answer: Answer, base: Answer, told: str, *, same: bool) -> Checked:
+    """`answer` with a note of whether `base` has the same rows; it is other rows unless `same`."""
+    same = same and same_rows(answer, base)
+    note = f"{told} gives {'the same' if same else 'OTHER ROWS'} ({base.elapsed_ms:.1f} ms)"
+    return Checked(_noted(answer, note), same)
+
+
+def _noted(answer: Answer, note: str) -> Answer:
+    return replace(answer, notes=(*answer.notes, note))

@@ -8,6 +8,7 @@ from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from datetime import timedelta
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from console.wiring.security_actions import audit_actions
 from security.audit.checkpoint import Checkpoint
 from security.audit.event import Decision, Kind
 from security.audit.report import Report
-from security.audit.search import LARGEST_PAGE, Filter, Recorded
+from security.audit.search import Filter, Recorded, every
 from security.audit.siem.origin import rfc3339
 from security.audit.words import ACTIONS, near
 from security.database import files_of
@@ -67,19 +68,14 @@ def search(arguments: Namespace, settings: Settings, environ: Mapping[str, str])
         since=arguments.since,
         until=arguments.until,
     )
-    found: list[Recorded] = []
-    before = None
-    while len(found) < arguments.limit:
-        page = actions.search(wanted, before=before, limit=min(LARGEST_PAGE, arguments.limit - len(found)))
-        found += page.events
-        before = page.before
-        if before is None:
-            break
+    most = arguments.limit
+    fitting = list(islice(every(actions.search, wanted, at_once=most + 1), most + 1))  # one more tells of others
+    found = fitting[:most]
     if found or arguments.json:
         _print(found, as_json=arguments.json)
     else:
         say("no event fits")
-    if before is not None:
+    if len(fitting) > most:
         say(f"only the newest {len(found):,} that fit; allow more with --limit")
     return Exit.DONE
 
@@ -121,14 +117,8 @@ def _given_in(actions: AuditActions, seq: int) -> int | None:
         return None
     event = found[0].event
     same = Filter(action=event.action, principal=event.principal, since=event.at - LONGEST_USE)
-    before: int | None = seq
-    while before is not None:
-        page = actions.search(same, before=before, limit=LARGEST_PAGE)
-        for one in page.events:
-            if one.event.correlation == event.correlation and one.event.sealed is not None:
-                return one.seq
-        before = page.before
-    return None
+    uses = (one for one in every(actions.search, same, before=seq) if one.event.correlation == event.correlation)
+    return next((one.seq for one in uses if one.event.sealed is not None), None)
 
 
 def verify(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> Exit:

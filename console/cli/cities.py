@@ -13,6 +13,7 @@ from console.actions.pipelines import Pipelines, PipelineSetup
 from console.cli.exits import Exit, UsageError
 from console.cli.output import PRACTICE_LABEL, print_json, print_table, say
 from console.cli.session import gate_of
+from console.cli.signals import unbroken
 from console.config_file import CITIES_VARIABLE
 from console.settings import Settings
 from console.wiring.pipelines import pipelines
@@ -68,7 +69,8 @@ def add_city(arguments: Namespace, settings: Settings, environ: Mapping[str, str
     """Add a city to `config.toml`. Raises `UsageError` for a name that is none, `ConfigError`."""
     city = _city(arguments.name)
     there = _configured(city, settings)
-    _actions(arguments, settings, environ).add_city(city.name)
+    actions = _actions(arguments, settings, environ)
+    unbroken(lambda: actions.add_city(city.name))
     say(f"{there} is there already" if there else f"{city.name} is added; the next run loads it")
     return Exit.DONE
 
@@ -82,7 +84,8 @@ def remove_city(arguments: Namespace, settings: Settings, environ: Mapping[str, 
     there = _configured(city, settings)
     if not there and CITIES_VARIABLE not in settings.overridden:
         raise UsageError(f"{city.name!r} is not among the cities; `lakewarden cities` lists them")
-    _actions(arguments, settings, environ).remove_city(city.name)
+    actions = _actions(arguments, settings, environ)
+    unbroken(lambda: actions.remove_city(city.name))
     say(f"{there} is removed; its runs and readings stay")
     return Exit.DONE
 

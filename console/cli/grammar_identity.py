@@ -20,7 +20,8 @@ def add_to(commands: argparse._SubParsersAction[Parser]) -> None:
     stdin_option(
         signing, "the password, then the code; to enrol: code, new password, then a code of the secret printed"
     )
-    command(commands, "sign-out", "sign_in:sign_out", "end the session")
+    leaving = command(commands, "sign-out", "sign_in:sign_out", "end the session")
+    leaving.add_argument("--all", action="store_true", help="and every other session of the account, wherever it is")
     json_option(command(commands, "whoami", "sign_in:whoami", "who is signed in, how, and until when"))
     _account(commands)
     _users(commands)

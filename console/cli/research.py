@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from console.cli.exits import Exit
 from console.cli.output import print_json, print_table, say
 from console.cli.session import security_of
+from console.cli.signals import unbroken_from
 from console.settings import Settings
 from console.wiring import security_actions
 from etl.models import rfc3339
@@ -59,8 +60,12 @@ def domains(arguments: Namespace, settings: Settings, environ: Mapping[str, str]
 
 
 def rebuild(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> Exit:
-    """Build the projection anew, as the service. Raises SecurityError, OSError."""
-    done = security_actions.research(security_of(arguments, settings, environ)).rebuild()
+    """Build the projection anew, as the service; a signal ends it until the old one goes.
+
+    Raises SecurityError, OSError, EndedBySignal.
+    """
+    actions = security_actions.research(security_of(arguments, settings, environ))
+    done = unbroken_from(lambda hold: actions.rebuild(exchanging=hold))
     built = done.projection
     if arguments.json:
         print_json({"built_at": rfc3339(built.built_at), "subjects": built.subjects, "log_emptied": done.log_emptied})

@@ -16,6 +16,7 @@ from console.actions.pipelines import Pipelines
 from console.cli.exits import Exit, UsageError, exit_of_run
 from console.cli.live_session import live_session
 from console.cli.output import print_json, say
+from console.cli.signals import unbroken_from
 from console.settings import Settings
 from console.wiring.pipelines import pipelines
 from etl.cities import cities_of, same_city
@@ -38,7 +39,10 @@ def run_once(arguments: Namespace, settings: Settings, environ: Mapping[str, str
     if arguments.verbose and not manual and (paused := actions.overview().paused_since) is not None:
         say(f"the schedule is paused since {rfc3339(paused)}; a run that is asked for goes on")
     request = RunRequest(logical_time, cities, Trigger.MANUAL if manual else Trigger.CRON, force=arguments.force)
-    outcome = actions.run_manually(request) if manual else actions.run_scheduled(request)
+    if manual:
+        outcome = unbroken_from(lambda hold: actions.run_manually(request, ended=hold))
+    else:
+        outcome = actions.run_scheduled(request)
     if arguments.json:
         done = outcome.already_loaded == len(cities)
         print_json(actions.run_document(outcome.run_id, already_loaded=done))

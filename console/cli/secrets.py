@@ -11,6 +11,7 @@ from console.actions.pipelines import Pipelines
 from console.cli.exits import Exit, UsageError
 from console.cli.output import print_json, say
 from console.cli.session import gate_of
+from console.cli.signals import unbroken
 from console.setting_rules import API_KEY_EXPECTED, is_api_key
 from console.settings import Settings
 from console.wiring.pipelines import API_KEY, pipelines
@@ -24,8 +25,15 @@ def set_secret(arguments: Namespace, settings: Settings, environ: Mapping[str, s
 
     Raises `UsageError` for what cannot be a key of the weather API, or a `VaultError`.
     """
-    with _actions(arguments, settings, environ).schedule_management():
-        secret_store(settings).set(arguments.name, _read(arguments.name))
+    actions = _actions(arguments, settings, environ)
+    actions.require_schedule_management()  # before anything is asked of a person who may not answer
+    value = _read(arguments.name)
+
+    def seal() -> None:
+        with actions.schedule_management():
+            secret_store(settings).set(arguments.name, value)
+
+    unbroken(seal)
     say(f"{arguments.name} is set, sealed with AES-256-GCM in {settings.secrets_file}")
     return Exit.DONE
 
@@ -44,9 +52,14 @@ def list_secrets(arguments: Namespace, settings: Settings, environ: Mapping[str,
 
 def remove_secret(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> Exit:
     """Forget a secret. Raises `UsageError` if it is not set."""
-    with _actions(arguments, settings, environ).schedule_management():
-        if not secret_store(settings).remove(arguments.name):
-            raise UsageError(f"the secret {arguments.name} is not set")
+    actions = _actions(arguments, settings, environ)
+
+    def forget() -> None:
+        with actions.schedule_management():
+            if not secret_store(settings).remove(arguments.name):
+                raise UsageError(f"the secret {arguments.name} is not set")
+
+    unbroken(forget)
     say(f"{arguments.name} is removed")
     return Exit.DONE
 

@@ -46,8 +46,13 @@ def sign_in(arguments: Namespace, settings: Settings, environ: Mapping[str, str]
 
 
 def sign_out(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> Exit:
-    """End the session. Raises PermissionDenied, AuditError, OSError."""
-    ended = unbroken(sign_in_actions(security_of(arguments, settings, environ)).sign_out)
+    """End the session, with `--all` every one of the account. Raises PermissionDenied, AuditError, OSError."""
+    actions = sign_in_actions(security_of(arguments, settings, environ))
+    if arguments.all:
+        count = unbroken(actions.sign_out_everywhere)
+        say("signed out; there was no other session" if count == 1 else f"signed out of {count:,} sessions")
+        return Exit.DONE
+    ended = unbroken(actions.sign_out)
     say("signed out" if ended else "nobody was signed in")
     return Exit.DONE
 

@@ -45,16 +45,29 @@ def unbroken(work: Callable[[], T]) -> T:
     A signal between a commit and the record of it would leave one saying that the other failed. `work` asks nothing of
     anybody: who is asked may end the command. Raises EndedBySignal in place of anything else.
     """
-    came = _held.numbers = list[int]()
+
+    def held(hold: Callable[[], None]) -> T:
+        hold()
+        return work()
+
+    return unbroken_from(held)
+
+
+def unbroken_from(work: Callable[[Callable[[], None]], T]) -> T:
+    """The same for long work, which a signal ends at once until it calls what it is given: from then on it is held."""
     try:
-        done = work()
-        if came:
-            say(f"{signal.Signals(came[0]).name} came while this was carried out: it is done and on record")
+        done = work(_hold)
+        if _held.numbers:
+            say(f"{signal.Signals(_held.numbers[0]).name} came while this was carried out: it is done and on record")
         return done
     finally:
-        _held.numbers = None
+        came, _held.numbers = _held.numbers, None
         if came:
             raise EndedBySignal(came[0])
+
+
+def _hold() -> None:
+    _held.numbers = []
 
 
 def _end(number: int, _frame: FrameType | None) -> None:

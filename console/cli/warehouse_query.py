@@ -6,7 +6,6 @@ import sys
 import threading
 from argparse import Namespace
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 
 from console.actions.warehouse import MANAGE_WAREHOUSE, QUERY_WAREHOUSE, WAREHOUSE
 from console.actions.warehouse_queries import Asked, Checked, WarehouseQueries
@@ -18,9 +17,7 @@ from console.cli.progress import stoppable
 from console.cli.session import gate_of, security_of, with_fresh_code
 from console.settings import Settings
 from console.wiring.warehouse_queries import warehouse_queries
-from warehouse.engines.sqlite import same_rows
 from warehouse.limits import QueryLimits
-from warehouse.models import Answer
 from warehouse.question_files import Parameter
 from warehouse.sql_text import MAX_CHARACTERS
 from warehouse.words import rows_words
@@ -34,12 +31,12 @@ def ask(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) ->
     how, values = _asked(arguments), _values(arguments.set)
     _make_practice_warehouse(arguments, settings, environ, QUERY_WAREHOUSE)
 
-    def once(how: Asked, stop: threading.Event) -> Checked:
+    def once(stop: threading.Event) -> Checked:
         return actions.ask(
             arguments.question, how, as_of=arguments.as_of, values=values, unmask=arguments.unmask, stop=stop
         )
 
-    return _print(_answered(arguments, settings, environ, _confirmed(once, how)), arguments)
+    return _print(_answered(arguments, settings, environ, once), arguments)
 
 
 def sql(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> Exit:
@@ -51,10 +48,10 @@ def sql(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) ->
     if arguments.database == "warehouse":
         _make_practice_warehouse(arguments, settings, environ, QUERY_WAREHOUSE)
 
-    def once(how: Asked, stop: threading.Event) -> Checked:
+    def once(stop: threading.Event) -> Checked:
         return actions.sql(query, how, database=arguments.database, unmask=arguments.unmask, stop=stop)
 
-    ended = _print(_answered(arguments, settings, environ, _confirmed(once, how)), arguments)
+    ended = _print(_answered(arguments, settings, environ, once), arguments)
     if arguments.explain and arguments.engine == "sqlite" and not arguments.json:
         explained = actions.explain(query, database=arguments.database, aggregates=how.aggregates)
         for line in explained.lines():
@@ -122,29 +119,6 @@ def _answered(
     return with_fresh_code(arguments, security_of(arguments, settings, environ), lambda: stoppable(once))
 
 
-def _confirmed(once: Callable[[Asked, threading.Event], Checked], how: Asked) -> Callable[[threading.Event], Checked]:
-    """What answers as `how` says. What another engine answers is confirmed by SQLite: its own facts are no witness."""
-    if how.engine == "sqlite" or not how.check:
-        return lambda stop: once(how, stop)
-
-    def answered(stop: threading.Event) -> Checked:
-        answer = once(replace(how, check=False), stop).answer
-        if answer.truncated:
-            return Checked(_noted(answer, "not compared: not all rows are shown, and SQLite may show others"), None)
-        facts = replace(how, engine="sqlite", master="", aggregates=False, check=False)
-        base = once(facts, stop).answer
-        same = same_rows(answer, base)
-        told = f"{how.engine} answered, and SQLite from {', '.join(base.source) or 'the same text'}"
-        note = f"{told} gives {'the same' if same else 'OTHER ROWS'} ({base.elapsed_ms:.1f} ms)"
-        return Checked(_noted(answer, note), same)
-
-    return answered
-
-
-def _noted(answer: Answer, note: str) -> Answer:
-    return replace(answer, notes=(*answer.notes, note))
-
-
 def _asked(arguments: Namespace) -> Asked:
     if arguments.unmask and (arguments.engine != "sqlite" or getattr(arguments, "database", "") == "weather"):
         raise UsageError("--unmask: only --engine sqlite opens customers' cells, and only the warehouse has any")
@@ -164,11 +138,13 @@ def _asked(arguments: Namespace) -> Asked:
 
 
 def _values(pairs: list[str] | None) -> dict[str, str]:
-    values = {}
+    values: dict[str, str] = {}
     for pair in pairs or []:
         name, equals, value = pair.partition("=")
         if not equals:
             raise UsageError(f"--set: expected NAME=VALUE, found {pair[:40]!r}")
+        if name in values:
+            raise UsageError(f"--set: expected each parameter once, found {name[:40]} twice")
         values[name] = value
     return values
 

@@ -11,6 +11,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Protocol
 
 from security.audit.event import Decision, Event, Kind, decode
 from security.audit.store import SCHEMA
@@ -75,6 +76,27 @@ def search(connection: sqlite3.Connection, wanted: Filter, *, before: int | None
             if len(found) > limit:
                 break
     return Page(tuple(found[:limit]), found[limit - 1].seq if len(found) > limit else None)
+
+
+class Search(Protocol):
+    """`search` as the log or who may read it offers it."""
+
+    def __call__(self, wanted: Filter, /, *, before: int | None, limit: int) -> Page: ...
+
+
+def every(
+    search: Search, wanted: Filter, *, before: int | None = None, at_once: int = LARGEST_PAGE
+) -> Iterator[Recorded]:
+    """The events that fit, with a number below `before`, newest first: `at_once` are read, then the next.
+
+    Raises what `search` raises.
+    """
+    while True:
+        page = search(wanted, before=before, limit=min(at_once, LARGEST_PAGE))
+        yield from page.events
+        if page.before is None:
+            return
+        before = page.before
 
 
 def tail(connection: sqlite3.Connection, *, after: int, limit: int = 200) -> list[Recorded]:

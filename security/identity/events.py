@@ -34,6 +34,7 @@ def record_sign_in(
     now: datetime,
     code: str | None = None,
     typed: str | None = None,
+    count: int | None = None,
 ) -> None:
     """Write an event of kind sign-in. `typed` is a name nobody has: its pseudonym is written. Raises AuditError."""
     subject = None if typed is None else core.pseudonym(f"user:{typed[:64]!a}")
@@ -49,6 +50,7 @@ def record_sign_in(
         session=actor.session,
         address=actor.address,
         code=code,
+        count=count,
     )
     core.sink.append([event])
 

@@ -115,6 +115,21 @@ class Sessions:
             connection.execute("DELETE FROM session WHERE token_hash = ?", (key,))
             record_sign_in(self._core, session.actor(), "sign_out", Outcome.DONE, now=now)
 
+    def sign_out_everywhere(self, token: str, source: Source, *, now: datetime) -> int:
+        """End all sessions of whose `token` is, and their sign-ins under way; how many sessions had not ended yet.
+
+        Raises SessionEnded if the session of `token` has, AuditError.
+        """
+        with self._core.database.transaction() as connection:
+            session = self.read(connection, token, source, now)
+            uses = connection.execute("SELECT made_at, seen_at FROM session WHERE user = ?", (session.user,)).fetchall()
+            alive = sum(self._holds(from_ms(made_at), from_ms(seen_at), now) for made_at, seen_at in uses)
+            end_all(connection, session.user)
+            record_sign_in(
+                self._core, session.actor(), "sign_out", Outcome.DONE, now=now, code="everywhere", count=alive
+            )
+        return alive
+
     def count(self, user: str) -> int:
         """How many sessions `user` has that have not ended yet, expired ones that nobody tried to use included."""
         row = self._core.database.query("SELECT count(*) FROM session WHERE user = ?", (user,))

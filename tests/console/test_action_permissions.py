@@ -188,6 +188,17 @@ def test_a_query_is_refused_before_anything_is_opened(settings: Settings, name: 
     assert not (settings.home / "questions" / "mine.sql").exists()
 
 
+@pytest.mark.parametrize("engine", ["sqlite", "duckdb"])
+def test_a_query_that_is_compared_with_the_facts_is_one_use(settings: Settings, engine: str) -> None:
+    warehouse_actions(settings).build(rows=50)
+    everybody, how = Everybody(), Asked(engine=engine, check=True)
+    with closing(warehouse_queries(settings, permissions=everybody)) as queries:
+        checked = queries.sql("SELECT count(*) FROM Sales_Transactions_Table", how)
+        question = queries.ask("revenue-by-category", how)
+    assert (checked.answer.rows, checked.same, question.same) == ([(50,)], True, True)
+    assert everybody.events == [f"intent {QUERY} warehouse", f"done {QUERY} warehouse"] * 2
+
+
 def test_the_weather_is_asked_for_as_the_pipelines_are(settings: Settings) -> None:
     asking: list[tuple[str, Callable[[WarehouseQueries], object]]] = [
         ("use", lambda a: a.sql("SELECT 1", Asked(), database="weather")),

@@ -173,6 +173,7 @@ def test_a_search_finds_what_fits_and_no_more(office: Office) -> None:
     assert len(found("--action", "trigger_run", "--since", "2020-01-01")) == EVENTS
     more = office.lakewarden("audit", "search", "--user", "operator", "--limit", "3")
     assert "only the newest 3" in more.err
+    assert office.lakewarden("audit", "search", "--user", "operator", "--limit", str(EVENTS)).err == ""
     none = office.lakewarden("audit", "search", "--patient", "P0008")
     assert (none.code, none.out, none.err) == (0, "", "lakewarden: no event fits\n")
 

@@ -175,6 +175,7 @@ def test_rows_beyond_the_limit_are_said_to_be_left_out(shop: Lakewarden) -> None
         (["ask", "nosuch"], 64, "there is no question 'nosuch'; there are revenue-by-category"),
         (["ask", "revenue-by-category", "--as-of", "soon"], 64, "--as-of"),
         (["ask", "revenue-by-category", "--set", "x"], 64, "NAME=VALUE"),
+        (["ask", "revenue-by-category", "--set", "x=1", "--set", "x=2"], 64, "x twice"),
         (["ask", "revenue-by-category", "--set", "x=1"], 64, "has no parameter 'x'"),
         (["ask", "top-store-last-month", "--set", "as_of=2026-10-31"], 64, "give --as-of YYYY-MM-DD"),
         (["sql", "SELECT 1", "--bogus"], 64, "see `lakewarden warehouse sql --help`"),

@@ -13,15 +13,21 @@ from unittest.mock import patch
 
 import pytest
 
-from console.cli import session, signals
+from console.cli import run_once, session, signals
+from console.cli.parser import build_parser
 from console.cli.signals import EndedBySignal, end_on_signals, unbroken
 from security.audit.event import Event, Outcome
 from security.audit.log import AuditLog
 from security.audit.store import Receipt
+from security.records.research import projection
+from security.records.research.projection import built
+from security.records.research.safe_harbor import Subject
 from tests.conftest import PATIENCE_S, ROOT, Lakewarden
 from tests.console.desk import Desk, desk_at, doctor_on_shift
 from tests.console.enrolling import PASSWORD
 from tests.practice import account_of, opened
+
+APPEND = AuditLog.append
 
 # The command, which is sent a signal between the commit of a change and the record of its outcome.
 SIGNALLED = """
@@ -91,11 +97,10 @@ def test_a_change_that_stands_is_recorded_as_done_though_a_signal_comes_after_it
 
 def test_every_command_that_changes_something_is_carried_out_before_a_signal_ends_it(desk: Desk, heeded: None) -> None:
     patient, other = desk.patient("doctor"), desk.patient("doctor-nights")
-    append = AuditLog.append
 
     def signalled(log: AuditLog, events: Sequence[Event]) -> list[Receipt]:
         os.kill(os.getpid(), signal.SIGHUP)
-        return append(log, events)
+        return APPEND(log, events)
 
     def stopped(*argv: str, stdin: bytes = b"") -> None:
         before = desk.size()
@@ -123,6 +128,55 @@ def test_every_command_that_changes_something_is_carried_out_before_a_signal_end
     password = account_of(desk.security, "officer").password
     stopped("account", "password", "--stdin", stdin=f"{password}\n{PASSWORD}\n".encode())
     stopped("sign-out")
+    desk.sit_down("operator")
+    stopped("cities", "add", "Bergen")
+    stopped("cities", "remove", desk.security.settings.weather.cities[0])
+    assert desk("secrets", "list").code == 0  # the look that comes before the secret is read is on record
+    stopped("secrets", "set", "smtp_password", stdin=b"a-secret")
+    stopped("secrets", "remove", "smtp_password")
+    stopped("sign-out", "--all")
+
+
+def signalled_when_done(log: AuditLog, events: Sequence[Event]) -> list[Receipt]:
+    if events[0].outcome is Outcome.DONE:
+        os.kill(os.getpid(), signal.SIGTERM)
+    return APPEND(log, events)
+
+
+def test_a_rebuild_is_ended_by_a_signal_until_the_old_projection_goes(desk: Desk, heeded: None) -> None:
+    old = built(desk.security.research)
+    before = desk.size()
+    desk.clock.advance(60.0)
+
+    def signalled(*_: object) -> Iterator[Subject]:
+        os.kill(os.getpid(), signal.SIGTERM)
+        raise AssertionError("a signal did not end the reading of the records")
+
+    with patch.object(projection, "_subjects", signalled), pytest.raises(EndedBySignal):
+        desk("research", "rebuild")
+    assert built(desk.security.research) == old
+    assert Outcome.DONE not in [event.outcome for event in desk.events(before)]
+    heed()
+    before = desk.size()
+    with patch.object(AuditLog, "append", signalled_when_done), pytest.raises(EndedBySignal):
+        desk("research", "rebuild")
+    assert built(desk.security.research) != old
+    assert Outcome.FAILED not in [event.outcome for event in desk.events(before)]
+
+
+def test_a_run_that_is_loaded_is_recorded_as_done_though_a_signal_comes(
+    desk: Desk, heeded: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.sit_down("operator")
+    monkeypatch.setattr(run_once, "live_session", lambda *_: desk.security.gate)
+    before = desk.size()
+    arguments = build_parser().parse_args(["--run-once", "--now", "--city", "Oslo"])
+    with patch.object(AuditLog, "append", signalled_when_done), pytest.raises(EndedBySignal):
+        run_once.run_once(arguments, desk.security.settings, {})
+    assert [(event.action, event.outcome) for event in desk.events(before)] == [
+        ("trigger_run", Outcome.INTENT),
+        ("trigger_run", Outcome.DONE),
+    ]
 
 
 def test_what_is_asked_of_the_person_is_ended_by_a_signal_at_once(

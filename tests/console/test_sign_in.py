@@ -20,6 +20,7 @@ from security.identity.account import NewAccount, Role
 from security.identity.events import SERVICE
 from tests import practice
 from tests.conftest import ROOT, Ended, Lakewarden, SteppableClock
+from tests.console.desk import desk_at
 from tests.console.enrolling import PASSWORD, RECOVERY_CODES, code_of, enrol, lines_of, shown
 from tests.e2e.terminal import Terminal
 from tests.security.mail_server import certificate, mail_server
@@ -71,6 +72,25 @@ def test_sign_out_ends_it(ready: Lakewarden) -> None:
     assert (ended.code, ended.out, ended.err.count("\n")) == (77, "", 1)
     again = ready("sign-out")
     assert (again.code, again.err) == (0, "lakewarden: nobody was signed in\n")
+
+
+def test_sign_out_of_all_ends_the_session_of_a_console_too(workspace: Path) -> None:
+    with (
+        desk_at(workspace) as desk,
+        closing(practice.opened(workspace, {}, keeper=InMemory(), clock=desk.clock)) as console,
+    ):
+        desk.sit_down("operator")
+        desk.clock.advance(30.0)
+        practice.sit_down(console, "operator")
+        ended = desk("sign-out", "--all")
+        assert (ended.code, ended.err) == (0, "lakewarden: signed out of 2 sessions\n")
+        assert console.seat.session() is None
+        assert not desk.security.seat.holds_token
+        refused = desk("sign-out", "--all")
+        assert (refused.code, refused.err.count("\n")) == (77, 1)
+        desk.clock.advance(60.0)
+        desk.sit_down("operator")
+        assert desk("sign-out", "--all").err == "lakewarden: signed out; there was no other session\n"
 
 
 def test_an_unknown_user_a_wrong_password_and_a_disabled_account_are_told_alike(ready: Lakewarden) -> None:

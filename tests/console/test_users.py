@@ -93,6 +93,10 @@ def test_a_shift_in_a_time_zone_that_the_host_does_not_know_is_shown_and_can_be_
     lost = office("users", "change", "doctor", "--email", "d@example.org")
     assert lost.code == 64
     assert "found 08:00-20:00 Mars/Base; give another shift with the change, or none" in lost.err
+    assert office("users", "change", "doctor", "--no-shift").code == 0
+    with closing(practice.opened(office.home, office.environ)) as security:
+        events = [one.event for one in security.audit.tail(after=-1)]
+    assert next(event.code for event in reversed(events) if event.action == "change_user") == "shift"
     mended = office("users", "change", "doctor", "--shift", "07:00-19:00", "--timezone", "UTC")
     assert (mended.code, "doctor, 07:00-19:00 UTC" in mended.err) == (0, True)
 

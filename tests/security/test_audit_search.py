@@ -13,7 +13,7 @@ import pytest
 from security.audit import search as searching
 from security.audit.event import Decision, Kind
 from security.audit.log import AuditLog
-from security.audit.search import Filter
+from security.audit.search import Filter, every
 from security.errors import AuditEventRefused, AuditUnavailable
 from tests.security.audit_logs import START, LogFolder, event
 
@@ -60,24 +60,16 @@ def log(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     assert folder.verify().ok
 
 
-def pages(log: AuditLog, wanted: Filter, limit: int) -> list[int]:
-    found: list[int] = []
-    before: int | None = None
-    while True:
-        page = log.search(wanted, before=before, limit=limit)
-        assert len(page.events) <= limit
-        found += [one.seq for one in page.events]
-        if page.before is None:
-            return found
-        before = page.before
-
-
 @pytest.mark.parametrize("fields", FILTERS, ids=str)
 @pytest.mark.parametrize("limit", [1, 7, 1000])
 def test_every_page_together_is_what_fits_newest_first(log: AuditLog, fields: dict[str, Any], limit: int) -> None:
     wanted = Filter(**fields)
     expected = [seq for seq in range(EVENTS - 1, -1, -1) if wanted.fits(at_position(seq))]
-    assert pages(log, wanted, limit) == expected
+    assert [one.seq for one in every(log.search, wanted, at_once=limit)] == expected
+    assert [one.seq for one in every(log.search, wanted, before=60, at_once=limit)] == [s for s in expected if s < 60]
+    page = log.search(wanted, limit=limit)
+    assert [one.seq for one in page.events] == expected[:limit]
+    assert (page.before is None) is (len(expected) <= limit)
 
 
 def test_the_tail_gives_what_is_new(log: AuditLog) -> None:

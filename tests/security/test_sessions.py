@@ -12,6 +12,7 @@ import pytest
 
 from security.audit.keys import session_hash
 from security.errors import AuditUnavailable, FreshFactorNeeded, SessionEnded, SignInDelayed, SignInRefused
+from security.identity.account import Role
 from security.identity.core import Source
 from security.identity.events import SERVICE
 from security.identity.sessions import Factor, Limits, check_fresh
@@ -164,6 +165,37 @@ def test_after_sign_out_a_stolen_token_is_worth_nothing(there: Office, member: M
     with pytest.raises(SessionEnded):
         there.sessions.sign_out(token, HERE, now=there.now)
     assert there.audit.told()[-1] == ("doctor", "sign_out", "done", None)
+
+
+def test_signing_out_everywhere_ends_every_session_of_the_account_and_no_other(there: Office, member: Member) -> None:
+    stale = member.sign_in().token
+    there.clock.forward(901)
+    tokens = []
+    for _ in range(2):
+        tokens.append(member.sign_in().token)
+        there.clock.forward(30)
+    other = there.enrolled("auditor", Role.AUDITOR).sign_in()
+    before = len(there.audit.events)
+    assert there.sessions.sign_out_everywhere(tokens[0], HERE, now=there.now) == 2
+    for token in (*tokens, stale):
+        ended(there, token)
+    assert there.sessions.resume(other.token, HERE, now=there.now).user == "auditor"
+    (event,) = there.audit.events[before:]
+    assert (event.principal, event.action, event.code, event.count) == ("doctor", "sign_out", "everywhere", 2)
+    with pytest.raises(SessionEnded):
+        there.sessions.sign_out_everywhere(tokens[0], HERE, now=there.now)
+
+
+def test_signing_out_everywhere_without_a_record_ends_nothing(there: Office, member: Member) -> None:
+    tokens = [member.sign_in().token]
+    there.clock.forward(30)
+    tokens.append(member.sign_in().token)
+    there.audit.failing = True
+    with pytest.raises(AuditUnavailable):
+        there.sessions.sign_out_everywhere(tokens[0], HERE, now=there.now)
+    there.audit.failing = False
+    for token in tokens:
+        there.sessions.resume(token, HERE, now=there.now)
 
 
 def test_a_token_copied_to_another_host_account_is_worth_nothing(there: Office, member: Member) -> None:

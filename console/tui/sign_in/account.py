@@ -33,6 +33,13 @@ class AccountDialog(Dialog):
         Binding("o", "sign_out", "Sign out", id="account.sign-out", tooltip="Sign out; the screen is cleared"),
         Binding("p", "password", "Password", id="account.password", tooltip="Set another password"),
         Binding("r", "recovery_codes", "Recovery codes", id="account.recovery", tooltip="Ten new recovery codes"),
+        Binding(
+            "e",
+            "sign_out_everywhere",
+            "Sign out everywhere",
+            id="account.sign-out-everywhere",
+            tooltip="End every session of this account, in each console and on the command line",
+        ),
         Binding("left,right", "app.focus_next", "Other button", show=False, id="account.other"),
     ]
 
@@ -50,6 +57,8 @@ class AccountDialog(Dialog):
                 yield Button("Sign out (o)", id="sign_out", classes="primary")
                 yield Button("Password (p)", id="password")
                 yield Button("Recovery codes (r)", id="recovery_codes")
+            with Horizontal(classes="dialog-buttons"):
+                yield Button("Sign out everywhere (e)", id="sign_out_everywhere")
 
     def on_mount(self) -> None:
         self._tell(self._who)
@@ -77,6 +86,7 @@ class AccountDialog(Dialog):
     def on_button_pressed(self, event: Button.Pressed) -> None:
         actions = {
             "sign_out": self.action_sign_out,
+            "sign_out_everywhere": self.action_sign_out_everywhere,
             "password": self.action_password,
             "recovery_codes": self.action_recovery_codes,
         }
@@ -85,6 +95,10 @@ class AccountDialog(Dialog):
     def action_sign_out(self) -> None:
         self.dismiss(None)
         self._shell.action_sign_out()
+
+    def action_sign_out_everywhere(self) -> None:
+        self.dismiss(None)
+        self._shell.action_sign_out_everywhere()
 
     def action_password(self) -> None:
         from console.tui.sign_in.new_password import NewPassword

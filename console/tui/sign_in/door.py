@@ -187,6 +187,16 @@ class Door:
             told = f"{plain(self.who.user)} is signed out."
             self._leave(told, lambda: None if self.locked else self._app.notify(told, markup=False))
 
+    def sign_out_everywhere(self) -> None:
+        """Sign out at once, of every session of the account."""
+        if self.who is not None:
+            told = f"{plain(self.who.user)} is signed out everywhere."
+            self._leave(
+                told,
+                lambda: None if self.locked else self._app.notify(told, markup=False),
+                everywhere=True,
+            )
+
     def _seen(self, news: tuple[object, Who | None]) -> None:
         """What the attendance tells, on the loop; of an earlier sitting it is old."""
         sitting, who = news
@@ -201,7 +211,7 @@ class Door:
         told = ended_words(self.who, self._app.now(), **limits)
         self._leave(told, lambda: self._notice("Signed out", told))
 
-    def _leave(self, told: str, tell: Callable[[], object]) -> None:
+    def _leave(self, told: str, tell: Callable[[], object], *, everywhere: bool = False) -> None:
         """Rule 1. The session is ended, if it is not, before any screen is made again; then `tell`.
 
         Where the sign-in comes first, it says `told` itself.
@@ -213,12 +223,13 @@ class Door:
         self._app.leave_section()
         self._app.empty()
 
-        def over(_ended: bool) -> None:
+        def over(_ended: object) -> None:
             self._told = told
             self._app.renew(tell, keep_shown=False)
 
         def failed(error: Exception) -> None:
-            self._told = unrecorded = f"{told}\nIt could not be recorded: {plain(str(error))}"
+            failure = "Signed out here alone; the others go on" if everywhere else f"{told}\nIt could not be recorded"
+            self._told = unrecorded = f"{failure}: {plain(str(error))}"
             self._app.renew(lambda: self._notice("Signed out", unrecorded), keep_shown=False)
 
-        off_loop(self._app, actions.sign_out, over, failed)
+        off_loop(self._app, actions.sign_out_everywhere if everywhere else actions.sign_out, over, failed)

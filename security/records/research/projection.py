@@ -55,16 +55,24 @@ def open_research(
     return open_database(path, SCHEMA, lock_file=lock_file, now=now, busy_timeout_s=busy_timeout_s)
 
 
-def rebuild(core: Core, research: Database, *, random_bytes: Callable[[int], bytes]) -> Rebuilt:
+def rebuild(
+    core: Core,
+    research: Database,
+    *,
+    random_bytes: Callable[[int], bytes],
+    exchanging: Callable[[], None] = lambda: None,
+) -> Rebuilt:
     """Exchange the projection for one of what the clinical store holds now.
 
-    Raises AuditUnavailable, SealBroken, KeyUnknown, StoreError; the old projection then stays.
+    `exchanging` is called when nothing more is opened and the old one goes. Raises AuditUnavailable, SealBroken,
+    KeyUnknown, StoreError; the old projection then stays.
     """
     _tell(core, Outcome.INTENT, None)
     now = core.now()
     subjects = list(_subjects(core, now.date()))
     subjects.sort(key=lambda _: random_bytes(16))
     with research.transaction() as connection:
+        exchanging()
         connection.execute("DELETE FROM subject")
         connection.executemany(
             "INSERT INTO subject (domain, sex, age_band, state, diagnosis, first_year, encounters, ssn) "

@@ -75,7 +75,8 @@ async def test_an_operator_sees_customers_in_clear_and_masked_again(
         clear = names(screen)
         assert before != clear
         assert len(set(before)) == 1
-        await shown(made, "IN CLEAR", str(clear[0]))
+        await shown(made, "IN CLEAR, 2 s left", str(clear[0]))
+        await shown(made, "IN CLEAR, 1 s left")
         await masked(screen)
         assert names(screen) == before
         assert str(clear[0]) not in screen_text(made.app)
@@ -121,6 +122,7 @@ async def test_a_cell_in_clear_that_is_open_closes_when_it_is_masked(
         await in_clear(screen)
         await pilot.press("enter")
         await until(lambda: isinstance(made.app.screen, CellDetail), "the cell")
+        await shown(made, "In clear: this closes when the time is over.")
         await until(lambda: made.app.screen is screen, "the cell's end")
         await masked(screen)
 

@@ -11,6 +11,7 @@ from console.tui.pipelines.screen import PipelinesScreen
 from console.tui.sign_in.forms import CodeForm, PasswordForm, RecoveryForm
 from console.tui.sign_in.practice_codes import PracticeCodes, spaced
 from console.tui.sign_in.screen import SignInScreen
+from security.audit.search import Filter
 from security.errors import SignInRefused
 from tests.console.tui.sign_in.conftest import Open
 from tests.console.tui.sign_in.people import (
@@ -159,10 +160,13 @@ async def test_a_code_that_was_used_is_not_offered_again(console: Open) -> None:
     clock = SetClock(datetime.now(UTC))
     made = console(clock=clock)
     async with made.app.run_test(size=(80, 24)) as pilot:
-        for _twice in range(2):
+        for key in ("o", "e"):  # e: everywhere
             await sign_in(made, pilot, "operator")
-            await pilot.press("f8", "o")
+            await pilot.press("f8", key)
             await until(lambda: made.app.who is None and isinstance(made.app.screen, PipelinesScreen), "the sign-out")
+        audit = made.workshop.open_security().audit
+        ends = [one.event.code for one in audit.search(Filter(action="sign_out")).events]
+        assert ends == ["everywhere", None]
         await pilot.press("f8")
         await shown(made, "next in")
         codes = made.app.screen.query_one(PracticeCodes)

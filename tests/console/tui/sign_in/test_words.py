@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from console.actions.permissions import NotSignedIn
+from console.actions.permissions import NotSignedIn, PermissionDenied
 from console.actions.sign_in import Who
 from console.query_history import kept_for
 from console.tui.sign_in.words import ended_words, left_words, refusal_words, who_words
@@ -36,6 +36,7 @@ def who(user: str = "operator", role: str = "operator", *, left_s: float = 840.0
         (who(left_s=20), 14, "operator 20s"),
         (None, 60, "not signed in [u]"),
         (None, 16, "not signed in"),
+        (None, 10, "nobody"),
     ],
 )
 def test_who_is_told_in_the_room_there_is(sitting: Who | None, room: int, words: str) -> None:
@@ -72,6 +73,11 @@ def test_why_a_session_ended() -> None:
 def test_a_refusal_is_told_without_the_advice_for_the_command_line_and_without_controls() -> None:
     told = refusal_words(NotSignedIn("not signed in: x is for y\x1b[2J; `lakewarden sign-in USER` signs in"))
     assert told == "Not signed in: x is for y\N{REPLACEMENT CHARACTER}[2J"
+
+
+def test_a_refusal_names_roles_as_everything_else_on_the_screen_does() -> None:
+    told = refusal_words(PermissionDenied("not permitted to anna: read_all – it is for guest or data_scientist or x"))
+    assert told == "Not permitted to anna: read_all – it is for guest, data scientist or x"
 
 
 def test_each_user_of_a_workspace_has_files_of_their_own_that_name_nobody(tmp_path: Path) -> None:
