@@ -71,7 +71,7 @@ class CellGrid(LineTable):
         """Make room for the signs behind the titles, and choose the columns that are seen."""
         marks = {column: self.mark(column) for column in range(len(self.looks))}
         self._widths.marks = {column: cell_len(mark) + 1 for column, mark in marks.items() if mark}
-        self._placing()
+        self._replace()
 
     # ---- moving ---------------------------------------------------------------------------------------------------
 

@@ -9,6 +9,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import pyte
+from rich.console import RenderableType
+from textual._compositor import CompositorUpdate
 from textual.app import App, ComposeResult
 from textual.notifications import Notification
 from textual.pilot import Pilot
@@ -88,6 +91,7 @@ class PaneApp(App[None]):
         if not unicode:
             self._filters.append(AsciiOnly())
         self.opened: list[Opened] = []
+        self._terminal = pyte.Screen(80, 24)
         self.failed: list[Exception] = []
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
@@ -139,6 +143,19 @@ class PaneApp(App[None]):
     def rows(self) -> list[str]:
         """The lines of the table, the heading first."""
         return [self.table.render_line(y).text.rstrip() for y in range(self.table.size.height)]
+
+    def painted(self) -> list[str]:
+        """Those lines as the terminal has them, of all that was sent to it."""
+        x, y, _, height = self.table.region
+        lines = self._terminal.display[y : y + height]
+        return [line[x : x + self.table.line_width].rstrip() for line in lines]
+
+    def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
+        if isinstance(renderable, CompositorUpdate):
+            width, height = self.size
+            self._terminal.resize(height, width)
+            pyte.Stream(self._terminal).feed(renderable.render_segments(self.console))
+        super()._display(screen, renderable)
 
     def line(self, name: str) -> str:
         """The text of a line of the pane: `title` or `foot`."""

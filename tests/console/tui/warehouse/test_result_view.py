@@ -171,6 +171,16 @@ async def test_a_column_sorts_up_then_down_then_not(settings: Settings) -> None:
         assert cities(off) == plain
 
 
+async def test_the_marks_of_a_sort_move_the_columns_on_the_screen_too(settings: Settings) -> None:
+    async with pane(settings) as (app, pilot):
+        await app.ask("SELECT store_id AS a, region AS b, store_id AS c FROM Store_Table WHERE store_id < 5 ORDER BY 1")
+        for sign in ("▲", "▼", ""):
+            await reshaped(app, pilot, "s")
+            await pilot.pause()
+            assert app.painted() == app.rows()
+            assert ("a " + sign).strip() in app.painted()[0]
+
+
 async def test_keys_pressed_while_a_sort_is_on_its_way_count_from_what_was_asked_for(settings: Settings) -> None:
     async with pane(settings) as (app, pilot):
         await app.ask(STORES)
