@@ -45,6 +45,7 @@ class Schema:
     application_id: int
     package: str  # such as "security.audit"
     page_bytes: int = 4096  # small pages cost less where each commit touches one row of many trees
+    decoding: str = "strict"  # what becomes of a text that is no UTF-8: an error, or as `bytes.decode` has it
 
     def migrations(self) -> list[tuple[int, str, str]]:
         """(version, name, SQL) of every migration, in order."""
@@ -69,7 +70,7 @@ class Database:
         self._busy_timeout_s = busy_timeout_s
         self._lock = threading.RLock()
         with self.told_in_words():
-            self._connection = _connect(path, busy_timeout_s, read_only=False)
+            self._connection = _connect(path, schema, busy_timeout_s, read_only=False)
             self._connection.execute(f"PRAGMA wal_autocheckpoint = {LOG_BYTES // schema.page_bytes:d}")
 
     def close(self) -> None:
@@ -84,15 +85,8 @@ class Database:
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """A write transaction: everything in it happens and is on the disk at its end, or nothing."""
-        with self._lock, self.told_in_words():
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._connection
-                self._connection.execute("COMMIT")
-            except BaseException:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                raise
+        with self._lock, self.told_in_words(), write_transaction(self._connection) as connection:
+            yield connection
 
     @contextmanager
     def snapshot(self) -> Iterator[sqlite3.Connection]:
@@ -108,7 +102,7 @@ class Database:
     def connect(self, *, read_only: bool = True) -> sqlite3.Connection:
         """A connection of one's own in autocommit mode, for long reads beside the writers; the caller closes it."""
         with self.told_in_words():
-            return _connect(self.path, self._busy_timeout_s, read_only=read_only)
+            return _connect(self.path, self.schema, self._busy_timeout_s, read_only=read_only)
 
     def truncate_log(self) -> bool:
         """Move what the write-ahead log holds into the database and empty the log; False if a reader prevents it.
@@ -119,7 +113,7 @@ class Database:
 
     def problems(self) -> list[str]:
         """What SQLite's own check finds wrong with the file; empty when it is sound."""
-        found = [str(row[0]) for row in self.query("PRAGMA quick_check(5)")]
+        found = [line for (told,) in self.query("PRAGMA quick_check(5)") for line in str(told).splitlines()]
         return [] if found == ["ok"] else found
 
     @contextmanager
@@ -162,6 +156,19 @@ def open_database(
     return database
 
 
+@contextmanager
+def write_transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+    """A write transaction of a connection: everything in it happens at its end, or nothing. Raises sqlite3.Error."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield connection
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
 def open_read_only(path: Path, schema: Schema) -> sqlite3.Connection:
     """A connection to a database or a copy of one that is neither made, migrated nor written; the caller closes it.
 
@@ -171,7 +178,7 @@ def open_read_only(path: Path, schema: Schema) -> sqlite3.Connection:
     if not path.is_file():
         raise StoreError(f"expected the {schema.name} {path}, found no such file")
     try:
-        return _connect(path, BUSY_TIMEOUT_S, read_only=True)
+        return _connect(path, schema, BUSY_TIMEOUT_S, read_only=True)
     except sqlite3.Error as error:
         raise in_words(path, schema.name, error) from error
 
@@ -225,7 +232,7 @@ def stamp(instant: datetime) -> str:
     return instant.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
-def _connect(path: Path, busy_timeout_s: float, *, read_only: bool) -> sqlite3.Connection:
+def _connect(path: Path, schema: Schema, busy_timeout_s: float, *, read_only: bool) -> sqlite3.Connection:
     connection = sqlite3.connect(
         f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rw'}",
         uri=True,
@@ -233,6 +240,8 @@ def _connect(path: Path, busy_timeout_s: float, *, read_only: bool) -> sqlite3.C
         isolation_level=None,
         check_same_thread=False,
     )
+    if schema.decoding != "strict":
+        connection.text_factory = lambda text: text.decode(errors=schema.decoding)
     if not read_only:
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA secure_delete = ON")

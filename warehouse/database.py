@@ -96,7 +96,8 @@ class Warehouse:
     def problems(self) -> list[str]:
         """What SQLite's own check finds wrong with the file; empty when it is sound."""
         with closing(self.connect(read_only=True)) as connection, self.told_in_words():
-            found = [str(row[0]) for row in connection.execute("PRAGMA quick_check(5)")]
+            rows = connection.execute("PRAGMA quick_check(5)").fetchall()
+            found = [line for (told,) in rows for line in str(told).splitlines()]
         return [] if found == ["ok"] else found
 
     @contextmanager

@@ -45,7 +45,7 @@ def print_answer_csv(answer: Answer) -> None:
     """
     writer = csv.writer(sys.stdout, lineterminator="\n")
     shown = safe if sys.stdout.isatty() else str
-    writer.writerow(map(shown, answer.columns))
+    writer.writerow(shown(_csv_cell(name, money=False)) for name in answer.columns)
     money = _money(answer)
     for row in answer.rows:
         writer.writerow([shown(_csv_cell(cell, two)) for cell, two in zip(row, money, strict=True)])

@@ -9,9 +9,12 @@ from __future__ import annotations
 import os
 import pwd
 import secrets
+import sqlite3
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -29,7 +32,7 @@ from security.audit.file_keeper import FileKeeper, Places
 from security.audit.keys import PURPOSE as AUDIT_KEYS
 from security.audit.log import AuditLog
 from security.audit.opening import begin_anew, open_audit_log
-from security.database import Database
+from security.database import Database, in_words, open_read_only
 from security.disclosure import Caller, Recorder
 from security.errors import KeyUnknown
 from security.identity import core as identity_core
@@ -232,7 +235,14 @@ class Security:
         """Begin a log where an earlier one is missing; False where none is. Raises SecurityError, OSError."""
         path = self.settings.audit_db
         first = _begun_anew(self.now())
-        return begin_anew(path, self.ring(AUDIT_KEYS), first, lock_file=_lock_of(path), now=self.now)
+        return begin_anew(
+            path,
+            self.ring(AUDIT_KEYS),
+            first,
+            lock_file=_lock_of(path),
+            now=self.now,
+            was_used=partial(has_account, self.settings.identity_db),
+        )
 
     def _open_audit(self) -> AuditLog:
         path = self.settings.audit_db
@@ -242,6 +252,7 @@ class Security:
             lock_file=_lock_of(path),
             now=self.now,
             keepers=self.checkpoint_keepers,
+            was_used=partial(has_account, self.settings.identity_db),
         )
 
     def _open_identity(self) -> identity_core.Core:
@@ -288,6 +299,19 @@ class Security:
 
     def _seal_of(self, patient: str | None) -> TextSeal:
         return self.audit.keys if patient is None else PatientSeal(self.clinical, patient)
+
+
+def has_account(path: Path) -> bool:
+    """Whether the identity database `path` has an account: each is on record before it is there. Raises StoreError."""
+    if not path.exists():
+        return False
+    with closing(open_read_only(path, identity_core.SCHEMA)) as connection:
+        try:
+            if not connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'account'").fetchone():
+                return False
+            return connection.execute("SELECT 1 FROM account").fetchone() is not None
+        except sqlite3.Error as error:
+            raise in_words(path, identity_core.SCHEMA.name, error) from error
 
 
 def _begun_anew(now: datetime) -> Event:

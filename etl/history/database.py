@@ -99,7 +99,7 @@ class Database:
 
     def problems(self) -> list[str]:
         """What SQLite's own check finds wrong with the file; empty when it is sound."""
-        found = [str(row[0]) for row in self.query("PRAGMA quick_check(5)")]
+        found = [line for (told,) in self.query("PRAGMA quick_check(5)") for line in str(told).splitlines()]
         return [] if found == ["ok"] else found
 
     def _prepare(self, lock_file: Path) -> None:

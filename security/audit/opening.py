@@ -5,7 +5,8 @@ Where the ring has a key there was a log, or its first use was cut off. In that 
 2. When a log is begun where one is missing, a further key, the file with its tables, then name and first event at once.
 
 So a file without tables beside a key, and one without events beside two, stands where another log was. One with tables
-and no event beside one key is a first use that was cut off, and goes on: nothing was acknowledged from it.
+and no event beside one key is a first use that was cut off, and goes on: nothing was acknowledged from it. Where the
+workspace shows that something was, its events were removed.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 from datetime import datetime
+from enum import Enum, auto
 from pathlib import Path
 
 from security.audit import store
@@ -47,12 +49,14 @@ def open_audit_log(
     every_events: int = EVENTS_PER_CHECKPOINT,
     every_s: float = SECONDS_PER_CHECKPOINT,
     busy_timeout_s: float = BUSY_TIMEOUT_S,
+    was_used: Callable[[], bool] = lambda: False,
 ) -> AuditLog:
     """The log at `path`, with the key of `ring` (purpose `audit`) it began with; the first one is made.
 
+    `was_used` says whether the workspace has something that is there only once an event of it is on record.
     Raises AuditMissing if an earlier one is missing, AuditUnavailable, KeyFileRefused, KeyUnknown, OSError.
     """
-    if is_missing(path, ring, busy_timeout_s=busy_timeout_s):
+    if is_missing(path, ring, busy_timeout_s=busy_timeout_s, was_used=was_used):
         raise AuditMissing(
             f"nothing can be recorded, so nothing is disclosed: expected the audit log {path}, which this "
             "workspace had, found none. Bring it back; if it is gone for good, `lakewarden audit begin` begins "
@@ -79,12 +83,13 @@ def begin_anew(
     lock_file: Path,
     now: Callable[[], datetime],
     busy_timeout_s: float = BUSY_TIMEOUT_S,
+    was_used: Callable[[], bool] = lambda: False,
 ) -> bool:
     """Begin a log with the event `first` and a key of its own where an earlier one is missing; False where none is.
 
     Raises AuditUnavailable, KeyFileRefused, KeyUnknown, OSError.
     """
-    if not is_missing(path, ring, busy_timeout_s=busy_timeout_s):
+    if not is_missing(path, ring, busy_timeout_s=busy_timeout_s, was_used=was_used):
         return False
     keys = AuditKeys.of(ring.add())
     with (
@@ -99,7 +104,13 @@ def begin_anew(
     return True
 
 
-def is_missing(path: Path, ring: KeyRing, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> bool:
+def is_missing(
+    path: Path,
+    ring: KeyRing,
+    *,
+    busy_timeout_s: float = BUSY_TIMEOUT_S,
+    was_used: Callable[[], bool] = lambda: False,
+) -> bool:
     """Whether there was a log, and none is there, by what comes into being when.
 
     Raises AuditUnavailable where that cannot be told, as where its last events are there and its file is not; OSError.
@@ -111,15 +122,33 @@ def is_missing(path: Path, ring: KeyRing, *, busy_timeout_s: float = BUSY_TIMEOU
         check_log_has_database(path, SCHEMA.name)
     if not (path.exists() and path.stat().st_size):
         return True
+    with Unavailable():
+        begun = _how_begun(path, busy_timeout_s)
+        if begun is _Begun.TABLES and len(ids) == 1:
+            # The file again: what tells of a use may just have been made, and its event before it.
+            return was_used() and _how_begun(path, busy_timeout_s) is _Begun.TABLES
+    return begun is not _Begun.ALL
+
+
+class _Begun(Enum):
+    """How far a log has come."""
+
+    NOTHING = auto()  # a file without tables
+    TABLES = auto()  # and no event
+    ALL = auto()
+
+
+def _how_begun(path: Path, busy_timeout_s: float) -> _Begun:
+    """How far the log in a file has come. Of one with other tables, opening says what is wrong. Raises StoreError."""
     with (
-        Unavailable(),
         # Not to read alone: what was cut off while it was written is rolled back, or could not be read.
         closing(Database(path, SCHEMA, busy_timeout_s=busy_timeout_s)) as database,
         database.snapshot() as connection,
     ):
         tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
-        # Where it has other tables, opening says what is wrong with it.
-        return not tables or (len(ids) > 1 and {"event", "checkpoint"} <= tables and _is_blank(connection))
+        if not tables:
+            return _Begun.NOTHING
+        return _Begun.TABLES if {"event", "checkpoint"} <= tables and _is_blank(connection) else _Begun.ALL
 
 
 def _is_blank(connection: sqlite3.Connection) -> bool:

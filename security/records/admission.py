@@ -5,16 +5,15 @@ from __future__ import annotations
 import re
 import sqlite3
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
 from security.errors import RecordRefused, RecordUnknown
-from security.policy.columns import IDENTIFYING
-from security.records.cells import PATIENT, seal_encounter, seal_history
 from security.records.core import Core
 from security.records.identifying import is_unseen
 from security.records.models import NewPatient, PatientFacts
+from security.records.staging import staging
 from security.vault.data_keys import microseconds
-from security.vault.sealed import DataKey
 
 PATIENT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _USER = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,63}")
@@ -23,12 +22,6 @@ LONGEST = 400  # characters of a field
 LONGEST_TEXT = 10_000  # of an entry of a history
 IDS_AT_ONCE = 500  # of one SELECT
 
-_INSERT_PATIENT = """
-INSERT INTO patient (patient_id, name, birth_date, address, phone, email, ssn, insurance_id, sex, site, domain, version,
-    legal_hold)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-"""
-
 
 class Admission:
     """Adds patients and says who treats them."""
@@ -36,19 +29,17 @@ class Admission:
     def __init__(self, core: Core) -> None:
         self._core = core
 
-    def add(self, patients: Iterable[NewPatient], *, by: str) -> int:
-        """Store `patients` in one transaction, all or none; how many.
+    def add(self, patients: Iterable[NewPatient], *, by: str, check: Callable[[], None] = lambda: None) -> int:
+        """Store `patients`, all or none; how many. Others write the store while `patients` go on coming.
+
+        `check` is called now and then while they are stored: what it raises stores none.
 
         Raises RecordRefused (a field that cannot be, or an id that is there already), VaultError, StoreError, OSError.
         """
-        count = 0
-        with self._core.database.transaction() as connection:
-            kek_id = self._core.keks.current_id()
+        with staging(self._core) as staged:
             for patient in patients:
-                _check(patient)
-                self._insert(connection, patient, kek_id, by)
-                count += 1
-        return count
+                staged.add(_checked(patient), by=by)
+            return staged.publish(check)
 
     def assign(self, patient_id: str, user: str, *, by: str) -> None:
         """Let `user` treat the patient, if that is not so. Raises RecordUnknown, RecordRefused, StoreError."""
@@ -108,25 +99,6 @@ class Admission:
         rows = self._core.database.query("SELECT patient_id FROM assignment WHERE user = ?", (user,))
         return frozenset(row[0] for row in rows)
 
-    def _insert(self, connection: sqlite3.Connection, patient: NewPatient, kek_id: str, by: str) -> None:
-        if connection.execute("SELECT 1 FROM patient WHERE patient_id = ?", (patient.patient_id,)).fetchone():
-            raise RecordRefused(f"expected a new patient id, found {patient.patient_id}, which is there already")
-        key = self._core.keys.make(connection, patient.patient_id, kek_id, now=self._core.now())
-        sealed = [
-            key.seal(str(getattr(patient, column)), table=PATIENT, column=column, row=patient.patient_id)
-            for column in IDENTIFYING
-        ]
-        clear = (patient.sex, patient.site, patient.domain, len(patient.history), int(patient.legal_hold))
-        connection.execute(_INSERT_PATIENT, (patient.patient_id, *sealed, *clear))
-        words = self._core.index.words(patient.name)
-        connection.executemany("INSERT INTO name_word VALUES (?, ?)", [(word, patient.patient_id) for word in words])
-        at = microseconds(self._core.now())
-        users = sorted(set(patient.assigned))
-        connection.executemany(
-            "INSERT INTO assignment VALUES (?, ?, ?, ?)", [(patient.patient_id, user, by, at) for user in users]
-        )
-        _insert_past(connection, patient, key)
-
 
 def unknown(patient_id: str) -> RecordUnknown:
     shown = patient_id if PATIENT_ID.fullmatch(patient_id) and not _SSN.search(patient_id) else "another text"
@@ -149,16 +121,6 @@ def check_text(text: str) -> str:
     return trimmed
 
 
-def _insert_past(connection: sqlite3.Connection, patient: NewPatient, key: DataKey) -> None:
-    for number, encounter in enumerate(patient.encounters, 1):
-        cell = seal_encounter(key, patient.patient_id, number, encounter)
-        connection.execute("INSERT INTO encounter VALUES (?, ?, ?)", (patient.patient_id, number, cell))
-    for version, (text, by, at) in enumerate(patient.history, 1):
-        cell = seal_history(key, patient.patient_id, version, version, check_text(text))
-        row = (patient.patient_id, version, version, cell, by, microseconds(at))
-        connection.execute("INSERT INTO history VALUES (?, ?, ?, ?, ?, ?)", row)
-
-
 def _facts(connection: sqlite3.Connection, where: str = "", parameters: Sequence[str] = ()) -> list[PatientFacts]:
     patients = connection.execute(
         f"SELECT patient_id, site, domain, legal_hold FROM patient {where} ORDER BY patient_id",  # noqa: S608 – our own
@@ -170,11 +132,15 @@ def _facts(connection: sqlite3.Connection, where: str = "", parameters: Sequence
         parameters,
     ):
         users.setdefault(patient_id, []).append(user)
-    return [PatientFacts(row[0], tuple(users.get(row[0], ())), row[1], row[2], bool(row[3])) for row in patients]
+    return [
+        PatientFacts(patient_id, tuple(users.get(patient_id, ())), site, domain, bool(held))
+        for patient_id, site, domain, held in patients
+        if PATIENT_ID.fullmatch(patient_id)  # what somebody with the file made another text names no record
+    ]
 
 
-def _check(patient: NewPatient) -> None:
-    """Refuse what cannot be stored. No value of an identifying field is part of a message."""
+def _checked(patient: NewPatient) -> NewPatient:
+    """The patient as stored, or a refusal. No value of an identifying field is part of a message."""
     if not PATIENT_ID.fullmatch(patient.patient_id) or _SSN.search(patient.patient_id):
         raise RecordRefused("patient_id: expected 1 to 64 letters, digits, `.`, `_` or `-`, found another text")
     for column in ("name", "sex", "address", "phone", "email", "insurance_id", "site", "domain"):
@@ -188,6 +154,7 @@ def _check(patient: NewPatient) -> None:
             raise RecordRefused(f"encounters of {patient.patient_id}: expected no control characters, found some")
     for user in patient.assigned:
         _check_user(user)
+    return replace(patient, history=tuple([(check_text(text), by, at) for text, by, at in patient.history]))
 
 
 def _check_user(user: str) -> None:

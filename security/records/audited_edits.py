@@ -8,12 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 from security.audit.event import Event, Outcome
 from security.records.core import Core
 from security.vault.data_keys import microseconds
 
 SLACK = timedelta(minutes=1)  # by which a clock may be put back while somebody edits
+
+
+class _Version(NamedTuple):
+    """Who wrote a version of a history, and when, in microseconds since 1970; nobody for a history without one."""
+
+    by: str | None
+    at: int
 
 
 def removed_edits(core: Core, edits: Iterable[Event]) -> Iterator[str]:
@@ -36,17 +44,16 @@ def removed_edits(core: Core, edits: Iterable[Event]) -> Iterator[str]:
         if rows is None:
             gone[subject] = event
             continue
-        first = begun.get(event.correlation or "", event).at - SLACK
         patient_id, versions = rows
-        made = (event.principal, microseconds(first), microseconds(event.at + SLACK))
-        place = next((n for n, (by, at) in enumerate(versions) if by == made[0] and made[1] <= at <= made[2]), None)
-        if place is None:
+        begin = begun.get(event.correlation or "", event).at
+        version = _version_of(event.principal, begin - SLACK, event.at + SLACK, versions)
+        if version is None:
             yield (
                 f"history of {patient_id}: expected what {event.principal} wrote {_when(event.at)}, "
                 "found no such version"
             )
         else:
-            del versions[place]
+            versions.remove(version)
     for subject, event in gone.items():
         yield (
             f"patient {subject} in the audit log: expected the record that {event.principal} edited {_when(event.at)}, "
@@ -54,16 +61,22 @@ def removed_edits(core: Core, edits: Iterable[Event]) -> Iterator[str]:
         )
 
 
-def _written(core: Core) -> dict[str, tuple[str, list[tuple[str, int]]]]:
+def _version_of(author: str, earliest: datetime, latest: datetime, versions: list[_Version]) -> _Version | None:
+    """The first of `versions` that `author` wrote between the two instants."""
+    first, last = microseconds(earliest), microseconds(latest)
+    return next((one for one in versions if one.by == author and first <= one.at <= last), None)
+
+
+def _written(core: Core) -> dict[str, tuple[str, list[_Version]]]:
     """The versions of each patient by the pseudonym of the patient: who wrote them, and when."""
-    rows: dict[str, list[tuple[str, int]]] = {}
+    rows: dict[str, list[_Version]] = {}
     for patient_id, by, at in core.database.query(
         "SELECT patient_id, written_by, written_at FROM patient LEFT JOIN history USING (patient_id) "
         "ORDER BY written_at"
     ):
-        rows.setdefault(patient_id, []).append((by, at))
+        rows.setdefault(patient_id, []).append(_Version(by, at))
     return {
-        core.pseudonym(f"patient:{patient_id}"): (patient_id, [row for row in versions if row[0] is not None])
+        core.pseudonym(f"patient:{patient_id}"): (patient_id, [one for one in versions if one.by is not None])
         for patient_id, versions in rows.items()
     }
 

@@ -19,7 +19,8 @@ from security.vault.data_keys import DataKeys, is_noted
 from security.vault.keys import KeyRing
 from security.vault.lost import require_store
 
-SCHEMA = Schema("clinical store", 0x4C4B5743, "security.records")  # "LKWC"
+# A text that somebody with the file made undecodable is the harm of its patient alone: read as one of nobody.
+SCHEMA = Schema("clinical store", 0x4C4B5743, "security.records", decoding="backslashreplace")  # "LKWC"
 _ONE_OF_EACH = "SELECT data_key.id, subject, kek_id, wrapped FROM data_key JOIN kek ON kek.id = kek_id GROUP BY kek_id"
 
 

@@ -5,7 +5,7 @@ Order of a load:
 2. The file is read a first time. Every line is checked, within itself, against the lines before it and against the
    store: a patient who is there with the same values is left alone, with other values the line is a fault.
 3. Where there was a fault nothing goes on. Else the file is read a second time, which needs no memory for it, and what
-   is new is stored in one transaction, which commits only if the file was the same both times.
+   is new is sealed aside while others use the store; one transaction stores it, if the file was the same both times.
 4. The outcome is recorded, with how many were stored.
 """
 
@@ -119,7 +119,8 @@ class Loading:
         if len(seen.already_there) == len(seen.lines):
             return Loaded(0, len(seen.already_there))
         file.seek(start)
-        new = Admission(self._core).add(self._again(file, today, stop, seen), by=self._by)
+        patients = self._again(file, today, stop, seen)
+        new = Admission(self._core).add(patients, by=self._by, check=lambda: _check_going_on(stop))
         return Loaded(new, len(seen.already_there))
 
     def _look(self, file: BinaryIO, today: date, stop: Callable[[], bool]) -> _Seen:
@@ -206,8 +207,7 @@ def _lines(file: BinaryIO, stop: Callable[[], bool]) -> Iterator[tuple[int, byte
 
 
 def _check_room(number: int, taken: int, stop: Callable[[], bool]) -> None:
-    if stop():
-        raise RecordRefused("the load was stopped: nothing was stored")
+    _check_going_on(stop)
     for expected, exceeded in (
         (f"{MOST_LINES:,} lines", number > MOST_LINES),
         (f"{MOST_BYTES:,} bytes", taken > MOST_BYTES),
@@ -216,6 +216,11 @@ def _check_room(number: int, taken: int, stop: Callable[[], bool]) -> None:
             raise FileRefused(
                 [Fault(number, LINE, f"file: expected at most {expected}, found more; split it")], stopped=True
             )
+
+
+def _check_going_on(stop: Callable[[], bool]) -> None:
+    if stop():
+        raise RecordRefused("the load was stopped: nothing was stored")
 
 
 def _check_once(patient: NewPatient, lines: Mapping[str, int]) -> None:

@@ -8,6 +8,7 @@ from security.audit.event import Event, Kind, Outcome
 from security.disclosure import standing
 from security.errors import KeyUnknown, SealBroken, SecurityError
 from security.policy.columns import PATIENT_COLUMNS
+from security.records.admission import PATIENT_ID
 from security.records.core import Core
 from security.records.index_key import stored_words
 from security.records.models import Grant
@@ -75,6 +76,7 @@ class Vault:
             if stop():
                 break
             try:
+                self._check_id(patient_id)
                 record = reading.record(patient_id, grant)
                 reading.versions(patient_id, grant)
                 self._check_index(patient_id, str(record.columns["name"]))
@@ -83,13 +85,22 @@ class Vault:
             progress(done, len(patients))
         return found
 
+    def _check_id(self, patient_id: str) -> None:
+        """Whether the id is one, without which no record can be asked for. Raises SealBroken, AuditUnavailable."""
+        if not PATIENT_ID.fullmatch(patient_id):
+            what = f"patient_id {patient_id[:80]!a}: expected the id of a patient, found another text"
+            raise self._reported(what, patient_id)
+
     def _check_index(self, patient_id: str, name: str) -> None:
         """Whether the patient is found by the name. Raises SealBroken, AuditUnavailable, StoreError."""
-        core = self._core
-        if stored_words(core.database, patient_id) != core.index.words(name):
-            error = SealBroken(f"name_word of {patient_id}: expected the words of the name, found others")
-            core.report(error, patient_id, "service", "service")
-            raise error
+        if stored_words(self._core.database, patient_id) != self._core.index.words(name):
+            raise self._reported(f"name_word of {patient_id}: expected the words of the name, found others", patient_id)
+
+    def _reported(self, what: str, patient_id: str) -> SealBroken:
+        """What is wrong with a patient, told to the audit log. Raises AuditUnavailable."""
+        error = SealBroken(what)
+        self._core.report(error, patient_id, "service", "service")
+        return error
 
     def _tell(
         self, outcome: Outcome, by: str, role: str, count: int | None, kek_id: str | None, *, code: str | None = None

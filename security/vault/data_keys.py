@@ -7,8 +7,9 @@ made, re-wrapped and destroyed in one transaction.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 from security.database import Database
 from security.errors import KeyUnknown, SealBroken
@@ -18,6 +19,16 @@ from security.vault.sealed import KEY_ID_BYTES, DataKey
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+
+
+class WrappedKey(NamedTuple):
+    """A row of `data_key`: the key of `subject`, wrapped."""
+
+    id: bytes
+    subject: str
+    kek_id: str
+    wrapped: bytes
+    made_at: int  # in microseconds since 1970
 
 
 class DataKeys:
@@ -31,15 +42,19 @@ class DataKeys:
         self._random_bytes = random_bytes
         self._is_noted = is_noted
 
-    def make(self, connection: sqlite3.Connection, subject: str, kek_id: str, *, now: datetime) -> DataKey:
-        """A new key for `subject`, stored wrapped in the transaction of `connection`. Raises VaultError, OSError."""
+    def make(self, subject: str, kek_id: str, *, now: datetime) -> tuple[DataKey, WrappedKey]:
+        """A new key for `subject`, and what `store_keys` stores of it. Raises VaultError, OSError."""
         key = DataKey(self._random_bytes(KEY_ID_BYTES), self._random_bytes(KEY_BYTES))
         wrapped = self._keks.wrap(kek_id, key.material, bound_to(key.id, subject, kek_id))
-        note_kek(connection, kek_id, now=now)
-        connection.execute(
-            "INSERT INTO data_key VALUES (?, ?, ?, ?, ?)", (key.id, subject, kek_id, wrapped, microseconds(now))
-        )
-        return key
+        return key, WrappedKey(key.id, subject, kek_id, wrapped, microseconds(now))
+
+    def under(self, kek_id: str, key: WrappedKey) -> WrappedKey:
+        """`key` wrapped under the key-encryption key `kek_id`. Raises VaultError, OSError."""
+        if key.kek_id == kek_id:
+            return key
+        material = self._keks.unwrap(key.kek_id, key.wrapped, bound_to(key.id, key.subject, key.kek_id))
+        wrapped = self._keks.wrap(kek_id, material, bound_to(key.id, key.subject, kek_id))
+        return key._replace(kek_id=kek_id, wrapped=wrapped)
 
     def unwrap(self, key_id: bytes, subject: str, kek_id: str, wrapped: bytes) -> DataKey:
         """The key of a row of `data_key`.
@@ -65,6 +80,13 @@ class DataKeys:
         if row is None:
             raise KeyUnknown(f"expected the data key of {subject}, found none: it was destroyed")
         return self.unwrap(row[0], subject, row[1], row[2])
+
+
+def store_keys(connection: sqlite3.Connection, keys: Sequence[WrappedKey], *, now: datetime) -> None:
+    """Store new keys in the transaction of `connection`."""
+    for kek_id in {key.kek_id for key in keys}:
+        note_kek(connection, kek_id, now=now)
+    connection.executemany("INSERT INTO data_key VALUES (?, ?, ?, ?, ?)", keys)
 
 
 def note_kek(connection: sqlite3.Connection, kek_id: str, *, now: datetime) -> None:

@@ -22,7 +22,7 @@ from security.vault.data_keys import bound_to, microseconds, note_kek
 
 AT_ONCE = 500  # data keys a transaction: a writer waits for some milliseconds
 
-# New data keys are made in a transaction that asks for the current key: none of an older one comes behind `id`.
+# New data keys are stored in a transaction that asks for the current key: none of an older one comes behind `id`.
 _LEFT = "SELECT id, subject, kek_id, wrapped FROM data_key WHERE kek_id <> ? AND id > ? ORDER BY id LIMIT ?"
 
 

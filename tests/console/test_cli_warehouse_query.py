@@ -59,11 +59,11 @@ def test_a_question_is_answered_the_same_from_aggregates_facts_and_duckdb(shop: 
 
 
 def test_money_has_two_decimals_in_every_form(shop: Lakewarden) -> None:
-    sql = "SELECT -0.1 AS total_sales_amount, 7 AS unit_price, 0.125 AS share, NULL AS n, '=1+1' AS t"
+    sql = "SELECT -0.1 AS total_sales_amount, 7 AS unit_price, 0.125 AS share, NULL AS n, '=1+1' AS '=t'"
     out = shop("warehouse", "sql", sql, "--json").out
     assert '[-0.10, 7.00, 0.125, null, "=1+1"]' in out
     rows = list(csv.reader(io.StringIO(shop("warehouse", "sql", sql, "--csv").out)))
-    assert rows == [["total_sales_amount", "unit_price", "share", "n", "t"], ["-0.10", "7.00", "0.125", "", "'=1+1"]]
+    assert rows == [["total_sales_amount", "unit_price", "share", "n", "'=t"], ["-0.10", "7.00", "0.125", "", "'=1+1"]]
     assert "-0.10" in shop("warehouse", "sql", sql).out
 
 

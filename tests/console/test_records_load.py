@@ -8,7 +8,7 @@ import signal
 import sqlite3
 import subprocess
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ from tests.conftest import Lakewarden, wait_until
 from tests.console.desk import Desk, desk_at
 
 MANY = 4_000  # lines: more than SQLite keeps in memory before it writes
-KILLED_AT = 1_000_000  # bytes of the write-ahead log: in the midst of them
+SEALED_AT = 100_000  # bytes of what is sealed: in the midst of them
 
 
 def patient(number: int, **changed: Any) -> dict[str, Any]:
@@ -246,16 +246,12 @@ def test_nothing_of_a_file_stands_in_clear_in_the_workspace(hospital: Lakewarden
     assert not any(b"H-00098" in body or b"H-00099" in body for body in bodies), "what was refused left no trace"
 
 
-def is_storing(home: Path) -> bool:
-    """Whether the second load has announced itself and now holds the clinical store."""
-    if len(events(home)) < 3:
-        return False
-    with closing(sqlite3.connect(home / "clinical.db", timeout=0, isolation_level=None)) as connection:
-        try:
-            connection.execute("BEGIN IMMEDIATE")
-        except sqlite3.OperationalError:
-            return True
-        connection.execute("ROLLBACK")
+def is_sealing(process: subprocess.Popen[bytes]) -> bool:
+    """Whether a load has written some of what it sealed, to a file that has no name any more."""
+    for link in Path(f"/proc/{process.pid}/fd").iterdir():
+        with suppress(FileNotFoundError):
+            if "/.clinical.db-" in str(link.readlink()) and link.stat().st_size > SEALED_AT:
+                return True
     return False
 
 
@@ -267,11 +263,12 @@ def start_many(hospital: Lakewarden, file: Path) -> subprocess.Popen[bytes]:
 def test_kill_9_in_the_midst_stores_nothing_and_the_next_load_everything(
     hospital: Lakewarden, file: Path, workspace: Path
 ) -> None:
-    process, log = start_many(hospital, file), workspace / "clinical.db-wal"
-    wait_until(lambda: log.exists() and log.stat().st_size > KILLED_AT)
+    process = start_many(hospital, file)
+    wait_until(lambda: is_sealing(process))
     process.kill()
     process.wait()
     assert stored(workspace) == 0
+    assert not list(workspace.glob(".clinical*"))
     assert outcomes(workspace) == [(Outcome.INTENT, None)]
     ended = hospital("records", "load", str(file), timeout_s=60.0)
     assert (ended.code, ended.out) == (0, f"{file}: {MANY:,} loaded, 0 already there\n")
@@ -285,7 +282,7 @@ def test_a_signal_in_the_midst_stores_nothing_and_is_on_record(
 ) -> None:
     assert hospital("records", "load", "-").code == 0
     process = start_many(hospital, file)
-    wait_until(lambda: is_storing(workspace))
+    wait_until(lambda: is_sealing(process))
     process.send_signal(number)
     out, err = process.communicate(timeout=30)
     assert (process.returncode, out) == (128 + number, b"")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import sqlite3
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -85,6 +87,15 @@ def event(number: int = 0, **fields: Any) -> Event:
         "correlation": f"{number:032x}",
     }
     return Event(**(values | fields))
+
+
+def remove_all_events(path: Path) -> None:
+    """What somebody with the file does, to have a log that begins."""
+    with closing(sqlite3.connect(path)) as connection, connection:
+        for (trigger,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'trigger'").fetchall():
+            connection.execute(f"DROP TRIGGER {trigger}")
+        for table in ("event", "checkpoint", "entry", "log"):
+            connection.execute(f"DELETE FROM {table}")
 
 
 def seeded() -> random.Random:

@@ -17,7 +17,7 @@ from security.audit.opening import begin_anew, is_missing
 from security.audit.store import SCHEMA
 from security.database import open_database, open_read_only
 from security.errors import AuditMissing, AuditUnavailable, StoreError
-from tests.security.audit_logs import LogFolder, event
+from tests.security.audit_logs import LogFolder, event, remove_all_events
 
 FIRST = event(action="begin_audit_log")
 
@@ -157,6 +157,29 @@ def test_a_first_use_that_was_cut_off_goes_on(folder: LogFolder, cut_off: Callab
         assert log.append([event()])[0].seq == 0
     assert folder.verify().ok
     assert len(folder.ring.ids()) == 1
+
+
+def test_a_log_whose_events_were_removed_is_no_first_use_where_the_workspace_was_used(folder: LogFolder) -> None:
+    folder.filled(3)
+    remove_all_events(folder.path)
+    with pytest.raises(AuditMissing, match="`lakewarden audit begin` begins another"):
+        folder.open(was_used=lambda: True)
+    assert begin_anew(
+        folder.path, folder.ring, FIRST, lock_file=folder.folder / "audit.lock", now=folder.clock, was_used=lambda: True
+    )
+    with folder.open(was_used=lambda: True) as log:
+        assert [one.event for one in log.tail(after=-1)] == [FIRST]
+
+
+def test_a_first_event_that_comes_while_the_workspace_is_asked_is_seen(folder: LogFolder) -> None:
+    make_name(folder)
+
+    def was_used() -> bool:
+        folder.filled(1)
+        return True
+
+    with folder.open(was_used=was_used) as log:
+        assert log.size() == 1
 
 
 def test_those_that_come_at_once_to_a_new_log_make_one_with_one_key(folder: LogFolder) -> None:

@@ -437,17 +437,18 @@ def test_a_patient_who_came_in_the_meantime_is_not_stored_twice(clinic: Clinic) 
     assert load(clinic, patient(1), patient(2)) == Loaded(1, 1)
 
 
-def test_a_load_that_is_stopped_stores_nothing(clinic: Clinic) -> None:
+@pytest.mark.parametrize("times", [3, 7, 11, 15], ids=["reading", "sealing", "storing", "storing keys"])
+def test_a_load_that_is_stopped_stores_nothing(clinic: Clinic, times: int) -> None:
     asked = 0
 
     def stop() -> bool:
         nonlocal asked
         asked += 1
-        return asked > 7  # in the second reading
+        return asked > times
 
     with pytest.raises(RecordRefused, match="stopped"):
         load(clinic, *[patient(number) for number in range(5)], stop=stop)
-    assert asked == 8
+    assert asked == times + 1
     assert Admission(clinic.core).count() == 0
     assert [one.outcome for one in events(clinic)] == [Outcome.INTENT, Outcome.FAILED]
 

@@ -123,11 +123,34 @@ def test_a_data_key_that_names_no_key_of_the_store_is_the_harm_of_its_patient_al
     clinic.reopen()
 
 
-def test_a_data_key_whose_key_is_no_text_does_not_close_the_store(clinic: Clinic) -> None:
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ("data_key SET kek_id = {} WHERE subject = 'P0003'", "of P0003 does not open"),
+        ("data_key SET subject = {} WHERE subject = 'P0003'", "the data key of P0003, found none"),
+        ("patient SET patient_id = {} WHERE patient_id = 'P0003'", r"patient_id 'P\\xff': expected the id"),
+        ("name_word SET patient_id = {} WHERE patient_id = 'P0003'", "name_word of P0003: expected the words"),
+        ("encounter SET patient_id = {} WHERE patient_id = 'P0003'", None),
+        ("assignment SET user = {} WHERE patient_id = 'P0003'", None),
+        ("patient SET site = {} WHERE patient_id = 'P0003'", None),
+    ],
+)
+def test_a_text_that_cannot_be_decoded_is_the_harm_of_its_patient_alone(
+    clinic: Clinic, change: str, problem: str | None
+) -> None:
     with closing(sqlite3.connect(clinic.path)) as connection, connection:
-        connection.execute("UPDATE data_key SET kek_id = CAST(x'ff31' AS TEXT) WHERE subject = 'P0003'")
+        connection.execute("UPDATE " + change.format("CAST(x'50ff' AS TEXT)"))
     clinic.reopen()
-    assert clinic.reading.record("P0004", CLEAR).columns["name"] == patients(8)[3].name
+    others = [one.patient_id for one in patients(8) if one.patient_id != "P0003"]
+    assert [record.columns["name"] for record in clinic.reading.records(others, CLEAR)] == [
+        one.name for one in patients(8) if one.patient_id != "P0003"
+    ]
+    assert clinic.reading.search(patients(8)[3].name, CLEAR) == ["P0004"]
+    assert {*others} <= {one.patient_id for one in clinic.admission.all_facts()} <= {*others, "P0003"}
+    assert set(clinic.vault.rotate(by="officer", role="officer").broken) <= {"P0003", "P\\xff"}
+    problems = clinic.vault.problems()
+    assert len(problems) == (problem is not None)
+    assert all(str(problem) in one for one in problems)
 
 
 def test_a_key_of_the_store_that_is_missing_is_refused_also_where_a_data_key_names_none(clinic: Clinic) -> None:

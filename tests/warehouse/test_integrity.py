@@ -132,3 +132,13 @@ def test_a_damaged_file_is_said_to_be_damaged(shop: Shop) -> None:
         file.write(b"\xff" * 16_384)
     with pytest.raises(StoreDamaged, match="restore it from a backup"):
         shop.check()
+
+
+def test_what_is_wrong_with_a_file_is_told_line_by_line(shop: Shop) -> None:
+    shop.warehouse.checkpoint()
+    with shop.path.open("r+b") as file:
+        file.seek(-4000, 2)  # the cells of the last page, not what it says of itself
+        file.write(bytes(3_000))
+    problems = shop.warehouse.problems()
+    assert problems
+    assert not [line for line in problems if "\n" in line]

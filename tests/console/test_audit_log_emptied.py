@@ -1,0 +1,45 @@
+"""An audit log whose events were removed, in a workspace with accounts: missed, until another is begun that says so."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from console.actions.seat import InMemory
+from console.settings import load_settings
+from console.wiring.security import BEGUN_ANEW, Security, has_account
+from security.errors import AuditMissing
+from tests.practice import prepare
+from tests.security.audit_logs import remove_all_events
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    prepare(tmp_path)
+    return tmp_path
+
+
+def security_of(home: Path) -> Security:
+    return Security(load_settings({"LAKEWARDEN_HOME": str(home)}), {}, InMemory())
+
+
+def test_an_account_tells_that_there_were_events(home: Path) -> None:
+    remove_all_events(home / "audit.db")
+    with closing(security_of(home)) as security, pytest.raises(AuditMissing):
+        security.audit.size()
+    with closing(security_of(home)) as security:
+        assert security.begin_audit()
+        assert [one.event.action for one in security.audit.tail(after=-1)] == [BEGUN_ANEW]
+
+
+def test_without_accounts_a_log_without_events_is_a_first_use(home: Path) -> None:
+    remove_all_events(home / "audit.db")
+    for path in (*home.glob("identity.db*"), *home.glob("keys/identity-*")):
+        path.unlink()
+    with closing(security_of(home)) as security:
+        assert security.audit.size() == 0
+    assert not has_account(home / "identity.db")
+    (home / "identity.db").touch()
+    assert not has_account(home / "identity.db")
