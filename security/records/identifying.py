@@ -4,8 +4,8 @@ Rules:
 1. A social security number is told by its form alone, whosesoever it is; the other values are the patient's own.
 2. Letter case, accents, white space, punctuation, width and unseen joiners make no difference, nor how ü or ø are
    written in ASCII. Numbers are told by their digits, a telephone number by its last seven.
-3. A name is given name and family name together, in either order. A word such as `unknown`, or one name alone, tells
-   of nobody: Wilson and Graves are diagnoses too.
+3. A name is given name and family name together, in either order, or the only one there is. A word such as `unknown`,
+   or one name of several, tells of nobody: Wilson and Graves are diagnoses too.
 4. Of an address, the street with its number and the town with its code are told alone.
 """
 
@@ -18,10 +18,13 @@ from dataclasses import dataclass
 
 JOINERS = "\u200c\u200d"  # unseen, yet part of words in several scripts
 IDENTIFIED_BY = ("name", "address", "phone", "email", "ssn", "insurance_id")
-LIKE_SSN = re.compile(r"(?<!\d)\d{3}[-._/ \u2010-\u2015\u2212]\d{2}[-._/ \u2010-\u2015\u2212]\d{4}(?!\d)")
-_LEAST_DIGITS = 4  # of a value by which somebody could be found
+_DASHES = r"[-._/ \u2010-\u2015\u2212]{1,3}"
+LIKE_SSN = re.compile(rf"(?<!\d)\d{{3}}{_DASHES}\d{{2}}{_DASHES}\d{{4}}(?!\d)")
+NOBODY = frozenset(("anonymous", "baby", "doe", "newborn", "nobody", "none", "patient", "test", "unknown", "unnamed"))
+_LEAST_DIGITS = 4  # of a number by which somebody could be found
+_LEAST_OF_ID = 4  # letters and digits
 _OF_PHONE = 7  # digits, the last, which are the same however the rest is dialled
-_LEAST_SQUEEZED = 6  # characters of a value that is looked for across the ends of words
+_LEAST_SQUEEZED = 8  # characters of a value that is looked for across the ends of words
 _LEAST_LETTERS = 9  # of a street, which with its number could be found
 _PLAIN = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "æ": "ae", "œ": "oe", "ı": "i"})
 _SPELLED = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "ø": "oe", "æ": "ae"})
@@ -52,7 +55,8 @@ def tells_of(text: str, telling: Telling) -> bool:
 def telling(columns: Mapping[str, str]) -> Telling:
     """What a patient could be found by, of the columns IDENTIFIED_BY."""
     digits = {_digits(columns["ssn"])} | {_digits(columns["phone"])[-_OF_PHONE:]}
-    squeezed = {_Read(one).squeezed for one in _spellings(columns["insurance_id"])} if _numbered(columns) else set()
+    insurance = columns["insurance_id"]
+    squeezed = {_Read(one).squeezed for one in _spellings(insurance)} if _count_digits(insurance) else set()
     return Telling(
         frozenset(_Read(one).words for value in _in_words(columns) for one in _spellings(value)),
         frozenset(one for one in digits if len(one) >= _OF_PHONE),
@@ -82,10 +86,14 @@ def _in_words(columns: Mapping[str, str]) -> Iterator[str]:
     names = columns["name"].split()
     if len(names) > 1:
         yield from (columns["name"], " ".join((names[-1], *names[:-1])))
-    for column in ("address", "phone", "email", "insurance_id"):
+    elif len(columns["name"]) > 1 and columns["name"].casefold() not in NOBODY:
+        yield columns["name"]
+    for column, least in (("address", 1), ("phone", _LEAST_DIGITS), ("insurance_id", 1)):
         value = columns[column]
-        if "@" in value or _count_digits(value) >= _LEAST_DIGITS:
+        if _count_digits(value) >= least and sum(map(str.isalnum, value)) >= _LEAST_OF_ID:
             yield value
+    if "@" in columns["email"]:
+        yield columns["email"]
     parts = columns["address"].split(",")
     yield from (part for part in parts if len(parts) > 1 and _is_place(part))
 
@@ -95,10 +103,6 @@ def _is_place(part: str) -> bool:
     letters = sum(one.isalpha() for one in part)
     digits = _count_digits(part)
     return (digits > 0 and letters >= _LEAST_LETTERS) or (digits > _LEAST_DIGITS and letters >= _LEAST_DIGITS)
-
-
-def _numbered(columns: Mapping[str, str]) -> bool:
-    return _count_digits(columns["insurance_id"]) >= _LEAST_DIGITS
 
 
 def _count_digits(value: str) -> int:

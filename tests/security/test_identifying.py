@@ -17,6 +17,8 @@ FOUND_BY = telling(
     }
 )
 
+NONE = {"name": "unknown", "address": "none", "phone": "-", "email": "none", "ssn": "950-45-7777", "insurance_id": "-"}
+
 
 @pytest.mark.parametrize(
     "text",
@@ -25,7 +27,7 @@ FOUND_BY = telling(
         "Mu\u0308ller-Lu\u0308denscheidt Anna-Lena", "phone +499315551234", "phone 0931 5551234", "0931/555-1234",
         "555 1234", "٥٥٥-١٢٣٤", "AOK 4711 99", "aok471199", "Hauptstrasse 17", "hauptstraße 17, 1st floor",
         "97070 Wurzburg", "to ANNA@example.org.", "SSN 950/45/7777", "950 457777", "9 5 0 - 4 5 - 7 7 7 7",
-        "901-45-1001", "901/45/1001",
+        "901-45-1001", "901/45/1001", "901 - 45 - 1001", "901--45--1001", "9504-57777", "Anna-Lena.Müller-Lüdenscheidt",
     ],
 )  # fmt: skip
 def test_what_tells_of_the_patient_is_found_however_it_is_written(text: str) -> None:
@@ -44,8 +46,21 @@ def test_what_tells_of_nobody_may_stand(text: str) -> None:
     assert not tells_of(f"Seen: {text}; better.", FOUND_BY)
 
 
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [("name", "Quetzalcoatlina"), ("address", "Hauptstrasse 17, Rimpar"), ("insurance_id", "AB-71"), ("phone", "4711")],
+)
+def test_a_short_value_is_found_as_it_stands(column: str, value: str) -> None:
+    assert tells_of(f"Seen: {value.upper()}.", telling({**NONE, column: value}))
+    assert not tells_of("Seen: AB 711 on 17-4-71 at Rimpar.", telling({**NONE, column: value}))
+
+
+@pytest.mark.parametrize("column", [column for column in NONE if column != "ssn"])
+def test_a_word_for_what_is_not_known_tells_of_nobody(column: str) -> None:
+    assert not tells_of("unknown; none; patient A; X 1", telling({**NONE, column: "Unknown"}))
+
+
 def test_a_short_name_is_not_found_across_the_ends_of_words() -> None:
-    found_by = telling({**dict.fromkeys(("address", "phone", "email", "insurance_id"), "none"), "ssn": "950-45-7777",
-                        "name": "Al Long"})  # fmt: skip
+    found_by = telling({**NONE, "name": "Al Long"})
     assert not tells_of("all ongoing, also a long visit", found_by)
     assert tells_of("AL LONG called", found_by)
