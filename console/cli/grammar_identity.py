@@ -16,7 +16,11 @@ def add_to(commands: argparse._SubParsersAction[Parser]) -> None:
     signing.add_argument("user", metavar="USER", help="an account; at its first sign-in its enrolment code is given")
     how = signing.add_mutually_exclusive_group()
     how.add_argument("--mail", action="store_true", help="have a code sent by mail: weaker than the authenticator's")
-    how.add_argument("--recovery", action="store_true", help="with a recovery code, where the authenticator is lost")
+    how.add_argument(
+        "--recovery",
+        action="store_true",
+        help="with a recovery code, where the authenticator is lost; it is used up, whether or not the password is right",
+    )
     stdin_option(
         signing, "the password, then the code; to enrol: code, new password, then a code of the secret printed"
     )

@@ -79,11 +79,11 @@ def _records_load(kinds: argparse._SubParsersAction[Parser]) -> None:
         "since edits go through `records edit`."
     )
     load.epilog = (
-        "A line has patient_id, name, birth_date, sex, address, phone, email, ssn, insurance_id, site and domain; it "
-        "may have assigned (a list of doctors' accounts), encounters (a list of on, kind, diagnosis), history (a list "
-        "of text, written_by, written_at) and legal_hold. At most 262,144 bytes a line, 100,000 lines and 268,435,456 "
-        "bytes a file; while thousands are stored, others who write records may be told to try again. The file itself "
-        "stays as it is, in clear: remove it when it is loaded."
+        "A line has patient_id, name, birth_date (YYYY-MM-DD), sex (female, male, other or unknown), address, phone, "
+        "email, ssn (AAA-GG-SSSS), insurance_id, site and domain; it may have assigned (a list of doctors' accounts), "
+        "encounters (a list of on, kind, diagnosis), history (a list of text, written_by, written_at) and legal_hold. "
+        "At most 262,144 bytes a line, 100,000 lines and 268,435,456 bytes a file; while tens of thousands are stored, "
+        "others who write records wait a moment. The file itself stays as it is, in clear: remove it when it is loaded."
     )
     load.add_argument("files", nargs="+", metavar="FILE", help="a file of one JSON object a line; - is standard input")
     json_option(load)

@@ -12,6 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from console.actions.seat import InMemory
+from console.settings import load_settings
+from console.wiring.security import Security
 from security.audit.search import Filter
 from security.identity.account import Role
 from tests.conftest import Lakewarden, wait_until
@@ -100,6 +103,18 @@ def test_a_production_workspace_is_never_built_over(lakewarden: Lakewarden) -> N
     lakewarden.make_production()
     ended = lakewarden("warehouse", "build", "--rows", "10")
     assert (ended.code, ended.out, ended.err.count("\n")) == (78, "", 1)
+    assert not list(lakewarden.home.glob("warehouse.db*"))
+
+
+@pytest.mark.parametrize("how", [(), ("--background",)])
+def test_neither_is_one_that_was_made_a_practice_workspace_by_hand(lakewarden: Lakewarden, how: tuple[str, ...]) -> None:
+    lakewarden.make_production()
+    with closing(Security(load_settings({"LAKEWARDEN_HOME": str(lakewarden.home)}), {}, InMemory())) as security:
+        assert not security.accounts.list()
+    config = lakewarden.home / "config.toml"
+    config.write_text(config.read_text().replace('mode = "production"', 'mode = "practice"'))
+    ended = lakewarden("warehouse", "build", "--rows", "10", *how)
+    assert (ended.code, "stays what it was made as" in ended.err) == (78, True), ended
     assert not list(lakewarden.home.glob("warehouse.db*"))
 
 
