@@ -19,7 +19,7 @@ def add_to(commands: argparse._SubParsersAction[Parser]) -> None:
     how.add_argument(
         "--recovery",
         action="store_true",
-        help="with a recovery code, where the authenticator is lost; it is used up, whether or not the password is right",
+        help="with a recovery code, where the authenticator is lost; it is used up, the password right or wrong",
     )
     stdin_option(
         signing, "the password, then the code; to enrol: code, new password, then a code of the secret printed"
