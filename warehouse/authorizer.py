@@ -2,10 +2,9 @@
 
 1. Only SELECT, its functions and recursion: no write, ATTACH, PRAGMA, transaction or anything else.
 2. Only tables that the session was opened with, and functions that are known to be harmless.
-3. A table with sealed columns is read by the session's own inner view alone, whose name cannot be guessed: a CTE may
-   carry any name that is known, and NATURAL JOIN compares columns without asking. Columns that are masked are read by
-   nobody.
-4. Where files lie is not for queries: the columns that name them read as NULL, so that `SELECT *` still works.
+3. A table with sealed columns, or with names of files, is read by the session's own inner view alone, whose name
+   cannot be guessed: a CTE may carry any name that is known, and NATURAL JOIN compares columns without asking. Columns
+   that are masked, or name files, are read by nobody.
 """
 
 from __future__ import annotations
@@ -13,13 +12,12 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Mapping
 
-from warehouse.masking import OPEN_CELL
+from warehouse.masking import OPEN_CELL, past_its_view
 
 Decision = Callable[[int, str | None, str | None, str | None, str | None], int]
 
 TABLE_FUNCTIONS = frozenset({"json_each", "json_tree"})
 SCHEMA_TABLES = frozenset({"sqlite_master", "sqlite_schema"})
-PATHS = frozenset({("batch", "source"), ("batch", "rejects_file")})  # `warehouse load` tells them
 _NAMES = """abs acos acosh asin asinh atan atan2 atanh avg ceil ceiling changes char coalesce concat cos cosh count
     cume_dist current_date current_time current_timestamp date datetime degrees dense_rank exp first_value floor
     format glob group_concat hex ifnull iif instr json json_array json_array_length json_extract json_group_array
@@ -69,13 +67,11 @@ class Authorizer:
         if database == "main" and table in self._inner:
             # Without a column, rows are counted at most; SQLite asks so of the inner view's table in any name.
             if column and (context != self._inner[table] or (table, column) in self._sealed):
-                return self._deny(f"main.{table} has sealed cells; write the table without `main.`")
+                return self._deny(past_its_view(table))
             self.read.add((table, column))
             return sqlite3.SQLITE_OK
         if table in self._inner.values() or (table and table == self.spool):
             return sqlite3.SQLITE_OK
-        if database == "main" and (table, column) in PATHS:
-            return sqlite3.SQLITE_IGNORE
         if not column and not database:  # a CTE of which no column is read
             return sqlite3.SQLITE_OK
         if table in self._tables or (table in SCHEMA_TABLES and database == "main"):

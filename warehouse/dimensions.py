@@ -15,7 +15,8 @@ from functools import partial
 from typing import Any
 
 from warehouse import aggregates, practice_dimensions
-from warehouse.file_columns import ACCEPTED, FIRST_YEAR, LAST_YEAR, LEVELS, missing, wanted
+from warehouse.file_columns import ACCEPTED, FIRST_YEAR, LAST_YEAR, LEVELS, missing, optional, wanted
+from warehouse.first_seen import FirstSeen
 from warehouse.models import MASK, SENSITIVE
 from warehouse.ports import CellCipher
 from warehouse.readers import Chunk, Rejected, require_columns
@@ -33,6 +34,7 @@ STORED = SPECIFIED | {
     "Product_Table": (*SPECIFIED["Product_Table"], "supplier_name"),
     "Time_Table": ("time_id", "date", "day", "month", "month_number", "quarter", "year", "weekday", "is_weekend"),
 }
+MAY_LACK = optional("Time_Table")
 MOVES = {"Product_Table": ("product", "category"), "Store_Table": ("store", "region")}
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -61,7 +63,8 @@ class DimensionLoad:
         self._parse: Callable[[dict[str, Any]], Row] = {
             "Product_Table": self._product, "Customer_Table": _customer, "Time_Table": _day,
         }.get(table, self._plain)  # fmt: skip
-        self._new = self._changed = self._same = self._superseded = 0
+        self._first_seen = FirstSeen(connection, table, self._columns)
+        self._good = self._superseded = 0
 
     def take(self, chunk: Chunk) -> None:
         """Check these rows, and put the good ones in."""
@@ -73,25 +76,26 @@ class DimensionLoad:
                 self._rejects.add([Rejected(line, str(unfit), row)])
                 continue
             if (before := good.get(parsed[0])) is not None:  # the last line of a key counts
-                self._same += before == parsed
                 self._superseded += before != parsed
+            self._good += 1
             good[parsed[0]] = parsed
         if good:
             self._put(good)
 
     def finish(self) -> tuple[int, int, int, int]:
-        """How many rows were new, have changed one, have changed nothing, were superseded close behind."""
-        if self._table == "Time_Table" and self._new:
+        """How many rows were new, have changed one, have changed nothing, were superseded by later ones."""
+        new = self._first_seen.new()
+        changed = sum(self._clear(before) != self._clear(now) for before, now in self._first_seen.changes())
+        if self._table == "Time_Table" and new:
             self._fill_gaps()
-        return self._new, self._changed, self._same, self._superseded
+        return new, changed, self._good - new - changed - self._superseded, self._superseded
 
     def _put(self, good: dict[int, Row]) -> None:
         stored = self._stored(good)
         changed = {key: row for key, row in good.items() if key in stored and stored[key] != row}
         new = {key: row for key, row in good.items() if key not in stored}
-        self._new += len(new)
-        self._changed += len(changed)
-        self._same += len(good) - len(new) - len(changed)
+        self._superseded += len(self._first_seen.again(changed))
+        self._first_seen.note(new, stored, changed)
         if self._table in MOVES:
             kind, column = MOVES[self._table]
             at = self._columns.index(column)
@@ -237,7 +241,7 @@ def _day(row: dict[str, Any]) -> Row:
     faults = [
         f"{name}: expected {value} for {words}{_among(name)}, found {shown(row[name])}"
         for name, value in zip(STORED["Time_Table"], expected, strict=True)
-        if name in row and not _says(row[name], value)
+        if name in row and not _says(row[name], value) and (is_given(row[name]) or name not in MAY_LACK)
     ]
     if faults:
         raise Unfit("; ".join(faults))

@@ -106,6 +106,7 @@ number: whole; money: such as 12.50, up to {LARGEST_CENTS // 100:,} below or abo
 without currency or thousands separators; cents: the same as a whole number
 text: 1 to {LONGEST_TEXT:,} characters in UTF-8
 instead: enough in a row in place of the column that it is of
+optional: a file may lack the column, and a row its value
 Columns are found by name, in any order and case; others are passed over."""
 
 
@@ -118,6 +119,11 @@ def whole_numbers() -> set[str]:
     """The columns of any table whose values are whole numbers."""
     kinds = {ID, NUMBER, CENTS, DAY}
     return {column.name for columns in FILE_COLUMNS.values() for column in columns if column.kind in kinds}
+
+
+def optional(table: str) -> set[str]:
+    """The columns that may be empty in a row, or lacking in the file."""
+    return {column.name for column in FILE_COLUMNS[table] if not column.needed and not column.instead}
 
 
 def missing(table: str, header: Sequence[str]) -> list[str]:

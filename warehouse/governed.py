@@ -25,7 +25,7 @@ from warehouse.authorizer import Authorizer
 from warehouse.database import DAMAGED
 from warehouse.errors import QueryRefused, QueryStopped, StoreBusy, StoreDamaged, StoreError
 from warehouse.limits import CACHE_KIB, Deadline, QueryLimits, apply_limits, limit_temp
-from warehouse.masking import decide, install_views, reads_sealed, refuse_sealed
+from warehouse.masking import PATHS, decide, install_views, reads_sealed, refuse_sealed
 from warehouse.models import Cell
 from warehouse.ports import CellCipher, ColumnGuard, Showing
 from warehouse.printf import install_printf
@@ -98,7 +98,7 @@ class Session:
         self._read: dict[str, frozenset[str]] = {}
         self._permitted_before: dict[str, tuple[str, list[Token]]] = {}
         self._layouts: dict[str, Layout | None] = {}
-        # Of each table with sealed cells: its root page, and the numbers of the columns that are masked.
+        # Of each table that only its view reads: its root page, and the numbers of the columns that nobody reads.
         self._roots: dict[str, tuple[int, frozenset[int]]] = {}
         self._file = _identity(source.path)
         self._connection, self.authorizer = self._open()
@@ -337,8 +337,7 @@ class Session:
             names.add(name.lower())
         self._seen = frozenset(names)
         masked = {column for column, showing in self.showing.items() if showing is not Showing.CLEAR}
-        if self._cipher is None:
-            masked = set(self.showing)
+        masked |= PATHS if self._cipher is not None else PATHS.union(self.showing)
         for table in inner:
             page = connection.execute("SELECT rootpage FROM main.sqlite_master WHERE lower(name) = ?", (table,))
             columns = connection.execute("SELECT cid, name FROM pragma_table_info(?, 'main')", (table,)).fetchall()

@@ -1,8 +1,9 @@
 """How a session sees the sealed columns: TEMP views that take the place of their table, and the cells they show.
 
 A masked column of the view is a constant: it never reads the sealed cell, so it costs nothing and has nothing to
-disclose. A clear column opens the cell only where its value is used. The table itself is read by an inner view alone,
-of a name that nobody can guess: in that view's name, and in no other, the authorizer permits it.
+disclose. So are the columns that name files, which are not for queries: they read as NULL, whatever is joined on them.
+A clear column opens the cell only where its value is used. The table itself is read by an inner view alone, of a name
+that nobody can guess: in that view's name, and in no other, the authorizer permits it.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from warehouse.sql_text import Token, where
 
 OPEN_CELL = "open_sealed_cell"
 UNREADABLE = "(unreadable)"
+PATHS = frozenset({("batch", "source"), ("batch", "rejects_file")})  # `warehouse load` tells them
 
 
 def decide(guard: ColumnGuard | None) -> dict[tuple[str, str], Showing]:
@@ -30,7 +32,7 @@ def decide(guard: ColumnGuard | None) -> dict[tuple[str, str], Showing]:
 def install_views(
     connection: sqlite3.Connection, showing: Mapping[tuple[str, str], Showing], cipher: CellCipher | None
 ) -> dict[str, str]:
-    """Put a TEMP view over every table that has sensitive columns; its inner view by table, in lower case.
+    """Put a TEMP view over every table that has sensitive columns or paths; its inner view by table, in lower case.
 
     Without a cipher, all of them are masked.
     """
@@ -45,7 +47,7 @@ def install_views(
 
     connection.create_function(OPEN_CELL, 4, open_cell, deterministic=True)
     inner = {}
-    for table in sorted({table for table, _ in showing}):
+    for table in sorted({table for table, _ in PATHS.union(showing)}):
         columns = [(str(row[1]), bool(row[5])) for row in connection.execute(f"PRAGMA main.table_info({table})")]
         key = next(name for name, is_key in columns if is_key)
         cells = [_cell(table, name, key, showing.get((table, name)), cipher) for name, _ in columns]
@@ -56,6 +58,12 @@ def install_views(
     return inner
 
 
+def past_its_view(table: str) -> str:
+    """Why a table, in lower case, is not read but through its view."""
+    what = "names of files" if any(table == where for where, _ in PATHS) else "sealed cells"
+    return f"main.{table} has {what}; write the table without `main.`"
+
+
 def refuse_sealed(found: Sequence[Token], tables: Collection[str], text: str) -> None:
     """Raise `QueryRefused` where a table with sealed cells is named past its view.
 
@@ -64,8 +72,7 @@ def refuse_sealed(found: Sequence[Token], tables: Collection[str], text: str) ->
     for schema, dot, table in zip(found, found[1:], found[2:], strict=False):
         if dot.text == "." and _bare(schema) == "main" and _bare(table) in tables:
             raise QueryRefused(
-                f"not permitted: {table.text[:40]} has sealed cells; write the table without `main.`"
-                f"{where(text, schema.start)}",
+                f"not permitted: {past_its_view(_bare(table))}{where(text, schema.start)}",
                 position=schema.start,
             )
 
@@ -86,6 +93,8 @@ def _bare(token: Token) -> str:
 
 
 def _cell(table: str, column: str, key: str, showing: Showing | None, cipher: CellCipher | None) -> str:
+    if (table, column) in PATHS:
+        return f"NULL AS {column}"
     if showing is None:
         return column
     if showing is Showing.CLEAR and cipher is not None:

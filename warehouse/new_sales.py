@@ -235,10 +235,11 @@ def _sale(relation: Relation) -> str | None:
     if not amount or not {*NEEDED} <= set(relation.cells):
         return None
     cells = {name: _integer(relation, name) for name in NEEDED} | {"total_sales_cents": amount}
-    cells |= {"unit_price_cents": price} if price else {}
+    cells |= {"given_price": price, "has_price": _is_given(relation, PRICES)} if price else {}
     plain = ", ".join(f"{expression} AS {name}" for name, expression in cells.items())
-    given = "unit_price_cents" if price else "total_sales_cents // quantity_sold AS unit_price_cents"
-    columns = ", ".join(given if name == "unit_price_cents" else name for name in FACT_COLUMNS)
+    by_quantity = "total_sales_cents // quantity_sold"
+    given = f"CASE WHEN has_price THEN given_price ELSE {by_quantity} END" if price else by_quantity
+    columns = ", ".join(f"{given} AS {name}" if name == "unit_price_cents" else name for name in FACT_COLUMNS)
     return f"SELECT {columns} FROM (SELECT {plain} FROM {relation.sql})"  # noqa: S608 - names of ours, quoted paths
 
 
@@ -246,6 +247,11 @@ def _cents(relation: Relation, names: Sequence[str]) -> str:
     """Money in cents, of the column of `names` that is there, or of both where they say the same; "" without one."""
     first, *others = [_integer(relation, name) for name in names if name in relation.cells] or [""]
     return f"CASE WHEN {first} = {others[0]} THEN {first} END" if others else first
+
+
+def _is_given(relation: Relation, names: Sequence[str]) -> str:
+    """Whether a row has a value in one of the columns `names`, plain or not."""
+    return " OR ".join(f"coalesce({relation.given[name]}, '') <> ''" for name in names if name in relation.given)
 
 
 def _integer(relation: Relation, name: str) -> str:

@@ -33,6 +33,7 @@ from warehouse.values import (
     amount,
     integer,
     integers,
+    is_given,
     monies,
     shown,
 )
@@ -119,20 +120,14 @@ class SalesLoad:
     def _as_columns(self, chunk: Chunk) -> Columns | None:
         """The chunk as columns of valid facts, None unless every row is plain and valid."""
         columns = [integers(chunk.columns[self._at[name]]) for name in NEEDED]
-        amounts = self._money(chunk, self._amounts)
+        amounts = self._money(chunk, self._given(chunk, self._amounts))
         if amounts is None or any(column is None for column in columns):
             return None
         *ids, quantities = [column for column in columns if column is not None]
-        if not self._prices:
-            if 0 in quantities:
-                return None
-            prices = list(map(floordiv, amounts, quantities))
-        elif (given := self._money(chunk, self._prices)) is not None:
-            prices = given
-        else:
-            return None
+        prices = self._prices_at_sale(chunk, quantities, amounts)
         if (
-            list(map(mul, quantities, prices)) != amounts
+            prices is None
+            or list(map(mul, quantities, prices)) != amounts
             or min(prices) < 0
             or max(map(abs, quantities)) > LARGEST_QUANTITY
             or max(map(abs, amounts)) > LARGEST_CENTS
@@ -144,11 +139,21 @@ class SalesLoad:
             return None
         return [*ids, quantities, prices, amounts]
 
+    def _prices_at_sale(self, chunk: Chunk, quantities: list[int], amounts: list[int]) -> list[int] | None:
+        """The prices as given, or amount ÷ quantity where the whole chunk gives none; None unless all are plain."""
+        if given := self._given(chunk, self._prices):
+            return self._money(chunk, given)
+        return None if 0 in quantities else list(map(floordiv, amounts, quantities))
+
+    def _given(self, chunk: Chunk, names: Sequence[str]) -> list[str]:
+        """Those of the columns `names` in which a cell has a value."""
+        return [name for name in names if any(map(is_given, chunk.columns[self._at[name]]))]
+
     def _money(self, chunk: Chunk, names: Sequence[str]) -> list[int] | None:
         """The cents of the columns `names`, None unless every cell is plain and all columns say the same."""
         columns = [(integers if name.endswith("_cents") else monies, chunk.columns[self._at[name]]) for name in names]
-        first, *others = (read(column) for read, column in columns)
-        return first if all(other == first for other in others) else None
+        found = [read(column) for read, column in columns]
+        return found[0] if found and all(other == found[0] for other in found) else None
 
     def _row_by_row(self, chunk: Chunk) -> Columns:
         """The good rows of the chunk as columns; the others are rejected."""
@@ -192,7 +197,7 @@ class SalesLoad:
         quantity, paid = read(lambda: self._quantity(row)), read(lambda: self._amount_of(row))
         if quantity is not None and paid is not None:
             read(lambda: self._price_at_sale(row, quantity, paid))
-        elif self._prices:
+        elif self._has_price(row):
             read(lambda: self._given_price(row))
         return faults
 
@@ -202,12 +207,15 @@ class SalesLoad:
     def _amount_of(self, row: Sequence[Any]) -> int:
         return amount([(name, row[self._at[name]]) for name in self._amounts])
 
+    def _has_price(self, row: Sequence[Any]) -> bool:
+        return any(is_given(row[self._at[name]]) for name in self._prices)
+
     def _given_price(self, row: Sequence[Any]) -> int:
         return amount([(name, row[self._at[name]]) for name in self._prices], low=0)
 
     def _price_at_sale(self, row: Sequence[Any], quantity: int, paid: int) -> int:
         name = self._amounts[0]
-        if self._prices:
+        if self._has_price(row):
             price = self._given_price(row)
             if quantity * price != paid:
                 found = f"{quantity} × {price / 100:.2f} = {quantity * price / 100:.2f}, and {paid / 100:.2f}"

@@ -22,7 +22,7 @@ _VALUES = st.recursive(
             " ".join
         ),
         inner.map("({})".format),
-        inner.map("-{}".format).filter(lambda text: "--" not in text),
+        inner.map(lambda text: f"-{' ' * text.startswith('-')}{text}"),
         st.lists(inner, min_size=1, max_size=4).map(lambda items: f"coalesce(a, {', '.join(items)})"),
         st.tuples(inner, inner, inner).map(lambda v: f"case when {v[0]} then {v[1]} else {v[2]} end"),
         inner.map("a between 1 and ({})".format),

@@ -38,6 +38,16 @@ AS_IN_SQLITE = (
     'SELECT CASE WHEN s.store_id = 1 THEN 2 END, CASE 1 WHEN 1 THEN 2 END e, s.store_id, city "c" FROM Store_Table s',
     "SELECT store_id IS NULL, store_id ISNULL, NOT store_id, -store_id, null, 'x', 1, city || 'x' FROM Store_Table",
     "SELECT 1 UNION SELECT 2",
+    "SELECT [city], s.[region] r, [s].store_id FROM [Store_Table] s",
+    'SELECT [a"b], `c d`, city[1] FROM (SELECT 1 AS [a"b], 2 AS `c d`, city FROM Store_Table)',
+    "VALUES (1, 'a'), (2, 'b')",
+    "VALUES (1) UNION SELECT 2",
+    "SELECT *, column1 + 1 FROM (VALUES (1, (2)), (3, 4)) WHERE column2 IN (VALUES (2), (5))",
+    "WITH v AS (VALUES (1, 'a')), w(x) AS (VALUES (7)) SELECT column2, x FROM v, w",
+    "SELECT CAST(1.9 AS INTEGER), CAST(-1.9 AS INT), CAST('1.9' AS INTEGER), CAST('12a' AS BIGINT), CAST(' x' AS INT)",
+    "SELECT CAST(NULL AS INTEGER), CAST(9223372036854775807 AS INTEGER), CAST(1 = 1 AS INTEGER), CAST(store_id AS INT),"
+    " CAST(substr(store_name, 1) AS INTEGER), CAST(CAST('7' AS INTEGER) AS INTEGER) FROM Store_Table",
+    "SELECT 0.1 + 0.2 = 0.3, 0x10, 0xffffffffffffffff, 12345678901234567890, 1e3, .5, 5., 7 / 2.",
     "SELECT 1 / 0, 1.0 / 0, 5 % 0, max(coalesce(store_id, 1)), min((1)) FROM Store_Table",
 )
 
@@ -97,7 +107,27 @@ def process_of(engine: DuckdbEngine) -> int:
         ("SELECT max((1), 2)", "max of several values is another function here: write greatest at line 1, column 8"),
         ("SELECT 1,\n :x", "the statement asks for :x at line 2, column 2: save it as a question"),
         ("SELECT 1 WHERE 'a' = ?1", r"asks for \?1 at line 1, column 22: save it, as :name in place of \?1, as"),
-        ("SELECT CAST('a' AS INTEGER)", "Could not convert string 'a' to INT32"),
+        ("SELECT CAST('a' AS DATE)", "invalid date field format"),
+        ("SELECT\n '10' = 10", "^'10' = 10 compares text with a number, where .* --engine sqlite at line 2, column 2$"),
+        ("SELECT 1 FROM Store_Table s WHERE s.store_id IN ('3', 4)", r"^store_id IN \('3', 4\) compares a number with"),
+        ("SELECT 1 FROM Store_Table WHERE city BETWEEN 1 AND 2", "city BETWEEN 1 AND 2 compares text with a number"),
+        ("SELECT CASE 1 WHEN '1' THEN 2 END", "CASE 1 WHEN '1' THEN 2 END compares a number with text"),
+        ("SELECT nullif('1', 1), 2", r"NULLIF\('1', 1\) compares text with a number, .* at line 1, column 8"),
+        ("SELECT 1 FROM Store_Table a JOIN Time_Table b ON a.store_id = b.date", "store_id = date compares a number"),
+        ("WITH c AS (SELECT city AS n FROM Store_Table) SELECT 1 FROM c WHERE n = 1", "n = 1 compares text with a"),
+        ("SELECT 1 WHERE 1 IN (SELECT city FROM Store_Table)", "compares a number with text"),
+        ("SELECT x'41' = 'A'", "compares bytes with text"),
+        ("SELECT (1, 2) IN (SELECT store_id, city FROM Store_Table)", "compares a number with text"),
+        ("SELECT nosuch, '10' = 10 FROM Store_Table", "'10' = 10 compares text with a number"),
+        ("SELECT (1 = 1) = '1'", "compares a number with text"),
+        ("SELECT 1 UNION SELECT '1'", "mixes a number with text"),
+        ("SELECT coalesce(store_id, 'none') FROM Store_Table", "mixes a number with text"),
+        ("SELECT 5.5 % 2", "5.5 % 2 has a number with a point, where this engine and SQLite differ"),
+        ("SELECT CAST(1 / 3.0 AS TEXT)", "makes text of a number with a point"),
+        ("SELECT unit_price || 'x' FROM Product_Table", "makes text of a number with a point"),
+        ("SELECT random()", "random is another function here: use --engine sqlite at line 1, column 8"),
+        ("SELECT [1, 2]", "there is no column 1, 2"),
+        ("SELECT " + "1, " * 3_000 + "1", "6,002 words and signs; at most 5,000 .* --engine sqlite"),
         ("WITH x AS (SELECT 1) INSERT INTO Time_Table SELECT 1", "only one SELECT is permitted|cannot carry out"),
     ],
 )
@@ -212,7 +242,9 @@ def test_cells_are_those_of_sqlite_and_customers_are_masked(engine: DuckdbEngine
     assert engine.answer("SELECT DISTINCT customer_name, address FROM Customer_Table").rows == [(MASK, MASK)]
     found = engine.answer("SELECT store_id FROM Store_Table ORDER BY 1", limits=QueryLimits(rows=3))
     assert (found.rows, found.truncated) == ([(1,), (2,), (3,)], True)
-    assert engine.answer("SELECT :n + 1", {"n": 2}).rows == [(3,)]
+    assert engine.answer("SELECT :n + 1, [n] FROM (SELECT 5 AS [n])", {"n": 2}).rows == [(3, 5)]
+    with pytest.raises(QueryRefused, match="store_id = '3' compares a number with text"):
+        engine.answer("SELECT 1 FROM Store_Table WHERE store_id = :n", {"n": "3"})
 
 
 def test_letters_and_names_of_columns_are_those_of_sqlite(shop: Shop, engine: DuckdbEngine) -> None:

@@ -16,16 +16,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.warehouse.loads import GOOD, LINES, TEXT, assert_sound
 from tests.warehouse.shop import HEADER, Shop
 from tests.warehouse.test_aggregates import Sale, sales
 from warehouse import new_sales
 from warehouse.engines.arrow_integers import integers
 from warehouse.errors import DataRefused, QueryStopped
 from warehouse.models import FACT, LoadReport
-
-GOOD = (1, 20251201, 1, 1, 1, 2, "3.98")
-LINES = [",".join(HEADER), ",".join(map(str, GOOD)), ",".join(map(str, (2, *GOOD[1:])))]
-TEXT = "\n".join(LINES) + "\n"
 
 
 @contextmanager
@@ -66,11 +63,6 @@ def many(rows: int) -> list[tuple[object, ...]]:
     ]
 
 
-def assert_sound(shop: Shop) -> None:
-    assert shop.check().findings == ()
-    assert shop.aggregates() == shop.sums_of_facts()
-
-
 @pytest.mark.parametrize(
     "body",
     [
@@ -85,6 +77,8 @@ def assert_sound(shop: Shop) -> None:
         "\n".join(f'{line},"a ""note"", on\ntwo lines"' for line in LINES).encode(),
         "\n".join([LINES[0], LINES[2], LINES[1]]).encode(),
         "\n".join([f"{LINES[0]},unit_price", f"{LINES[1]},1.99", f"{LINES[2]},1.99"]).encode(),
+        "\n".join([f"{LINES[0]},unit_price", f"{LINES[1]},", f'{LINES[2]},""']).encode(),
+        "\n".join([f"{LINES[0]},unit_price_cents", f"{LINES[1]},", f"{LINES[2]},199"]).encode(),
         TEXT.replace("total_sales_amount", "total_sales_cents").replace("3.98", "398").encode(),
         "\n".join([f"total_sales_cents,{LINES[0]}", f"398,{LINES[1]}", f"398,{LINES[2]}"]).encode(),
     ],
@@ -152,6 +146,38 @@ def test_a_file_with_one_row_that_is_not_is_loaded_row_by_row(tmp_path: Path, ba
             assert taken[-1] is None
             assert_sound(shop)
     assert found[0] == found[1]
+
+
+PRICED = ((1, *GOOD[1:], "1.99"), (2, *GOOD[1:], None), (3, *GOOD[1:], "1.98"), (4, *GOOD[1:], "1.999"))
+
+
+@pytest.mark.parametrize("rows", [0, 10**9])
+@pytest.mark.parametrize("kind", ["csv", "DOUBLE", "VARCHAR", "DECIMAL(12, 3)"])
+@pytest.mark.parametrize("bad", [0, 1, 2])
+def test_a_price_that_a_row_lacks_is_amount_by_quantity_and_one_that_is_none_is_never_passed_over(
+    shop: Shop, kind: str, rows: int, bad: int
+) -> None:
+    """Row 3 has a price that does not give the amount, row 4 one that is no price."""
+    chosen = [*PRICED[:2], *PRICED[4 - bad :]]
+    header = (*HEADER, "unit_price")
+    path = shop.file([header, *chosen])
+    if kind != "csv":
+        path, source = shop.folder / "sales.parquet", path
+        columns = (
+            f"* REPLACE (unit_price::{kind} AS unit_price, total_sales_amount::DECIMAL(12, 2) AS total_sales_amount)"
+        )
+        duckdb.sql(
+            f"COPY (SELECT {columns} FROM read_csv('{source}', types = {{'unit_price': 'VARCHAR'}})) "
+            f"TO '{path}' (FORMAT parquet)"
+        )
+    with least_rows(rows) as taken:
+        report = shop.load(FACT, path)
+    assert outcome(report) == (2 + bad, 2, 0, 0, bad)
+    assert taken == [None if bad or rows else 2]
+    assert shop.rows(f"SELECT unit_price_cents FROM {FACT}") == [(199,)] * 2
+    reasons = [rejected["reason"] for rejected in shop.rejects(report)] if bad else []
+    assert all("found '1.999'" in reason or "2 × 1.98" in reason for reason in reasons)
+    assert_sound(shop)
 
 
 @given(batches=st.lists(st.lists(sales(), min_size=1, max_size=20), min_size=1, max_size=3))

@@ -78,7 +78,7 @@ def test_printf_clamps_what_is_no_whole_number(masked: Session) -> None:
     "sql",
     [
         "SELECT source, rejects_file FROM batch",
-        "SELECT b.source, b.rejects_file FROM main.batch AS b",
+        "SELECT b.source, b.rejects_file FROM batch AS b",
         "SELECT max(source), group_concat(rejects_file) FROM batch",
         "WITH x AS (SELECT * FROM batch) SELECT source, rejects_file FROM x",
         "SELECT (SELECT source FROM batch), (SELECT rejects_file FROM batch)",
@@ -88,6 +88,36 @@ def test_printf_clamps_what_is_no_whole_number(masked: Session) -> None:
 def test_where_loaded_files_lie_is_not_for_queries(shop: Shop, masked: Session, sql: str) -> None:
     shop.write("UPDATE batch SET source = '/home/someone/sales.csv', rejects_file = '/home/someone/rejects.csv'")
     assert masked.run(sql).rows == [(None, None)]
+
+
+GUESSED = "(SELECT '/home/someone/sales.csv' AS source, '/home/someone/rejects.csv' AS rejects_file)"
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        f"SELECT 1 FROM batch NATURAL JOIN {GUESSED}",
+        f"SELECT 1 FROM batch JOIN {GUESSED} USING (source)",
+        f"SELECT 1 FROM {GUESSED} AS g JOIN batch USING (rejects_file)",
+        f"SELECT 1 FROM batch AS b, {GUESSED} AS g WHERE b.source = g.source OR b.rejects_file = g.rejects_file",
+        f"WITH b AS (SELECT * FROM batch) SELECT 1 FROM b NATURAL JOIN {GUESSED}",
+        f"SELECT 1 FROM {GUESSED} NATURAL LEFT JOIN batch WHERE batch_id > 0",
+        f"SELECT 1 FROM batch NATURAL FULL JOIN {GUESSED} WHERE batch_id > 0 AND rejects_file > ''",
+        "SELECT 1 FROM batch WHERE source LIKE '/home%'",
+    ],
+)
+def test_a_guess_where_loaded_files_lie_is_never_confirmed(shop: Shop, masked: Session, sql: str) -> None:
+    shop.write("UPDATE batch SET source = '/home/someone/sales.csv', rejects_file = '/home/someone/rejects.csv'")
+    assert masked.run(sql).rows == []
+
+
+@pytest.mark.parametrize("name", ["main.batch", "MAIN.Batch", '"main"."batch"', "[main].[batch]"])
+def test_the_table_of_batches_is_not_read_past_its_view(masked: Session, name: str) -> None:
+    for sql in (f"SELECT 1 FROM {GUESSED} FULL JOIN {name} USING (source)", f"SELECT source FROM {name}"):
+        with pytest.raises(QueryRefused, match=r"main\.batch has names of files; write the table without `main\.`"):
+            masked.run(sql)
+    with pytest.raises(QueryRefused, match="names of files"):
+        masked.run("WITH batch AS (SELECT * FROM main.batch) SELECT * FROM batch")
 
 
 def test_the_rest_of_a_batch_and_other_columns_of_that_name_are_read(masked: Session) -> None:

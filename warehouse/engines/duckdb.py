@@ -3,12 +3,14 @@
 It reads no file but those, whatever the SQL says, and holds no personal data: sensitive columns are always masked.
 It works in a process of its own, whose memory and time are bounded (`duckdb_process`), within limits like SQLite's.
 Its arithmetic is set to SQLite's: whole numbers divide to whole numbers, by zero to NULL, and NULL sorts first. So is
-what letters LIKE, upper and lower take for the same (`duckdb_letters`).
+what letters LIKE, upper and lower take for the same (`duckdb_letters`), what brackets, VALUES and CAST mean
+(`duckdb_text`), and where text would be taken for a number (`duckdb_kinds`) it is refused.
 """
 
 from __future__ import annotations
 
 import importlib.util
+import sqlite3
 import threading
 import time
 from datetime import date
@@ -21,17 +23,19 @@ from warehouse.engines.duckdb_letters import LETTERS
 from warehouse.engines.duckdb_loading import MISSING, csv_relation, public_columns, quoted, write_csv
 from warehouse.engines.duckdb_names import named_as_written
 from warehouse.engines.duckdb_process import DuckdbProcess, WorkerError
+from warehouse.engines.duckdb_text import WHOLE_OF, as_duckdb
 from warehouse.engines.duckdb_words import in_words, refuse_inner
 from warehouse.errors import EngineMissing, StoreError
 from warehouse.governed import Parameters
 from warehouse.limits import Deadline, QueryLimits
-from warehouse.models import FACT, MASK, SENSITIVE, Answer, Cell
+from warehouse.models import AGGREGATES, DIMENSIONS, FACT, MASK, SENSITIVE, Answer, Cell
 from warehouse.publish import MONEY, mark_of, published_mark
 from warehouse.questions import last_day_in_columns
 from warehouse.scratch import ScratchFolder
-from warehouse.sql_text import Token, one_select, with_parameters_written
+from warehouse.sql_text import Token, one_select
 
 COPYING_S = 3600.0
+KINDS = {"INTEGER": "BIGINT", "REAL": "DOUBLE"}
 
 
 class DuckdbEngine:
@@ -50,6 +54,7 @@ class DuckdbEngine:
         self._warehouse = warehouse
         self._publication = publication.resolve()
         self._there: set[str] = set()
+        self._columns: dict[str, dict[str, str]] = {}
         self._deadline: Deadline | None = None
         self._process: DuckdbProcess | None = None
         with warehouse.reading() as connection:
@@ -80,9 +85,13 @@ class DuckdbEngine:
         stop: threading.Event | None = None,
     ) -> Answer:
         """The first rows of one SELECT."""
+        # Loading the parser takes about 0.1 s: only a query on this engine pays for it, and once.
+        from warehouse.engines.duckdb_kinds import refuse_mixed
+
         limits = limits or QueryLimits()
         text, found = one_select(sql)
         refuse_inner(text, found)
+        refuse_mixed(text, found, parameters or {}, self._schema())
         self._make_tables(found, stop)
         started = time.perf_counter()
         columns, rows = self._run(text, found, parameters or {}, limits, stop)
@@ -96,6 +105,13 @@ class DuckdbEngine:
             sql=text,
             elapsed_ms=(time.perf_counter() - started) * 1000,
         )
+
+    def _schema(self) -> dict[str, dict[str, str]]:
+        """The tables and columns in lower case with their types, read once."""
+        if not self._columns:
+            with self._warehouse.reading() as connection:
+                self._columns = {table.lower(): _kinds(connection, table) for table in (FACT, *DIMENSIONS, *AGGREGATES)}
+        return self._columns
 
     def _source(self, found: list[Token]) -> tuple[str, ...]:
         named = base_tables({token.name for token in found})
@@ -114,7 +130,7 @@ class DuckdbEngine:
         limits: QueryLimits,
         stop: threading.Event | None,
     ) -> tuple[tuple[str, ...], list[tuple[Cell, ...]]]:
-        written = with_parameters_written(text, sign="$")
+        written = as_duckdb(text, found)
         deadline = self._deadline = Deadline(limits.timeout_s, stop)
         try:
             return self._working().rows(written, parameters, limits.rows + 1 if limits.rows else 0, deadline)
@@ -145,6 +161,7 @@ class DuckdbEngine:
             *(() if _zero_gives_null() else ("SET error_on_division_by_zero = false",)),
             "SET lock_configuration = true",
             *LETTERS,
+            WHOLE_OF,
         )
 
     # ---- tables ------------------------------------------------------------
@@ -182,6 +199,11 @@ class DuckdbEngine:
         process.carry_out([f"CREATE {kind} {table} AS SELECT {', '.join(shown)} FROM {source}"], deadline)  # noqa: S608
         if not self._current:
             path.unlink()
+
+
+def _kinds(connection: sqlite3.Connection, table: str) -> dict[str, str]:
+    found = connection.execute("SELECT lower(name), type FROM pragma_table_xinfo(?)", (table,))
+    return {name: next((KINDS[begin] for begin in KINDS if kind.startswith(begin)), "TEXT") for name, kind in found}
 
 
 def _zero_gives_null() -> bool:

@@ -29,10 +29,12 @@ def named_as_written(names: tuple[str, ...], text: str, found: list[Token]) -> t
 
 
 def _from_first_select(found: list[Token]) -> list[Token]:
-    """The tokens of the SELECT that names the columns: the first outside of all parentheses."""
+    """The tokens of the SELECT that names the columns: the first outside of all parentheses, unless VALUES does."""
     depth, begin = 0, len(found)
     for index, token in enumerate(found):
         depth += (token.text == "(") - (token.text == ")")
+        if depth == 0 and _is_word(token, "values") and begin == len(found):
+            return []
         if depth == 0 and _is_word(token, "select"):
             begin = min(begin, index)
         elif depth == 0 and begin < index and token.kind == "word" and token.name in AFTER_COLUMNS:

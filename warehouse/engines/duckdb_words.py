@@ -25,13 +25,14 @@ INNER_NAMES = frozenset(
 LENGTHENING = frozenset(("repeat", "lpad", "rpad", "array_resize", "list_resize", "bar"))
 # Of several values SQLite gives the greatest, DuckDB a list of so many of the greatest.
 OTHERWISE = {"max": "greatest", "min": "least"}
+ANOTHER = frozenset(("format", "json_extract", "random"))
 BEFORE_TABLE = frozenset(("from", "join"))
 MOST_SAID = 300
 
 _NEAR = re.compile(r'syntax error at or near "(.*?)"', re.DOTALL)
 _MISSING = re.compile(
     r"(?P<kind>Table|Scalar Function|Table Function|Aggregate Function|Function) with name (?P<name>.+?) "
-    r"(?:does not exist|is not in the catalog)|Referenced column \"(?P<column>.+?)\" not found"
+    r"(?:does not exist|is not in the catalog)|Referenced column \"(?P<column>.+?)\" (?:was )?not found"
     r"|Referenced table \"(?P<table>.+?)\" not found|does not have a column named \"(?P<other>.+?)\"",
     re.DOTALL,
 )
@@ -65,6 +66,8 @@ def refuse_inner(text: str, found: list[Token]) -> None:
                 text,
                 token.start,
             )
+        if called and token.name in ANOTHER:
+            raise _refused(f"{token.name} is another function here: use --engine sqlite", text, token.start)
         if called and token.name in OTHERWISE and _has_several(found[found.index(following) :]):
             raise _refused(
                 f"{token.name} of several values is another function here: write {OTHERWISE[token.name]}",

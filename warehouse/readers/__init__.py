@@ -35,13 +35,14 @@ class Chunk:
 class Relation:
     """A file as DuckDB reads it: the table function, and the expression that gives each column's cells.
 
-    Those in `whole` are integers, amounts among them in cents; the others are text. `rows` is about how many there
-    are. `again` says that reading it several times costs less than keeping a copy; `identity` differs once the file is
-    another one, or was written to.
+    Those in `whole` are integers, amounts among them in cents; the others are text. `given` has the text of each cell
+    as it came, NULL or empty where there is none. `rows` is about how many there are. `again` says that reading it
+    several times costs less than keeping a copy; `identity` differs once the file is another one, or was written to.
     """
 
     sql: str
     cells: Mapping[str, str]
+    given: Mapping[str, str]
     whole: frozenset[str]
     rows: int
     again: bool

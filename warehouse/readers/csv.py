@@ -63,7 +63,7 @@ class CsvReader:
         cells = dict(zip(reversed(self.names), reversed(columns), strict=True))
         # DuckDB takes the first line for the header, blank or not.
         rows = 0 if self._after_blank else self._size // USUAL_LINE
-        return Relation(sql, cells, frozenset(), rows, again=False, identity=partial(identity, self._path))
+        return Relation(sql, cells, cells, frozenset(), rows, again=False, identity=partial(identity, self._path))
 
     def progress(self) -> tuple[int, int]:
         return self._handed, self._size

@@ -45,7 +45,8 @@ class ParquetReader:
 
     def relation(self) -> Relation:
         sql = f"read_parquet({quoted(self._path)})"
-        return Relation(sql, self._cells, self._whole, self._all, again=True, identity=partial(identity, self._path))
+        same = partial(identity, self._path)
+        return Relation(sql, self._cells, self._given, self._whole, self._all, again=True, identity=same)
 
     def progress(self) -> tuple[int, int]:
         return self._done, self._all
@@ -60,6 +61,7 @@ class ParquetReader:
         named = {str(row[0]): str(row[1]) for row in described if str(row[0]).strip().lower() in wanted}
         self.names = tuple(name.strip().lower() for name in named)
         self._cells, self._whole = _as_cells(named)
+        self._given = {name.strip().lower(): f"CAST({as_identifier(name)} AS VARCHAR)" for name in named}
         self._all = int(self._connection.execute("SELECT count(*) FROM read_parquet(?)", file).fetchone()[0])
         if named:
             what = ", ".join(_shown(as_identifier(name), name.strip().lower(), kind) for name, kind in named.items())
