@@ -32,7 +32,7 @@ from console.tui.messages import Delivered, News, Trouble
 from console.tui.off_loop import post
 from console.tui.office import SecurityOffice
 from console.tui.pipelines.screen import PipelinesScreen
-from console.tui.screens.help import Bound, HelpScreen, TooSmall, bindings_of
+from console.tui.screens.help import Bound, HelpScreen, TooSmall, bindings_of, offered_elsewhere
 from console.tui.shell import Shell, WarehouseParts
 from console.tui.sign_in.door import Door
 from console.tui.state import UiState, load_state, save_state
@@ -191,6 +191,7 @@ class LakewardenApp(App[None]):
             on_trouble=lambda error: post(self._listener, Trouble(error)),
         )
         self._started = False
+        self._left = False
         if self.door.locked:
             self.feed.rest()
 
@@ -234,14 +235,20 @@ class LakewardenApp(App[None]):
         """Sign out at once."""
         self.door.sign_out()
 
+    def action_sign_out_everywhere(self) -> None:
+        """Sign out of every session of the account at once."""
+        self.door.sign_out_everywhere()
+
     def on_delivered(self, event: Delivered) -> None:
         event.receive(event.result)
 
     async def on_event(self, event: events.Event) -> None:
-        """A key or the mouse is a use of the session; nothing else is."""
+        """A key or the mouse is a use of the session; nothing else is. After the way out was taken, none counts."""
         if isinstance(
             event, events.Key | events.MouseDown | events.MouseScrollDown | events.MouseScrollUp | events.Paste
         ):
+            if self._left:
+                return
             self.door.used()
         await super().on_event(event)
 
@@ -365,6 +372,7 @@ class LakewardenApp(App[None]):
 
     async def action_quit(self) -> None:
         """Leave at once: what is in flight is told of afterwards."""
+        self._left = True
         self.feed.stop()
         self.door.close()
         self.exit()
@@ -418,9 +426,13 @@ class LakewardenApp(App[None]):
             screen.refresh(layout=False)
 
     def _tell_keys(self, screen: Screen[Any]) -> None:
-        """Of what lies over a screen, the keys are told: those of the screen below do nothing meanwhile."""
+        """Of what lies over a screen, the keys are told: those of the screen below do nothing meanwhile.
+
+        What was told there before goes: it would cover what was opened.
+        """
         if not isinstance(screen, ModalScreen) or isinstance(screen, TooSmall) or screen.query(KeyHints):
             return
+        self.clear_notifications()
         from console.tui.widgets.dialog_keys import DialogKeys  # the first paint does without
 
         keys = PALETTE_KEYS if isinstance(screen, CommandPalette) else ()
@@ -447,11 +459,16 @@ class LakewardenApp(App[None]):
         """The command palette offers what the keys do."""
         if self.who is not None:
             yield SystemCommand("Sign out", "Leave the session; the screen is cleared", self.action_sign_out)
-        for binding, namespace in self._bound(screen):
-            if binding.description and not binding.action.startswith(("app.focus", "command_palette")):
+            yield SystemCommand(
+                "Sign out everywhere", "End every session of this account", self.action_sign_out_everywhere
+            )
+        everything = [(binding.description, (binding, node)) for binding, node in self._bound(screen)]
+        elsewhere = [(title, bound) for title, bound in offered_elsewhere(screen) if _possible(*bound)]
+        for title, (binding, namespace) in [*everything, *elsewhere]:
+            if title and not binding.action.startswith(("app.focus", "command_palette")):
                 yield SystemCommand(
-                    binding.description,
-                    binding.tooltip or binding.description,
+                    title,
+                    binding.tooltip or title,
                     lambda action=binding.action, node=namespace: self.call_later(self.run_action, action, node),
                 )
 

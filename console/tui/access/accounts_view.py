@@ -21,7 +21,7 @@ from console.tui.shell import Shell
 from console.tui.sign_in.words import role_name
 from console.tui.text import plain
 from console.tui.widgets.line_table import LineTable
-from security.identity.account import Account, NewAccount
+from security.identity.account import Account, NewAccount, Role
 from security.identity.accounts import ENROLMENT_CODE_LASTS
 
 if TYPE_CHECKING:
@@ -203,7 +203,7 @@ def account_lines(account: Account) -> list[Paragraph]:
     facts: list[tuple[str, Any]] = [
         ("Role", role_name(account.role)),
         ("Domain", account.domain or "none"),
-        ("Shift", account.shift or "none: never on shift"),
+        ("Shift", account.shift or ("none: never on shift" if account.role is Role.DOCTOR else "none")),
         ("E-mail", account.email or "none: no codes by e-mail"),
         ("Enrolled", "yes" if account.enrolled else "no: signs in with its enrolment code first"),
         ("Recovery", f"{account.recovery_codes} code{'' if account.recovery_codes == 1 else 's'} left"),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from console.tui.access.paragraphs import BLANK, Paragraph, words
+from console.tui.sign_in.words import role_name
 from console.tui.theme import Glyphs
 from etl.models import TaskState
 from security.policy.model import Decision, Visibility, WhyNot
@@ -117,7 +118,7 @@ def _why_not(decision: Decision, signs: Glyphs) -> list[Paragraph]:
         found.append(words("Policies for others" if own else "Why not: the policies are for others", "title"))
         for why in others:
             found.append(words(why.policy, "accent", indent=1, target=why.policy))
-            found.append(words(why.because, "muted", indent=3))
+            found.append(words(role_name(why.because), "muted", indent=3))
         found.append(BLANK)
     return found
 

@@ -106,7 +106,7 @@ def fields_of(recorded: Recorded) -> list[tuple[str, str, str]]:
         ("subject", event.subject and f"{event.subject} (a pseudonym; no name is in the log)"),
         ("columns", ", ".join(event.columns) and f"{', '.join(event.columns)} shown in clear"),
         ("count", None if event.count is None else f"{event.count:,}"),
-        ("code", event.code),
+        ("code", f"{event.code} (only looked; nothing was changed)" if event.code in LOOKING else event.code),
         ("from", event.address),
         ("session", event.session and f"{event.session} (the hash of its token)"),
         ("same use", event.correlation),

@@ -101,7 +101,7 @@ def cover_words(report: Report, keepers: Sequence[KeeperStatus]) -> list[Said]:
 def keepers_words(keepers: Sequence[KeeperStatus], size: int) -> str:
     """What the copies outside hold of a log of `size` events, in short."""
     if not keepers:
-        return "no copy outside"
+        return "no copy outside the workspace"
     failed = [keeper for keeper in keepers if keeper.error]
     if failed:
         return f"the copy outside FAILS: {plain(failed[0].error or '')}"

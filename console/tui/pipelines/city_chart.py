@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
@@ -74,7 +74,10 @@ class Weather:
 
 
 class CityChart(Screen[None]):
-    """Shows `city`; what changes in the history appears by itself."""
+    """Shows `city`; what changes in the history appears by itself.
+
+    `denied` names what keys of the Pipelines screen do that whoever is here may not.
+    """
 
     CSS_PATH = "city_chart.tcss"
     AUTO_FOCUS = "#readings"
@@ -89,10 +92,11 @@ class CityChart(Screen[None]):
         Binding("tab", "next_span", "Next span", show=False, id="chart.next", tooltip="24 hours, 7 days, 30 days"),
     ]
 
-    def __init__(self, pipelines: Pipelines, city: City) -> None:
+    def __init__(self, pipelines: Pipelines, city: City, *, denied: Collection[str] = ()) -> None:
         super().__init__()
         self._pipelines = pipelines
         self._city = city
+        self._denied = denied
         self._span = Span.DAY
         self._measure = Measure.TEMPERATURE
         self._weather: Weather | None = None
@@ -151,7 +155,7 @@ class CityChart(Screen[None]):
         if series.known:
             self.query_one(Chart).show(series)
         else:
-            self.query_one(Chart).say(*nothing_yet(weather, self._measure, any_reading=bool(weather.readings)))
+            self.query_one(Chart).say(*nothing_yet(weather, self._measure, denied=self._denied))
         self.query_one(ReadingTable).show(weather.readings[: -LATEST - 1 : -1])
 
     def action_span(self, name: str) -> None:
@@ -205,21 +209,26 @@ def extremes(series: Series, *, left_out: int) -> str:
     return "  ".join(parts)
 
 
-def nothing_yet(weather: Weather, measure: Measure, *, any_reading: bool) -> tuple[str, ...]:
-    """What stands where no chart can be, and what happens next."""
+def nothing_yet(weather: Weather, measure: Measure, *, denied: Collection[str]) -> tuple[str, ...]:
+    """What stands where no chart can be, and what happens next, or which keys make it happen that are not denied."""
     overview = weather.overview
     first = (
         f"No {measure.value.lower()} was reported in the {weather.span.title}."
-        if any_reading
+        if weather.readings
         else f"No reading in the {weather.span.title}."
     )
     if overview.running:
         return first, "A run is at work now; its readings appear here by themselves."
     if overview.next_run_at is not None:
         return first, f"The next one comes with the run at {local_clock(overview.next_run_at)}."
-    if overview.paused_since is not None:
-        return first, "The scheduler is paused: s on the Pipelines screen resumes it, t starts a run now."
-    return first, "The scheduler is switched off in config.toml: t on the Pipelines screen starts a run now."
+    resume, start = (
+        told if name not in denied else "" for name, told in (("pause", "s resumes it"), ("run_now", "t starts a run"))
+    )
+    paused = overview.paused_since is not None
+    state = "is paused" if paused else "is switched off in config.toml"
+    keys = ", ".join(filter(None, [resume if paused else "", start]))
+    advice = f"On the Pipelines screen {keys}." if keys else "An operator starts a run by hand."
+    return first, f"The scheduler {state}.", advice
 
 
 def _when(at: datetime, series: Series) -> str:

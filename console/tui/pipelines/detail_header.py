@@ -28,14 +28,19 @@ class DetailHeader(AttendedLine):
             self.refresh()
 
     def parts(self) -> Sequence[tuple[str, str, str]]:
+        """The product's name goes where what is shown needs the room."""
         mode = " PRACTICE " if self._practice else ""
-        title = f"  {plain(self._title)} "
-        who = f"{self.who_words(WHO)}  "
-        room = self.size.width - len(NAME) - 2 - len(mode) - cell_len(who) - len(BACK)
+        title = f"  {plain(self._title)}"
+        who = f" {self.who_words(WHO)}  "
+        product = f" {NAME} "
+        room = self.size.width - cell_len(mode + who + BACK)
+        if cell_len(product + title) > room:
+            product = ""
+        room -= len(product)
         return (
-            (f" {NAME} ", "strong", ""),
+            (product, "strong", ""),
             (mode, "badge", ""),
-            (fitted(title, room) if cell_len(title) > room else title + " " * (room - cell_len(title)), "heading", ""),
+            (fitted(title, room), "heading", ""),
             (who, "title", ""),
             (BACK, "heading", "screen.back"),
         )

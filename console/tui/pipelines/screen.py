@@ -203,16 +203,20 @@ class PipelinesScreen(Screen[None]):
         self._hint(focused)
 
     def _hint(self, focused: Widget) -> None:
-        """Hint at the keys of the panel with the focus, and at those of the screen that can do something now."""
-        of_panel = [b for b in type(focused).BINDINGS if isinstance(b, Binding) and b.show]
-        known = {binding.description for binding in of_panel}
+        """Hint at the way out of a filter, then at the keys of the panel with the focus, then at the screen's.
+
+        Only those that can do something now.
+        """
         idle = self._idle_keys()
-        own = [b for b in type(self).BINDINGS if isinstance(b, Binding) and b.show]
-        own = [b for b in own if b.description not in known and b.action not in idle]
+        shown = [b for b in type(focused).BINDINGS if isinstance(b, Binding) and b.show]
+        known = {binding.description for binding in shown}
+        shown += [b for b in type(self).BINDINGS if isinstance(b, Binding) and b.show and b.description not in known]
+        possible = [binding for binding in shown if binding.action not in idle]
+        possible.sort(key=lambda binding: binding.action != "clear_filter")
         if focused.id == "filter":
             self.query_one(KeyHints).show(FILTER_KEYS)
         else:
-            self.query_one(KeyHints).show([*of_panel, *own] if isinstance(focused, LineTable) else [])
+            self.query_one(KeyHints).show(possible if isinstance(focused, LineTable) else [])
 
     def _idle_keys(self) -> set[str]:
         """The actions that have nothing to act on in the selected run, or are denied."""
@@ -225,6 +229,9 @@ class PipelinesScreen(Screen[None]):
             "do('cancel_retry')": waits,
             "do('cancel_run')": state is RunState.RUNNING,
             "clear_filter": self._wish.wanted != RunFilter(),
+            "screen.open": line is not None,
+            "unfold": line is not None and line.run.run_id is not None,
+            "problem": self._snapshot is not None and self._snapshot.overview.last_problem is not None,
         }
         idle = {action for action, possible in can.items() if not possible}
         return idle | {f"do('{name}')" for name in self._denied}
@@ -286,7 +293,7 @@ class PipelinesScreen(Screen[None]):
         from console.tui.pipelines.city_chart import CityChart  # only when wanted: the first paint does without
 
         self.app.clear_notifications()
-        self.app.push_screen(CityChart(workspace.pipelines, city.city))
+        self.app.push_screen(CityChart(workspace.pipelines, city.city, denied=self._denied))
 
     def on_line_table_opened(self, event: LineTable.Opened) -> None:
         if event.table is self._cities:

@@ -12,6 +12,7 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.dom import DOMNode
 from textual.screen import ModalScreen, Screen
+from textual.widget import Widget
 from textual.widgets import Static
 
 from console.tui.theme import Glyphs, glyphs
@@ -50,10 +51,33 @@ class Signed(Protocol):
         ...
 
 
+@runtime_checkable
+class Panelled(Protocol):
+    """A screen with a panel whose keys the command palette offers wherever the focus is."""
+
+    @property
+    def offered(self) -> Widget:
+        """That panel."""
+        ...
+
+
 def bindings_of(screen: Screen[Any]) -> list[Bound]:
     """Every binding that works now: the screen's, then those of the focused panel, then those that work everywhere."""
+    return _bindings_of([screen, *([screen.focused] if screen.focused else []), screen.app])
+
+
+def offered_elsewhere(screen: Screen[Any]) -> list[tuple[str, Bound]]:
+    """What the palette offers of a panel that has not the focus, with its title there; no moves of its cursor."""
+    panel = screen.offered if isinstance(screen, Panelled) else None
+    if panel is None or panel is screen.focused:
+        return []
+    found = [bound for bound in _bindings_of([panel]) if _heading_of(*bound) != MOVING and bound[0].description]
+    return [(f"{_name_of(panel).capitalize()}: {bound[0].description}", bound) for bound in found]
+
+
+def _bindings_of(nodes: Iterable[DOMNode]) -> list[Bound]:
     found: dict[tuple[str, int], Bound] = {}
-    for node in [screen, *([screen.focused] if screen.focused else []), screen.app]:
+    for node in nodes:
         for kind in type(node).__mro__:
             for binding in kind.__dict__.get("BINDINGS", ()):
                 if isinstance(binding, Binding) and binding.id and (binding.description or binding.tooltip):
@@ -156,5 +180,9 @@ def _heading_of(binding: Binding, node: DOMNode) -> str:
         return MOVING
     if isinstance(node, Screen):
         return "This screen"
-    name = node.help_name if isinstance(node, Named) else node.id
-    return f"In the {name.replace('-', ' ')}" if name else EVERYWHERE
+    name = _name_of(node)
+    return f"In the {name}" if name else EVERYWHERE
+
+
+def _name_of(node: DOMNode) -> str:
+    return (node.help_name if isinstance(node, Named) else node.id or "").replace("-", " ")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from datetime import datetime
 from math import ceil
 from typing import TYPE_CHECKING
@@ -13,6 +15,7 @@ if TYPE_CHECKING:  # the domain is loaded after the first paint
 
 MINUTE_S = 60
 NOBODY = "not signed in"
+_FOR_ROLES = re.compile(r"(?<= is for )\w+(?: or \w+)*")
 
 
 def left_words(who: Who, now: datetime) -> str:
@@ -22,7 +25,7 @@ def left_words(who: Who, now: datetime) -> str:
 
 
 def role_name(role: str) -> str:
-    """A role in words, as it stands everywhere but where it is typed: `data scientist`."""
+    """A role in words, as it stands everywhere but where it is typed: `data scientist`; alone or in a sentence."""
     return role.replace("_", " ")
 
 
@@ -37,8 +40,8 @@ def who_words(who: Who | None, now: datetime, room: int, *, key: str = "") -> st
     The role goes first, then the time where the name is whole without it; a name that is cut has its time.
     """
     if who is None:
-        hint = f"{NOBODY} [{key}]" if key else NOBODY
-        return hint if len(hint) <= room else NOBODY[:room]
+        forms = (f"{NOBODY} [{key}]" if key else NOBODY, NOBODY, "nobody")
+        return next((words for words in forms if len(words) <= room), "")
     left = left_words(who, now)
     short = _short(left)
     role = role_name(who.role)
@@ -59,6 +62,11 @@ def ended_words(who: Who, now: datetime, *, idle_s: float, absolute_s: float) ->
     return f"{who.user} was signed out after {_time_words(idle_s)} without a key."
 
 
+def _either(roles: Sequence[str]) -> str:
+    *others, last = map(role_name, roles)
+    return f"{', '.join(others)} or {last}" if others else last
+
+
 def _short(left: str) -> str:
     return left.replace(" min", "m").replace(" ", "")
 
@@ -74,5 +82,6 @@ def _time_words(seconds: float) -> str:
 def refusal_words(error: Exception) -> str:
     """A refusal in words for the console: without the command line's advice, each line safe for a terminal."""
     text = (str(error) or type(error).__name__).partition("; `lakewarden sign-in")[0]
+    text = _FOR_ROLES.sub(lambda found: _either(found[0].split(" or ")), text)
     text = text[:1].upper() + text[1:]
     return "\n".join(plain(line) for line in text.splitlines())

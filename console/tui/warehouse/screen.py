@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from math import ceil
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
@@ -87,6 +89,7 @@ class WarehouseScreen(Screen[None]):
         self._parts: WarehouseParts | None = None
         self._opened: WarehouseDialogs | None = None
         self._masking: Timer | None = None
+        self._clear_until = 0.0  # by the monotonic clock
         self._told_unread = False
         self._history = QueryHistory(self._kept(HISTORY))
 
@@ -218,7 +221,9 @@ class WarehouseScreen(Screen[None]):
         if not event.opened.unmasked:
             self._stop_masking()
         elif self._masking is None:
-            self._masking = self.set_timer(IN_CLEAR_S, self._mask)
+            self._clear_until = monotonic() + IN_CLEAR_S
+            self._masking = self.set_interval(min(1.0, IN_CLEAR_S / 4), self._count_down)
+            self._count_down()
         self._hint()
 
     def on_result_view_cancelled(self) -> None:
@@ -253,6 +258,9 @@ class WarehouseScreen(Screen[None]):
             self._opened.know(event.databases)
 
     def on_catalogue_tree_found(self) -> None:
+        self._hint()
+
+    def on_catalogue_tree_hinted(self) -> None:
         self._hint()
 
     def on_catalogue_tree_insert(self, event: CatalogueTree.Insert) -> None:
@@ -359,10 +367,19 @@ class WarehouseScreen(Screen[None]):
         if opened is not None:
             self._desk.ask_again(opened, unmask=False)
 
+    def _count_down(self) -> None:
+        """Tell how long the customers are in clear still; after that they are masked."""
+        left_s = ceil(self._clear_until - monotonic())
+        if left_s > 0:
+            self.view.tell_clear(left_s)
+        else:
+            self._mask()
+
     def _stop_masking(self) -> None:
         if self._masking is not None:
             self._masking.stop()
             self._masking = None
+            self.view.tell_clear(0)
 
     def on_screen_suspend(self) -> None:
         """Another tab is shown; a dialog over this one is part of it."""
@@ -380,6 +397,11 @@ class WarehouseScreen(Screen[None]):
         """Everything again."""
         if self.zoomed:
             self.action_zoom()
+
+    @property
+    def offered(self) -> Widget:
+        """The result, whose keys the command palette offers from the editor too."""
+        return self.view.content
 
     @property
     def zoomed(self) -> bool:
@@ -423,7 +445,7 @@ class WarehouseScreen(Screen[None]):
             self.query_one(KeyHints).show(self._hints_of_field(focused))
             return
         shown = [b for b in type(focused).BINDINGS if isinstance(b, Binding) and b.show]
-        of_panel = focused.hints if isinstance(focused, ResultTable | ResultMessage) else shown
+        of_panel = focused.hints if isinstance(focused, CatalogueLines | ResultTable | ResultMessage) else shown
         known = {binding.description for binding in of_panel}
         own = [b for b in type(self).BINDINGS if isinstance(b, Binding) and b.show and b.description not in known]
         mask = [Binding("U", "unmask", "Mask")] if self._masking is not None else []

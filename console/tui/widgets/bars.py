@@ -202,6 +202,6 @@ def key_name(binding: Binding, *, all_keys: bool = False) -> str:
 def _written(key: str) -> str:
     """`Ctrl+O`, `F5`; a letter alone stays as it is typed."""
     *held, last = key.split("+")
-    last = _NAMES.get(last, last)
     function_key = last[:1] == "f" and last[1:].isdigit()
-    return "+".join([*(name.capitalize() for name in held), last.upper() if held or function_key else last])
+    name = _NAMES.get(last) or (last.upper() if held or function_key else last)
+    return "+".join([*map(str.capitalize, held), name])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.binding import Binding, BindingType
 
 from console.actions.permissions import FreshCodeNeeded, NotSignedIn, PermissionDenied
+from console.tui.sign_in.words import refusal_words, role_name
 from console.tui.text import plain
 from console.tui.widgets.words import NOTHING, Part, Words
 
@@ -83,7 +84,7 @@ _TITLES = {
 
 def role_words(roles: Sequence[str]) -> str:
     """`the roles auditor and officer`."""
-    named = [role.replace("_", " ") for role in roles]
+    named = [role_name(role) for role in roles]
     return f"the role {named[0]}" if len(named) == 1 else f"the roles {', '.join(named[:-1])} and {named[-1]}"
 
 
@@ -100,8 +101,7 @@ def changes_of(decision: Decision) -> list[str]:
 
 def refusal_lines(error: Exception) -> list[str]:
     """The words of a refusal or failure, without the command line's advice, each line safe for a terminal."""
-    text = (str(error) or type(error).__name__).partition("; `lakewarden sign-in")[0]
-    return [plain(line) for line in (text[:1].upper() + text[1:]).splitlines()]
+    return refusal_words(error).splitlines()
 
 
 def _kind(error: Exception | None) -> type[Exception]:
@@ -127,7 +127,7 @@ def _why(error: Exception, who: Who | None) -> list[Part]:
 
 
 def _named(who: Who) -> str:
-    role = str(who.role).replace("_", " ")
+    role = role_name(who.role)
     return plain(who.user) if role == who.user.replace("-", " ") else f"{plain(who.user)}, whose role is {role}"
 
 

@@ -13,13 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from console.tui.pipelines.city_chart import CityChart
+from console.actions.pipelines import Overview
+from console.tui.pipelines.city_chart import CityChart, Measure, Span, Weather, nothing_yet
 from console.tui.pipelines.reading_table import ReadingTable
 from console.tui.widgets.chart import Series, draw
 from console.tui.widgets.chart_scale import time_ticks, value_labels, value_ticks
 from etl.history.database import Database
 from etl.history.recorder import Recorder
-from etl.models import City, Reading, hour_of, ts_of
+from etl.models import City, Reading, Units, hour_of, ts_of
 from tests.console.tui.workspaces import Opened, run_hours, screen_text, until, workspace
 
 UNTIL = datetime(2026, 11, 23, 21, 0, tzinfo=UTC)
@@ -177,7 +178,23 @@ async def test_without_a_reading_it_says_when_the_first_comes(tmp_path: Path) ->
         async with made.app.run_test(size=(80, 24)):
             await show(made)
             await until(lambda: "No reading in the last 24 hours." in screen_text(made.app), "the note")
-            assert "The scheduler is switched off in config.toml" in screen_text(made.app)
+            text = screen_text(made.app)
+            assert "The scheduler is switched off in config.toml." in text
+            assert "On the Pipelines screen t starts a run." in text
+
+
+@pytest.mark.parametrize(
+    ("denied", "advice"),
+    [
+        ((), "On the Pipelines screen s resumes it, t starts a run."),
+        (("run_now",), "On the Pipelines screen s resumes it."),
+        (("run_now", "pause"), "An operator starts a run by hand."),
+    ],
+)
+def test_without_a_reading_it_names_no_key_that_is_denied(denied: tuple[str, ...], advice: str) -> None:
+    overview = Overview("practice", "made up", True, "lake", Units.STANDARD, True, UNTIL, None, 0, 60, 0.0, None, (), 1)
+    weather = Weather(overview, (), Span.DAY, UNTIL)
+    assert nothing_yet(weather, Measure.TEMPERATURE, denied=denied)[1:] == ("The scheduler is paused.", advice)
 
 
 async def test_a_reading_that_comes_while_it_is_shown_appears_by_itself(tmp_path: Path) -> None:

@@ -86,6 +86,18 @@ async def test_the_help_and_the_palette_tell_their_keys(console: Opened) -> None
         assert "Enter Do it" in foot(console)
 
 
+async def test_what_was_told_before_does_not_lie_over_what_is_opened(console: Opened) -> None:
+    async with console.app.run_test(size=(80, 24), notifications=True) as pilot:
+        await shown(console, BELOW)
+        console.app.notify("There is no run to retry.", timeout=60, markup=False)
+        await shown(console, "There is no run to retry.")
+        await pilot.press("question_mark")
+        await shown(console, "Esc Close", "This screen")
+        await until(lambda: "There is no run to retry." not in screen_text(console.app), "the message gone")
+        console.app.notify("Told meanwhile.", timeout=60, markup=False)
+        await shown(console, "Told meanwhile.")
+
+
 async def test_ctrl_q_leaves_from_a_dialog_too(console: Opened) -> None:
     async with console.app.run_test(size=(80, 24)) as pilot:
         await account_open(console, pilot)

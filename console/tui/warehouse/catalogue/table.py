@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.cells import cell_len
@@ -118,6 +119,14 @@ class CatalogueLines(LineTable):
 
     # ---- keys -----------------------------------------------------------------------------------------------------
 
+    @property
+    def hints(self) -> list[Binding]:
+        """The keys that do something with the selected line, called what they do there."""
+        names = dict(zip(("open", "fold", "ask('insert')"), _deeds_of(self.line), strict=True))
+        found = [binding for binding in self.BINDINGS if isinstance(binding, Binding) and binding.show]
+        called = [replace(binding, description=names.get(binding.action, binding.description)) for binding in found]
+        return [binding for binding in called if binding.description]
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Escape is the screen's while everything is shown."""
         return bool(self.wanted) if (action, parameters) == ("ask", ("everything",)) else True
@@ -189,8 +198,7 @@ class CatalogueLines(LineTable):
         if line.table is not None:
             return self._table_cells(line, margin)
         if line.level is Level.PROBLEM:
-            short = "damaged: " if " is damaged " in line.text else ""  # what comes first may be a long path
-            return (cell(margin + short + plain(line.text), "bad", span=whole),)
+            return (cell(margin + plain(_short_problem(line.text)), "bad", span=whole),)
         if line.level is Level.GROUP:
             return (Cell(((margin + self._sign(line), "faint"), (f" {line.text}", "muted")), whole),)
         return (Cell(((self._sign(line), "faint"), (f" {plain(line.database)}", "title")), whole),)
@@ -259,3 +267,25 @@ class CatalogueLines(LineTable):
     def on_blur(self) -> None:
         super().on_blur()
         self.refresh(Region(0, 0, self.size.width, 1))
+
+
+def _deeds_of(line: CatalogueLine | None) -> tuple[str, str, str]:
+    """What Enter, Space and i do with a line, in a word; empty where that is nothing, or what another key does."""
+    turn = "Fold" if line is not None and line.unfolded else "Unfold"
+    match line.level if line is not None else None:
+        case Level.DATABASE:
+            return "Query it", turn, ""
+        case Level.GROUP:
+            return turn, "", ""
+        case Level.TABLE:
+            return "Preview", turn if turn == "Fold" else "Columns", "Insert"
+        case Level.COLUMN:
+            return "Insert", "", ""
+    return "", "", ""
+
+
+def _short_problem(text: str) -> str:
+    """What matters first: the whole stands below the tree."""
+    if text.startswith("Not permitted"):
+        return "not open to you"
+    return f"damaged: {text}" if " is damaged " in text else text  # what comes first may be a long path

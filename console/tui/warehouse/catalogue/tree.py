@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from textual import events
 from textual.app import ComposeResult
+from textual.binding import Binding
 from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
@@ -15,6 +16,7 @@ from textual.widgets import Input, Static
 from console.actions.permissions import PermissionDenied
 from console.tui.messages import Delivered
 from console.tui.off_loop import off_loop
+from console.tui.sign_in.words import refusal_words
 from console.tui.text import plain
 from console.tui.warehouse.catalogue.lines import ORDER, Level, detail_of, quoted
 from console.tui.warehouse.catalogue.table import CatalogueLines
@@ -61,6 +63,9 @@ class CatalogueTree(Vertical):
     class Found(Message):
         """What is looked for was found, or everything is shown again."""
 
+    class Hinted(Message):
+        """Other keys than before do something with the selected line."""
+
     class Known(Message):
         """The catalogue was read: names alone, or (`counted`) with numbers of rows; `errors` tell what was not read."""
 
@@ -78,6 +83,7 @@ class CatalogueTree(Vertical):
         self._queries: WarehouseQueries | None = None
         self._reading = 0  # which reading is the newest: answers of older ones are dropped
         self._counted = False
+        self._hints: list[Binding] = []
 
     def compose(self) -> ComposeResult:
         yield CatalogueLines()
@@ -111,7 +117,7 @@ class CatalogueTree(Vertical):
             if reading == self._reading and (counts or not self._counted):
                 self._counted = counts
                 databases, errors = found
-                self.show(databases, {name: str(error) for name, error in errors.items()})
+                self.show(databases, {name: _words_of(error) for name, error in errors.items()})
                 self.post_message(self.Known(self.databases, counted=counts, errors=errors))
 
         off_loop(self, lambda: read_all(queries, counts=counts), receive, self._fail)
@@ -141,6 +147,9 @@ class CatalogueTree(Vertical):
             name, words = detail_of(line)
             text = Content.assemble((plain(name), "bold $lw-text"), (f"\n{plain(words)}", "$lw-muted"))
         self.query_one("#catalogue-detail", Static).update(text)
+        if (hints := self._lines.hints) != self._hints:
+            self._hints = hints
+            self.post_message(self.Hinted())
 
     def on_line_table_opened(self, event: LineTable.Opened) -> None:
         event.stop()
@@ -225,3 +234,7 @@ def read_all(queries: WarehouseQueries, *, counts: bool) -> tuple[list[DatabaseI
         except (WarehouseError, PermissionDenied, OSError) as error:
             errors[name] = error
     return databases, errors
+
+
+def _words_of(error: Exception) -> str:
+    return refusal_words(error) if isinstance(error, PermissionDenied) else str(error)

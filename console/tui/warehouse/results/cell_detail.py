@@ -65,6 +65,7 @@ class CellDetail(Dialog):
 
     def on_mount(self) -> None:
         self.set_focus(self.query_one(LinePanel))
+        self._say("")
         self.call_after_refresh(self._show)
 
     def on_resize(self) -> None:
@@ -92,7 +93,9 @@ class CellDetail(Dialog):
         self._say("Sent to the terminal's clipboard.")
 
     def _say(self, words: str) -> None:
-        self.query_one("#cell-hint", Static).update(words)
+        """These, or what is to be known of a row in clear."""
+        known = "In clear: this closes when the time is over." if self.in_clear else ""
+        self.query_one("#cell-hint", Static).update(words or known)
 
     def _show(self) -> None:
         name, value = self._columns[self.column], self._row[self.column]

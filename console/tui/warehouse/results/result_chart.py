@@ -219,7 +219,7 @@ class ResultChart(Screen[None]):
         return [
             (("There is no chart of this result", "text"),),
             (),
-            ((plain(choice.because), "muted"),),
+            ((f"{plain(choice.because[:1].upper() + choice.because[1:])}.", "muted"),),
             ((f"{' and '.join(keys)} choose the columns, a takes back what was chosen.", "muted"),) if keys else (),
         ]
 

@@ -19,6 +19,7 @@ Part = tuple[str, str]  # a line, and its tone
 class ResultMessage(VerticalScroll, can_focus=True):
     """Lines of text with room to scroll; `Asked` tells what a key wants done."""
 
+    help_name = "result"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "ask('stop')", "Cancel", id="message.stop", tooltip="Stop the query"),
         Binding("escape", "ask('before')", "Result before", id="message.before", tooltip="Back to the result before"),

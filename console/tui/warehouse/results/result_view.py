@@ -45,7 +45,6 @@ from warehouse.words import rows_words
 
 MOST_TEXT = 4_000  # characters of a running query that are shown
 NAMES = (20, 16, 14, 12)  # characters of the name of a table in the title, the most that fit
-IN_CLEAR = "IN CLEAR, for 30 s"
 NUMBERS = (Kind.INTEGER, Kind.NUMBER, Kind.MONEY)
 NOTHING: tuple[Line, ...] = (
     ("No result yet", "text"),
@@ -83,6 +82,7 @@ class ResultView(Vertical):
         super().__init__(id=id)
         self.limits = BROWSING
         self.opened: Opened | None = None
+        self._clear_s = 0
         self._queries = queries
         self._at_work = False
         self._position: int | None = None
@@ -167,6 +167,14 @@ class ResultView(Vertical):
     def use_limits(self, limits: QueryLimits) -> None:
         """Queries may take so much from now on."""
         self.limits = limits
+        if self.table.display:
+            self.tell()
+        else:
+            self._foot.say(right=[limits_words(limits)])
+
+    def tell_clear(self, seconds: int) -> None:
+        """What is in clear is so for these seconds more."""
+        self._clear_s = seconds
         self.tell()
 
     @property
@@ -220,7 +228,7 @@ class ResultView(Vertical):
         if self._shaping is not None:
             parts.insert(0, ("at work, Esc stops", "busy"))
         if opened.unmasked:
-            parts.insert(0, (IN_CLEAR, "bad-strong"))
+            parts.insert(0, (f"IN CLEAR, {self._clear_s} s left" if self._clear_s else "IN CLEAR", "bad-strong"))
         if self.table.outdated:
             parts.append(("the data has changed since", "wait"))
         short, took = short_origin_words(opened), took_words(opened.elapsed_ms)
@@ -259,8 +267,13 @@ class ResultView(Vertical):
             order = [f"{opened.columns[o.column]} {table.arrow(o)}" for o in shape.order]
             parts.append((f"sorted by {', '.join(order)}", "muted"))
         key = "Esc: all rows" if shape.conditions and not self.table.busy else ""
-        limits = limits_words(opened.limits)
-        self._foot.say(*parts, right=[f"{took}, {limits}", took] if took else [limits], key=key)
+        limits = limits_words(self.limits)
+        if self.limits != opened.limits:  # what was just changed is told before what the title has no room for
+            limits = f"next query: {limits}"
+            shorter = [limits, took]
+        else:
+            shorter = [took or limits]
+        self._foot.say(*parts, right=[*([f"{took}, {limits}"] if took else []), *shorter], key=key)
 
     # ---- messages of the parts --------------------------------------------------------------------------------------
 

@@ -51,6 +51,7 @@ async def test_an_officer_sees_every_account_with_what_decides_about_it(tmp_path
     async with console(tmp_path / "home", size=size) as here:
         await as_officer(here)
         await here.shows("User", "Role", "Domain", "Shift", "State", "auditor", "data-scientist", "oncology")
+        assert "never on shift" not in here.text  # an auditor has none to be on
         await here.shows("doctor-nights", "20:00-08:00 UTC", "enrolled", "n New", "d Disable", "f Reset factor")
 
 

@@ -51,7 +51,8 @@ def missing(answer: str, decision: Decision) -> list[str]:
     wanted = ["ALLOW" if decision.allowed else "DENY", *decision.determining]
     wanted += [" ".join(error.split()) for error in decision.errors]
     for why in decision.why_not:
-        wanted += [why.policy, *why.because.split("; "), *why.change]
+        because = why.because if why.failed else why.because.replace("data_scientist", "data scientist")
+        wanted += [why.policy, *because.split("; "), *why.change]
     for visibility in set(decision.columns.values()):
         names = [name for name, shown in decision.columns.items() if shown is visibility]
         wanted.append(f"{visibility.value} {' '.join(names)}")

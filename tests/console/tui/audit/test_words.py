@@ -44,7 +44,9 @@ def test_a_sign_in_that_was_refused_says_why_even_in_short() -> None:
 
 @pytest.mark.parametrize("code", ["look", "list", "check"])
 def test_looking_is_told_from_doing_even_in_short(code: str) -> None:
-    assert words_of(recorded(0, action="rotate_keys", outcome=Outcome.DONE, code=code), brief=True) == f"done {code}"
+    looked = recorded(0, action="rotate_keys", outcome=Outcome.DONE, code=code)
+    assert words_of(looked, brief=True) == f"done {code}"
+    assert ("code", f"{code} (only looked; nothing was changed)", "text") in fields_of(looked)
 
 
 @pytest.mark.parametrize("fields", [{"action": "break_glass"}, {"code": "break-glass"}])

@@ -51,6 +51,8 @@ async def test_a_fresh_workspace_says_what_to_do_and_the_first_run_comes_by_itse
     consoles.append(Opened(settings, environ))
     async with consoles[0].app.run_test(size=(80, 24)) as pilot:
         await shows(consoles[0].app, "No run yet", "t starts a run now", "PRACTICE", "off in config.toml")
+        foot = screen_text(consoles[0].app).splitlines()[-1]
+        assert not [key for key in ("Details", "Cities", "Problem", "Show all") if key in foot]  # nothing to do it with
         await pilot.press("t")
         await shows(consoles[0].app, "1/1", "success", "manual")
 
@@ -82,8 +84,8 @@ async def test_the_last_problem_opens_at_its_city(tmp_path: Path, consoles: list
     run_hours(settings, environ, 1)
     consoles.append(Opened(settings, environ))
     app = consoles[0].app
-    async with app.run_test(size=(80, 24)) as pilot:
-        await shows(app, "p opens")
+    async with app.run_test(size=(100, 24)) as pilot:
+        await shows(app, "p opens", "p Problem")
         await pilot.press("p")
         await until(lambda: isinstance(app.screen, TaskDetail), "the details")
         await shows(app, NOWHERE)
@@ -166,7 +168,7 @@ async def test_filters_by_state_and_by_city(tmp_path: Path, consoles: list[Opene
         await shows(app, "partial too", "Enter Apply", "Esc Leave")
         await pilot.press(*"failed", "enter")
         await until(lambda: len(grid.shown) == 1, "the failed run")
-        await shows(app, "only: failed", "Esc shows all")
+        await shows(app, "only: failed", "Esc shows all", " Esc Show all Enter Details")
         await pilot.press("escape")
         await until(lambda: len(grid.shown) == 2, "all runs")
         app.screen.query_one(CityList).focus()
@@ -174,7 +176,7 @@ async def test_filters_by_state_and_by_city(tmp_path: Path, consoles: list[Opene
         await until(lambda: [line.key[1] for line in grid.shown] == ["", "portland"], "the city's tasks")
         await shows(app, 'only: "Portland"')
         await pilot.press("escape", "f", *"elsewhere", "enter")
-        await shows(app, "No run passes the filter.")
+        await shows(app, "No run passes the filter.", " Esc Show all")
 
 
 async def test_the_chart_of_a_city_opens_from_the_list(tmp_path: Path, consoles: list[Opened]) -> None:

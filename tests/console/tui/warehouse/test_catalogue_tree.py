@@ -53,7 +53,7 @@ class Panel:
             next(
                 i
                 for i, line in enumerate(self.lines.shown)
-                if name in ((line.table and line.table.name), line.database)
+                if name in ((line.table and line.table.name), line.database, line.text)
             )
         )
 
@@ -167,6 +167,26 @@ async def test_keys_ask_for_previews_names_databases_and_the_diagram(shop: Setti
         panel.go_to("weather")
         await pilot.press("enter")
         await until(lambda: panel.said(CatalogueTree.Use) == [("weather",)], "the database")
+
+
+async def test_the_hints_say_what_enter_and_space_do_with_the_selected_line(shop: Settings) -> None:
+    panel = Panel()
+    async with panel.app.run_test(size=(80, 24)) as pilot:
+        await panel.read(shop)
+
+        def said() -> dict[str, str]:
+            shown = panel.tree.query_one(CatalogueLines).hints
+            return {one.key: one.description for one in shown if one.key in ("enter", "space", "i")}
+
+        assert said() == {"enter": "Query it", "space": "Fold"}
+        panel.go_to("Store_Table")
+        assert said() == {"enter": "Preview", "i": "Insert", "space": "Columns"}
+        await pilot.press("space")
+        assert said() == {"enter": "Preview", "i": "Insert", "space": "Fold"}
+        await pilot.press("down")
+        assert said() == {"enter": "Insert"}
+        panel.go_to("bookkeeping")
+        assert said() == {"enter": "Unfold"}
 
 
 async def test_enter_and_space_fold_a_group(shop: Settings) -> None:

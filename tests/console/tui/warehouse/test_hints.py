@@ -7,7 +7,7 @@ from textual.binding import Binding
 
 from console.tui.theme import themes
 from console.tui.warehouse.results.result_table import ResultTable
-from console.tui.widgets.bars import KeyHints
+from console.tui.widgets.bars import KeyHints, key_name
 
 
 class Hinting(App[None]):
@@ -39,3 +39,8 @@ async def test_at_80_columns_export_copy_and_limits_are_named() -> None:
 async def test_where_there_is_room_all_are_named_and_stand_apart() -> None:
     line = await named(120)
     assert "l Limits  Enter Cell  i Column  ? Help  q Quit" in line
+
+
+def test_keys_are_named_as_on_a_keyboard_with_what_is_held_too() -> None:
+    names = {"ctrl+left,0": "Ctrl+Left 0", "f8,ctrl+pagedown": "F8 Ctrl+PgDn", "ctrl+o": "Ctrl+O", "G": "G"}
+    assert {keys: key_name(Binding(keys, "bell"), all_keys=True) for keys in names} == names

@@ -173,3 +173,9 @@ async def test_limits_are_asked_for_validated_and_told(settings: Settings) -> No
         seconds.value, app.screen.query_one("#limits-rows", Input).value = "5", "100"
         await pilot.press("enter")
         await until(lambda: app.view.limits == QueryLimits(5.0, 100), "the limits")
+        assert "next query: at most 5 s, 100 rows" in app.line("foot")
+        await app.ask(FACTS, limits=app.view.limits)
+        assert app.line("foot").endswith(" at most 5 s, 100 rows")
+        app.view.close_result()
+        app.view.use_limits(QueryLimits(7.0, 0))
+        assert app.line("foot") == "at most 7 s, all rows"

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 from textual.widget import Widget
+from textual.widgets import Input
 
 from console.query_history import Outcome, QueryHistory
 from console.settings import Settings
@@ -219,9 +220,9 @@ async def test_the_way_back_from_what_was_looked_for_in_the_catalogue_is_named(
         await pilot.press("slash", *"price")
         assert hints.render_line(0).text.startswith(" Enter To what was found  Esc Show all ")
         await pilot.press("enter")
-        await until(lambda: hints.render_line(0).text.startswith(" Esc Show all Enter Preview"), "the way back")
+        await until(lambda: hints.render_line(0).text.startswith(" Esc Show all Enter Insert"), "the way back")
         await pilot.click("#hints", offset=(3, 0))
-        await until(lambda: hints.render_line(0).text.startswith(" Enter Preview"), "everything")
+        await until(lambda: hints.render_line(0).text.startswith(" Enter "), "everything")
         await shows(app, "Store_Table")
 
 
@@ -277,6 +278,43 @@ async def test_the_palette_offers_everything_once(
         titles = [command.title for command in app.get_system_commands(screen)]
         assert sorted(titles) == sorted(set(titles))
         assert {"Run", "Explain", "Diagram", "Questions", "New tab"} <= set(titles)
+
+
+async def test_the_palette_offers_what_can_be_done_with_a_result_from_the_editor_too(
+    consoles: list[Opened], shop: tuple[Settings, dict[str, str]]
+) -> None:
+    app = opened(consoles, shop)
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await ready(app)
+        await write(app, pilot, "SELECT store_id FROM Store_Table ORDER BY store_id")
+        before = [one.title for one in app.get_system_commands(screen) if one.title.startswith("Result:")]
+        assert before == ["Result: Limits"]
+        await pilot.press("f5")
+        await until(lambda: screen.view.opened is not None, "the result")
+        screen.to_editor()
+        await pilot.pause()
+        commands = {command.title: command for command in app.get_system_commands(screen)}
+        for key in (
+            "Sort",
+            "Filter",
+            "Facets",
+            "Chart",
+            "Export",
+            "Copy row",
+            "Limits",
+            "Column",
+            "Widen",
+            "Fit",
+            "Pin",
+        ):
+            assert f"Result: {key}" in commands
+        assert "Result: Up" not in commands
+        for _time in range(2):
+            commands["Result: Sort"].callback()
+            await until(lambda: not screen.view.table.busy, "the order")
+        await shows(app, "sorted by store_id")
+        commands["Result: Filter"].callback()
+        await until(lambda: isinstance(app.focused, Input), "the field of the filter")
 
 
 async def test_the_rows_of_a_long_result_come_into_the_history_once_they_are_counted(
