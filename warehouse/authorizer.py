@@ -4,7 +4,7 @@
 2. Only tables that the session was opened with, and functions that are known to be harmless.
 3. A table with sealed columns, or with names of files, is read by the session's own inner view alone, whose name
    cannot be guessed: a CTE may carry any name that is known, and NATURAL JOIN compares columns without asking. Columns
-   that are masked, or name files, are read by nobody.
+   that are masked, or name files, are read by nobody. Of a view, SQLite would give NULL for the rowid.
 """
 
 from __future__ import annotations
@@ -65,11 +65,15 @@ class Authorizer:
 
     def _reading(self, table: str, column: str, database: str | None, context: str | None) -> int:
         if database == "main" and table in self._inner:
-            # Without a column, rows are counted at most; SQLite asks so of the inner view's table in any name.
-            if column and (context != self._inner[table] or (table, column) in self._sealed):
+            # Without a column, rows are counted at most; SQLite asks so of the inner view's table in any name. What it
+            # has read there it asks for once more, in no name, where it computes by a column that it has merged.
+            inside = context == self._inner[table] or (table, column) in self.read
+            if column and (not inside or (table, column) in self._sealed):
                 return self._deny(past_its_view(table))
             self.read.add((table, column))
             return sqlite3.SQLITE_OK
+        if column == "rowid" and database == "temp" and table in self._inner:
+            return self._deny(f"{table} has no rowid for queries; name its key instead")
         if table in self._inner.values() or (table and table == self.spool):
             return sqlite3.SQLITE_OK
         if not column and not database:  # a CTE of which no column is read

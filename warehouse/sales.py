@@ -66,7 +66,7 @@ class SalesLoad:
         self._keys = {name: KeySet(connection, table, name) for name, table in KEYS.items()}
         top = connection.execute("SELECT max(transaction_id) FROM Sales_Transactions_Table").fetchone()[0]
         self._top = -1 if top is None else int(top)
-        self._first, self._last = self._top + 1, self._top
+        self._first, self._last = self._top, self._top - 1  # of what went straight to the facts: nothing yet
         for statement in statements(script("load/stage")):
             connection.execute(statement)
         self._direct = Inserter(connection, FACT, FACT_COLUMNS, constants={"batch_id": batch_id})

@@ -50,6 +50,13 @@ ATTACKS = [
     "USING (customer_name)",
     "SELECT address FROM (SELECT 1 AS address) FULL JOIN main.Customer_Table USING (address)",
     "SELECT * FROM (SELECT '2 Sample Street' AS address) NATURAL FULL JOIN Customer_Table",
+    # What SQLite asks for twice, since it merges the view into the query.
+    f"SELECT c.customer_name n, count(*) FROM {FACTS} s JOIN Customer_Table c ON c.customer_id = s.customer_id "
+    "JOIN Product_Table p ON p.product_id = s.product_id GROUP BY n",
+    f"SELECT c.membership_level n, count(*) FROM {FACTS} s JOIN Customer_Table c ON c.customer_id = s.customer_id "
+    "JOIN Product_Table p ON p.product_id = s.product_id GROUP BY n, c.address HAVING max(c.customer_name) > 'P'",
+    "SELECT a.membership_level n FROM Customer_Table a JOIN Customer_Table b USING (customer_id) "
+    "GROUP BY n, b.rowid, a.customer_name",
     # Sub-selects.
     "SELECT customer_id FROM Customer_Table WHERE customer_name IN (SELECT 'Practice Customer 000001')",
     "SELECT (SELECT group_concat(customer_name) FROM Customer_Table), EXISTS (SELECT 1 FROM Customer_Table "

@@ -5,15 +5,20 @@ from __future__ import annotations
 import bz2
 import gzip
 import lzma
+import tempfile
+from contextlib import closing
 from pathlib import Path
 
 import duckdb
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.warehouse.loads import GOOD, LINES, TEXT, assert_sound, counts
 from tests.warehouse.shop import HEADER, MASTER, Shop
 from warehouse.errors import DataRefused
 from warehouse.models import FACT
+from warehouse.readers import csv
 
 
 @pytest.fixture
@@ -110,6 +115,49 @@ def test_a_quotation_that_takes_other_lines_shows_nobody(shop: Shop) -> None:
         told = report.rejects_file.read_text(encoding="utf-8").lower()
         assert "bob" not in told
         assert "hidden" not in told
+
+
+STRAY = ('"6 inch', '"5" pipe"', '"a"b', '"wide; see below')  # each costs its own line
+FINE = ("", "5 inch", 'say "x"', '5" pipe', '"6"" pipe"', '"two\nlines"', '"a, b"')
+
+
+@given(
+    st.lists(st.sampled_from(STRAY + FINE), max_size=30), st.sampled_from(["\n", "\r\n"]), st.sampled_from([64, 4_096])
+)
+def test_a_stray_quotation_mark_costs_its_line_and_no_other(notes: list[str], end: str, block: int) -> None:
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(csv, "BLOCK", block)
+        patch.setattr(csv, "PIECES_KEPT", 10_000)
+        path = Path(folder) / "notes.csv"
+        lines = ["id,note", *[f"{number},{note}" for number, note in enumerate(notes)]]
+        path.write_bytes("".join(f"{line}{end}" for line in lines).encode())
+        with closing(csv.CsvReader(path)) as reader:
+            chunks = list(reader.chunks())
+    read = [cell for chunk in chunks for cell in chunk.columns[0]]
+    assert read == [str(number) for number, note in enumerate(notes) if note in FINE]
+    before = [2 + number + notes[:number].count('"two\nlines"') for number in range(len(notes))]
+    assert [line for chunk in chunks for line in chunk.lines] == [
+        line for line, note in zip(before, notes, strict=True) if note in FINE
+    ]
+    rejected = [one.line for chunk in chunks for one in chunk.rejected]
+    assert rejected == [line for line, note in zip(before, notes, strict=True) if note in STRAY]
+
+
+def test_what_lies_too_far_behind_a_stray_mark_to_go_back_to_is_told(shop: Shop) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(csv, "BLOCK", 64)
+        report = shop.load_bytes(FACT, (TEXT + '3,"2025\n' + "4,5\n" * 100 + '6"7\n').encode())
+    (rejected,) = shop.rejects(report)
+    assert rejected["line"] == "4"
+    assert rejected["reason"].endswith("other text behind its end, on line 105: the lines until there were not read")
+
+
+def test_the_greatest_id_closes_no_way_for_later_sales(shop: Shop) -> None:
+    last = (2**63 - 1, *GOOD[1:])
+    assert shop.load_rows(FACT, [HEADER, last]).new == 1
+    assert shop.load_rows(FACT, [HEADER, GOOD]).new == 1
+    assert shop.load_rows(FACT, [HEADER, GOOD]).same == 1
+    assert_sound(shop)
 
 
 @pytest.mark.parametrize(

@@ -124,3 +124,28 @@ def test_the_rest_of_a_batch_and_other_columns_of_that_name_are_read(masked: Ses
     found = masked.run("SELECT * FROM batch")
     assert dict(zip(found.columns, found.rows[0], strict=True))["rows_read"] == 100
     assert masked.run("WITH batch AS (SELECT 'x' AS source) SELECT source FROM batch").rows == [("x",)]
+
+
+@pytest.mark.parametrize("joined", ["CSP", "SCP", "SPC"])
+@pytest.mark.parametrize("group", ["level", "1", "c.membership_level", "level, c.customer_id"])
+def test_a_star_is_grouped_by_what_the_view_shows_in_any_order_of_joins(
+    shop: Shop, masked: Session, joined: str, group: str
+) -> None:
+    tables = {
+        "S": "Sales_Transactions_Table s",
+        "C": "Customer_Table c ON c.customer_id = s.customer_id",
+        "P": "Product_Table p ON p.product_id = s.product_id",
+    }
+    if joined[0] == "C":
+        tables |= {"C": "Customer_Table c", "S": "Sales_Transactions_Table s ON c.customer_id = s.customer_id"}
+    sql = f"SELECT c.membership_level AS level, count(*) FROM {' JOIN '.join(tables[one] for one in joined)} "
+    expected = shop.rows(f"{sql} GROUP BY {group} ORDER BY 1, 2")
+    assert masked.run(f"{sql} GROUP BY {group} ORDER BY 1, 2").rows == expected
+    assert sum(count for _, count in expected) == 100
+
+
+@pytest.mark.parametrize("name", ["rowid", "_rowid_", "oid", "c.rowid", "max(rowid)"])
+def test_the_rowid_of_a_view_is_refused_and_not_taken_for_nothing(masked: Session, name: str) -> None:
+    with pytest.raises(QueryRefused, match="customer_table has no rowid for queries; name its key instead"):
+        masked.run(f"SELECT {name} FROM Customer_Table c")
+    assert masked.run("SELECT rowid FROM Store_Table WHERE rowid = 1").rows == [(1,)]

@@ -1,4 +1,8 @@
-"""CSV as it comes: UTF-8 or UTF-16, with or without a mark, any usual delimiter; never more than a few MiB at once."""
+"""CSV as it comes: UTF-8 or UTF-16, with or without a mark, any usual delimiter; never more than a few MiB at once.
+
+A quotation that does not end, or has other text behind its end, costs the line on which it begins and no other: reading
+goes on with the next line.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +10,9 @@ import codecs
 import csv
 import io
 import re
+from collections import deque
 from collections.abc import Iterator, Sequence
-from functools import partial
+from functools import cached_property, partial
 from itertools import chain, islice, repeat
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -20,6 +25,7 @@ BLOCK = 262_144  # bytes read at once
 LONGEST_LINE = 1_048_576  # bytes
 USUAL_LINE = 40  # bytes of a sale
 MOST_COLUMNS = 1_000
+PIECES_KEPT = 3  # of the text, to go back to a line in
 ROWS_A_CHUNK, BYTES_A_CHUNK, ROWS_A_STEP = 5_000, 4_194_304, 16
 DELIMITERS = (",", ";", "\t", "|")
 MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
@@ -35,18 +41,21 @@ class CsvReader:
         self._file = path.open("rb")
         self._size = path.stat().st_size
         self._handed = 0
-        self._newest = ""  # of the pieces of text
+        self._pieces: deque[_Piece] = deque(maxlen=PIECES_KEPT)
+        self._delimiter = DELIMITERS[0]
+        self._line = self._read_to = 0  # the lines that are behind, and those taken out of the file
+        self._begin(iter(()), behind=0)
         try:
-            lines = chain.from_iterable(io.StringIO(text, newline="") for text in self._texts(self._file))
-            blank, first = _first_that_is_not_blank(lines)
+            self._lines = chain.from_iterable(io.StringIO(text, newline="") for text in self._texts(self._file))
+            blank, first = _first_that_is_not_blank(self._lines)
             self._delimiter = max(DELIMITERS, key=first.count)
-            self._rows = csv.reader(chain(repeat("\n", blank), [first], lines), delimiter=self._delimiter)
+            self._begin(chain(repeat("\n", blank), [first], self._lines), behind=0)
             self._after_blank = blank > 0
             self.header = self.names = self._header()
         except BaseException:
             self._file.close()
             raise
-        self._line = self._rows.line_num
+        self._line = self._newest_line()
 
     def chunks(self) -> Iterator[Chunk]:
         while (chunk := self._chunk()) is not None:
@@ -71,6 +80,15 @@ class CsvReader:
     def close(self) -> None:
         self._file.close()
 
+    def _begin(self, lines: Iterator[str], *, behind: int) -> None:
+        """Read rows from `lines`, before which there were `behind`."""
+        self._behind = behind
+        self._rows = csv.reader(lines, delimiter=self._delimiter, strict=True)
+
+    def _newest_line(self) -> int:
+        """The number of the line that was read last."""
+        return self._behind + self._rows.line_num
+
     def _header(self) -> tuple[str, ...]:
         try:
             row: list[str] = next(filter(None, self._rows), [])
@@ -94,36 +112,42 @@ class CsvReader:
             rest += decoder.decode(block)
             end = max(rest.rfind("\n"), rest.rfind("\r", 0, -1)) + 1
             if end:
-                self._newest = rest[:end]
-                yield self._newest
+                yield self._kept(rest[:end])
                 rest = rest[end:]
             if len(rest) > LONGEST_LINE:
                 raise DataRefused(f"expected lines of at most {LONGEST_LINE:,} characters, found more; is this CSV?")
             block = file.read(BLOCK)
         rest += decoder.decode(b"", final=True)
         if rest:
-            self._newest = rest
-            yield rest
+            yield self._kept(rest)
+
+    def _kept(self, text: str) -> str:
+        """The next piece of the text, whose lines follow upon all that were read."""
+        if self._pieces and not self._newest_line():  # nothing but blank lines until now
+            start = self._pieces[-1].start + len(self._pieces[-1].lines)
+        else:
+            start = self._newest_line()
+        self._pieces.append(_Piece(start, text))
+        return text
 
     def _chunk(self) -> Chunk | None:
         rows: list[list[str]] = []
-        failed, ended = "", False
+        failed = ""
         start, line = self._handed, self._line
         try:
             while len(rows) < ROWS_A_CHUNK and self._handed - start < BYTES_A_CHUNK:
                 before = len(rows)
                 rows.extend(islice(self._rows, ROWS_A_STEP))
                 if len(rows) - before < ROWS_A_STEP:
-                    ended = True
                     break
         except csv.Error as error:
             failed = str(error)
-        self._line = self._rows.line_num
+        self._line = self._newest_line()
         if not rows and not failed:
             return None
-        return self._shaped(rows, line, failed, ended=ended)
+        return self._shaped(rows, line, failed)
 
-    def _shaped(self, rows: list[list[str]], before: int, failed: str, *, ended: bool) -> Chunk:
+    def _shaped(self, rows: list[list[str]], before: int, failed: str) -> Chunk:
         """`rows`, which follow line `before`, as columns; a row of another width is rejected, a blank line nothing."""
         width = len(self.names)
         lines: Sequence[int] = range(before + 1, before + len(rows) + 1)
@@ -132,9 +156,6 @@ class CsvReader:
             *lines, behind = _lines(rows, before)
             if failed:
                 rejected.append(self._failed(behind, failed))
-        if ended and rows and self._is_open(lines[-1]):
-            rejected.append(Rejected(lines[-1], "a quotation that begins on this line does not end", []))
-            lines, rows = lines[:-1], rows[:-1]
         if set(map(len, rows)) - {width}:
             pairs = list(zip(lines, rows, strict=True))
             rejected += [
@@ -147,24 +168,49 @@ class CsvReader:
         columns: list[tuple[Any, ...]] = list(zip(*rows, strict=True)) if rows else [()] * width
         return Chunk(lines, columns, rejected)
 
-    def _is_open(self, began: int) -> bool:
-        """Whether the file ends within a quotation of its last row, which began on the line `began`."""
-        *_, last = io.StringIO(self._newest, newline="")
-        try:
-            list(csv.reader(['"' + last if began < self._line else last], delimiter=self._delimiter, strict=True))
-        except csv.Error as error:
-            return "unexpected end" in str(error)
-        return False
-
     def _failed(self, began: int, failed: str) -> Rejected:
-        """What the parser gave up between the line `began` and the newest."""
-        if began < self._line:
-            most = csv.field_size_limit()
-            return Rejected(began, f"a quotation that begins on this line does not end within {most:,} characters", [])
-        return Rejected(began, f"expected a line of CSV, found what is not ({failed})", [])
+        """What the parser gave up between the line `began` and the newest; from here on, it reads behind `began`."""
+        newest = self._line
+        on = f", on line {newest}" if newest > began else ""
+        if "expected after" in failed:
+            reason = f"a quotation that begins on this line has other text behind its end{on}"
+        elif "unexpected end" in failed:
+            reason = "a quotation that begins on this line does not end"
+        elif "field limit" in failed and newest > began:
+            reason = f"a quotation that begins on this line does not end within {csv.field_size_limit():,} characters"
+        else:
+            return Rejected(began, f"expected a line of CSV, found what is not ({failed})", [])
+        if self._go_back_behind(began) or newest == began:
+            return Rejected(began, reason, [])
+        return Rejected(began, f"{reason}: the lines until there were not read", [])
+
+    def _go_back_behind(self, line: int) -> bool:
+        """Read on from the line after this one, if it is still at hand."""
+        self._read_to = max(self._read_to, self._line)
+        if not self._pieces or line < self._pieces[0].start:
+            return False
+        again: list[str] = []
+        for piece in self._pieces:
+            again += piece.lines[max(line - piece.start, 0) : max(self._read_to - piece.start, 0)]
+        self._begin(chain(again, self._lines), behind=line)
+        self._line = line
+        return True
 
     def _refused(self, what: str) -> DataRefused:
-        return DataRefused(f"line {self._rows.line_num}: {what}")
+        return DataRefused(f"line {self._newest_line()}: {what}")
+
+
+class _Piece:
+    """A piece of the text behind `start` lines."""
+
+    def __init__(self, start: int, text: str) -> None:
+        self.start = start
+        self._text = text
+
+    @cached_property
+    def lines(self) -> list[str]:
+        """Its lines, with their ends."""
+        return list(io.StringIO(self._text, newline=""))
 
 
 def _first_that_is_not_blank(lines: Iterator[str]) -> tuple[int, str]:
