@@ -117,6 +117,18 @@ def test_whole_numbers_that_parquet_stores_as_floating_ones_are_whole(
         assert [row["reason"].rpartition("found ")[2] for row in shop.rejects(report)] == ["'1.5'", "nothing", "'nan'"]
 
 
+def test_a_decimal_without_a_fraction_is_a_whole_number_of_any_size(shop: Shop) -> None:
+    path = shop.folder / "stores.parquet"
+    chosen = ", ".join(f"'a' AS {name}" for name in MASTER["Store_Table"][0][1:])
+    ids = "unnest([7.00, 7.50, 9007199254740993, 9223372036854775808]::DECIMAL(38, 2)[])"
+    duckdb.sql(f"COPY (SELECT {ids} AS store_id, {chosen}) TO '{path}' (FORMAT parquet)")
+    report = shop.load("Store_Table", path)
+    assert counts(report) == (2, 0, 0, 2)
+    assert shop.rows("SELECT store_id FROM Store_Table WHERE store_id > 6") == [(7,), (9007199254740993,)]
+    found = [row["reason"].rpartition("found ")[2] for row in shop.rejects(report)]
+    assert found == ["'7.50'", "'9223372036854775808.00'"]
+
+
 def test_an_id_that_a_floating_number_may_have_rounded_is_none(shop: Shop) -> None:
     path = shop.folder / "stores.parquet"
     chosen = ", ".join(f"'a' AS {name}" for name in MASTER["Store_Table"][0][1:])

@@ -97,7 +97,8 @@ def test_plain_new_sales_are_taken_as_sets_however_the_file_is_written(
 def test_parquet_is_taken_as_sets_whatever_its_types(shop: Shop, taken: list[int | None], kind: str, day: str) -> None:
     path = shop.folder / "sales.parquet"
     amount = f"CAST(CAST((1 + i % 5) * 2 AS DECIMAL(12, 2)) AS {kind})"
-    number = "::DOUBLE" if kind == "DOUBLE" else ""  # as pandas writes whole numbers of which some are missing
+    # As pandas writes whole numbers of which some are missing, and Spark those of a database.
+    number = {"DOUBLE": "::DOUBLE", "DECIMAL(12, 2)": "::DECIMAL(9, 2)", "VARCHAR": "::DECIMAL(38, 10)"}.get(kind, "")
     duckdb.sql(
         f"COPY (SELECT i{number} AS transaction_id, {day} AS time_id, (1 + i % 4){number} AS store_id, "
         f"1 + i % 6 AS product_id, 1 + i % 3 AS customer_id, (1 + i % 5){number} AS quantity_sold, "

@@ -132,13 +132,15 @@ def _money(column: str, kind: str) -> str:
 
 
 def _whole(column: str, lower: str, kind: str) -> str:
-    """The SQL that gives a whole number stored as a floating one, NULL if it is none or too large to be sure of; "" for
+    """The SQL that gives a whole number stored with a fraction, NULL if it is none or too large to be sure of; "" for
     other columns.
     """
-    if kind not in EXACT_BELOW or lower not in WHOLE:
+    if lower not in WHOLE or not (kind in EXACT_BELOW or kind.startswith("DECIMAL")):
         return ""
-    exact = f"trunc({column}) = {column} AND abs({column}) < {EXACT_BELOW[kind]}"
-    return f"CASE WHEN {exact} THEN CAST({column} AS BIGINT) END"
+    exact = f"trunc({column}) = {column}"
+    if kind in EXACT_BELOW:
+        exact += f" AND abs({column}) < {EXACT_BELOW[kind]}"
+    return f"CASE WHEN {exact} THEN TRY_CAST({column} AS BIGINT) END"
 
 
 def _first_line(error: Exception) -> str:
