@@ -107,7 +107,9 @@ def test_a_production_workspace_is_never_built_over(lakewarden: Lakewarden) -> N
 
 
 @pytest.mark.parametrize("how", [(), ("--background",)])
-def test_neither_is_one_that_was_made_a_practice_workspace_by_hand(lakewarden: Lakewarden, how: tuple[str, ...]) -> None:
+def test_neither_is_one_that_was_made_a_practice_workspace_by_hand(
+    lakewarden: Lakewarden, how: tuple[str, ...]
+) -> None:
     lakewarden.make_production()
     with closing(Security(load_settings({"LAKEWARDEN_HOME": str(lakewarden.home)}), {}, InMemory())) as security:
         assert not security.accounts.list()

@@ -6,6 +6,7 @@ import bz2
 import gzip
 import lzma
 import tempfile
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -95,7 +96,7 @@ def test_a_quote_that_never_ends_rejects_what_it_swallows_and_no_more(shop: Shop
         (LINES[1].replace("3.98", '"3.98'), "a quotation that begins on this line does not end"),
         ('3,20251201,1,1,1,2,"3.98\n' + TEXT.partition("\n")[2], "a quotation that begins on this line does not end"),
         ('3,"2025\n4,5\n6",7\n', "expected 7 fields, found 3: a quotation that begins on this line ends on line 6"),
-        ('3,"' + "x\n" * 100_000, "a quotation that begins on this line does not end within 131,072 characters"),
+        ('3,"' + "x\n" * 100_000, "a quotation that begins on this line does not end within 16,384 characters"),
         ("3," + "x" * 200_000, "expected a line of CSV, found what is not (field larger than field limit (131072))"),
     ],
 )
@@ -127,7 +128,8 @@ FINE = ("", "5 inch", 'say "x"', '5" pipe', '"6"" pipe"', '"two\nlines"', '"a, b
 def test_a_stray_quotation_mark_costs_its_line_and_no_other(notes: list[str], end: str, block: int) -> None:
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         patch.setattr(csv, "BLOCK", block)
-        patch.setattr(csv, "PIECES_KEPT", 10_000)
+        patch.setattr(csv, "PIECE", block)
+        patch.setattr(csv, "PIECES_KEPT", 1_000)
         path = Path(folder) / "notes.csv"
         lines = ["id,note", *[f"{number},{note}" for number, note in enumerate(notes)]]
         path.write_bytes("".join(f"{line}{end}" for line in lines).encode())
@@ -143,9 +145,33 @@ def test_a_stray_quotation_mark_costs_its_line_and_no_other(notes: list[str], en
     assert rejected == [line for line, note in zip(before, notes, strict=True) if note in STRAY]
 
 
+@pytest.mark.parametrize("note", ['5,15","wide', '"5,"6"', '"x'])
+def test_marks_that_end_each_other_cost_their_lines_alone_and_little_time(tmp_path: Path, note: str) -> None:
+    lines = [f"{number},{note if number % 50 == 0 else 'good'}" for number in range(50_000)]
+    path = tmp_path / "notes.csv"
+    path.write_text("id,note\n" + "\n".join(lines) + "\n", encoding="utf-8")
+    started_s = time.process_time()
+    with closing(csv.CsvReader(path)) as reader:
+        chunks = list(reader.chunks())
+    assert time.process_time() - started_s < 10
+    read = {int(cell) for chunk in chunks for cell in chunk.columns[0]}
+    assert read == {number for number in range(50_000) if number % 50}
+    assert {one.line for chunk in chunks for one in chunk.rejected} == {2 + number for number in range(0, 50_000, 50)}
+
+
+def test_line_ends_of_all_kinds_in_a_quotation_are_counted(tmp_path: Path) -> None:
+    path = tmp_path / "notes.csv"
+    path.write_bytes(b'id,note\n1,"x\ry\nz\rw\r\nv"\n2,"a"b\n3,c\n')
+    with closing(csv.CsvReader(path)) as reader:
+        chunks = list(reader.chunks())
+    assert [line for chunk in chunks for line in chunk.lines] == [2, 8]
+    assert [one.line for chunk in chunks for one in chunk.rejected] == [7]
+
+
 def test_what_lies_too_far_behind_a_stray_mark_to_go_back_to_is_told(shop: Shop) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(csv, "BLOCK", 64)
+        patch.setattr(csv, "PIECES_KEPT", 1)
         report = shop.load_bytes(FACT, (TEXT + '3,"2025\n' + "4,5\n" * 100 + '6"7\n').encode())
     (rejected,) = shop.rejects(report)
     assert rejected["line"] == "4"

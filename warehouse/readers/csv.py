@@ -1,7 +1,7 @@
 """CSV as it comes: UTF-8 or UTF-16, with or without a mark, any usual delimiter; never more than a few MiB at once.
 
-A quotation that does not end, or has other text behind its end, costs the line on which it begins and no other: reading
-goes on with the next line.
+A quotation that does not end, that has other text behind its end, or that makes a row longer than any is, costs the
+line on which it begins and no other: reading goes on with the next line.
 """
 
 from __future__ import annotations
@@ -25,11 +25,14 @@ BLOCK = 262_144  # bytes read at once
 LONGEST_LINE = 1_048_576  # bytes
 USUAL_LINE = 40  # bytes of a sale
 MOST_COLUMNS = 1_000
-PIECES_KEPT = 3  # of the text, to go back to a line in
+PIECE = 16_384  # characters; a row that takes a whole one and more, without an end, is none
+PIECES_KEPT = 5  # to go back to a line in
 ROWS_A_CHUNK, BYTES_A_CHUNK, ROWS_A_STEP = 5_000, 4_194_304, 16
 DELIMITERS = (",", ";", "\t", "|")
 MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
+TOO_LONG = "row too long"
 NO_TEXT = "a compressed file has to be unpacked first, and UTF-16 needs its byte order mark"
+_LINE_END = re.compile(r"\r\n|\r|\n")
 _CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
@@ -41,12 +44,16 @@ class CsvReader:
         self._file = path.open("rb")
         self._size = path.stat().st_size
         self._handed = 0
+        self._texts = self._read_texts(self._file)
         self._pieces: deque[_Piece] = deque(maxlen=PIECES_KEPT)
-        self._delimiter = DELIMITERS[0]
+        self._rows_read: list[list[str]] = []  # of the chunk at work
+        self._rows_before, self._spent = 0, 0  # when the last piece was taken, and the characters since one ended
+        self._went_back = False  # since the last piece was taken
         self._line = self._read_to = 0  # the lines that are behind, and those taken out of the file
+        self._delimiter = DELIMITERS[0]
         self._begin(iter(()), behind=0)
         try:
-            self._lines = chain.from_iterable(io.StringIO(text, newline="") for text in self._texts(self._file))
+            self._lines = self._lines_of_pieces()
             blank, first = _first_that_is_not_blank(self._lines)
             self._delimiter = max(DELIMITERS, key=first.count)
             self._begin(chain(repeat("\n", blank), [first], self._lines), behind=0)
@@ -100,7 +107,7 @@ class CsvReader:
             raise self._refused("expected a header line of text, found control characters; " + NO_TEXT)
         return tuple(name.strip().lower() for name in row)
 
-    def _texts(self, file: BinaryIO) -> Iterator[str]:
+    def _read_texts(self, file: BinaryIO) -> Iterator[str]:
         """The file's text in pieces that end with a line, undecodable bytes as lone surrogates."""
         block = file.read(BLOCK)
         mark, encoding = next(((m, e) for m, e in MARKS if block.startswith(m)), (b"", "utf-8"))
@@ -112,14 +119,33 @@ class CsvReader:
             rest += decoder.decode(block)
             end = max(rest.rfind("\n"), rest.rfind("\r", 0, -1)) + 1
             if end:
-                yield self._kept(rest[:end])
+                yield from _cut(rest[:end])
                 rest = rest[end:]
             if len(rest) > LONGEST_LINE:
                 raise DataRefused(f"expected lines of at most {LONGEST_LINE:,} characters, found more; is this CSV?")
             block = file.read(BLOCK)
         rest += decoder.decode(b"", final=True)
         if rest:
-            yield self._kept(rest)
+            yield from _cut(rest)
+
+    def _lines_of_pieces(self) -> Iterator[str]:
+        """The lines of the pieces that are still to come; `csv.Error` of one where a row has taken all before."""
+        return chain.from_iterable(io.StringIO(text, newline="") for text in self._next_pieces())
+
+    def _next_pieces(self) -> Iterator[str]:
+        while True:
+            if self._went_back:
+                *_, at = _lines(self._rows_read, self._line)
+                self._went_back, self._spent = False, sum(map(len, self._lines_again(at - 1)))
+            elif len(self._rows_read) > self._rows_before:
+                self._spent = 0
+            if self._spent >= PIECE and self._newest_line():
+                raise csv.Error(TOO_LONG)
+            self._rows_before = len(self._rows_read)
+            if (text := next(self._texts, None)) is None:
+                return
+            self._spent += len(text)
+            yield self._kept(text)
 
     def _kept(self, text: str) -> str:
         """The next piece of the text, whose lines follow upon all that were read."""
@@ -131,7 +157,10 @@ class CsvReader:
         return text
 
     def _chunk(self) -> Chunk | None:
+        if len(self._rows_read) > self._rows_before:
+            self._spent = 0
         rows: list[list[str]] = []
+        self._rows_read, self._rows_before = rows, 0
         failed = ""
         start, line = self._handed, self._line
         try:
@@ -172,7 +201,10 @@ class CsvReader:
         """What the parser gave up between the line `began` and the newest; from here on, it reads behind `began`."""
         newest = self._line
         on = f", on line {newest}" if newest > began else ""
-        if "expected after" in failed:
+        if failed == TOO_LONG:
+            self._lines = self._lines_of_pieces()  # an iterator that has failed gives nothing more
+            reason = f"a quotation that begins on this line does not end within {PIECE:,} characters"
+        elif "expected after" in failed:
             reason = f"a quotation that begins on this line has other text behind its end{on}"
         elif "unexpected end" in failed:
             reason = "a quotation that begins on this line does not end"
@@ -189,15 +221,29 @@ class CsvReader:
         self._read_to = max(self._read_to, self._line)
         if not self._pieces or line < self._pieces[0].start:
             return False
-        again: list[str] = []
-        for piece in self._pieces:
-            again += piece.lines[max(line - piece.start, 0) : max(self._read_to - piece.start, 0)]
-        self._begin(chain(again, self._lines), behind=line)
-        self._line = line
+        self._begin(chain(self._lines_again(line), self._lines), behind=line)
+        self._line, self._went_back = line, True
         return True
+
+    def _lines_again(self, behind: int) -> list[str]:
+        """The lines after the line `behind` that were taken out of the file, so far as they are at hand."""
+        found: list[str] = []
+        for piece in self._pieces:
+            found += piece.lines[max(behind - piece.start, 0) : max(self._read_to - piece.start, 0)]
+        return found
 
     def _refused(self, what: str) -> DataRefused:
         return DataRefused(f"line {self._newest_line()}: {what}")
+
+
+def _cut(text: str) -> Iterator[str]:
+    """The lines of a text in pieces of about `PIECE` characters, or of one line where that is longer."""
+    at = 0
+    while at < len(text):
+        found = text.find("\n", at + PIECE)
+        end = found + 1 if found >= 0 else len(text)
+        yield text[at:end]
+        at = end
 
 
 class _Piece:
@@ -231,7 +277,7 @@ def _lines(rows: list[list[str]], before: int) -> list[int]:
 
 
 def _line_ends(row: list[str]) -> int:
-    return sum(max(field.count("\n"), field.count("\r")) for field in row)
+    return sum(len(_LINE_END.findall(field)) for field in row)
 
 
 def _stretch(line: int, row: list[str]) -> str:
