@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
+from functools import partial
 
 from console.actions.seat import InMemory
 from console.settings import Settings
 from console.wiring.doctor_check import Check
 from console.wiring.key_folder import key_ring
-from console.wiring.security import BEGUN_ANEW, Security
+from console.wiring.security import BEGUN_ANEW, Security, has_account
 from security.audit.file_keeper import REMEDY
 from security.audit.keys import PURPOSE
 from security.audit.opening import is_missing
@@ -77,7 +78,8 @@ def audit(settings: Settings) -> Iterator[Check]:
 def _log(settings: Settings) -> Check:
     """Whether the audit log can be continued. Raises SecurityError, OSError."""
     with closing(Security(settings, {}, InMemory())) as security:
-        if not settings.audit_db.exists() and not is_missing(settings.audit_db, security.ring(PURPOSE)):
+        used = partial(has_account, settings.identity_db)
+        if not settings.audit_db.exists() and not is_missing(settings.audit_db, security.ring(PURPOSE), was_used=used):
             return Check("audit log", True, "not begun yet")
         size, first = security.audit.size(), security.audit.tail(after=-1, limit=1)
     anew = "; an earlier log is missing" if first and first[0].event.action == BEGUN_ANEW else ""

@@ -33,7 +33,7 @@ from security.audit.merkle import Frontier
 from security.audit.store import SCHEMA, Tree
 from security.audit.turnstile import Turnstile
 from security.audit.verify import VerifyingKeys
-from security.database import Database, check_log_has_database, open_database, open_read_only
+from security.database import Database, check_log_has_database, files_of, open_database, open_read_only
 from security.errors import AuditMissing, AuditUnavailable, KeyUnknown
 from security.ports import CheckpointKeeper
 from security.vault.keys import KeyRing
@@ -91,6 +91,12 @@ def begin_anew(
     """
     if not is_missing(path, ring, busy_timeout_s=busy_timeout_s, was_used=was_used):
         return False
+    with Unavailable():
+        if _has_bytes(path) and _how_begun(path, busy_timeout_s) is _Begun.EMPTIED:
+            raise AuditUnavailable(
+                f"expected the audit log {path} or no such file, found one whose tables were taken out; move "
+                f"{files_of(path)} aside together, then `audit begin`"
+            )
     keys = AuditKeys.of(ring.add())
     with (
         Unavailable(),
@@ -117,10 +123,11 @@ def is_missing(
     """
     ids = ring.ids()  # before the file: another process may be making both
     if not ids:
-        return False
+        with Unavailable():  # the keys again: what tells of a use may just have been made, and they before it
+            return not _has_bytes(path) and was_used() and not ring.ids()
     with Unavailable():
         check_log_has_database(path, SCHEMA.name)
-    if not (path.exists() and path.stat().st_size):
+    if not _has_bytes(path):
         return True
     with Unavailable():
         begun = _how_begun(path, busy_timeout_s)
@@ -134,6 +141,7 @@ class _Begun(Enum):
     """How far a log has come."""
 
     NOTHING = auto()  # a file without tables
+    EMPTIED = auto()  # the same, which had some
     TABLES = auto()  # and no event
     ALL = auto()
 
@@ -147,8 +155,13 @@ def _how_begun(path: Path, busy_timeout_s: float) -> _Begun:
     ):
         tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
         if not tables:
-            return _Begun.NOTHING
+            (version,) = connection.execute("PRAGMA user_version").fetchone()
+            return _Begun.EMPTIED if version else _Begun.NOTHING
         return _Begun.TABLES if {"event", "checkpoint"} <= tables and _is_blank(connection) else _Begun.ALL
+
+
+def _has_bytes(path: Path) -> bool:
+    return path.exists() and path.stat().st_size > 0
 
 
 def _is_blank(connection: sqlite3.Connection) -> bool:

@@ -4,8 +4,9 @@ Rules:
 1. A social security number is told by its form alone, whosesoever it is; the other values are the patient's own.
 2. Letter case, accents, white space, punctuation, width and unseen joiners make no difference, nor how ü or ø are
    written in ASCII. Numbers are told by their digits, a telephone number by its last seven.
-3. A name is given name and family name together, in either order, or the only one there is. A word such as `unknown`,
-   or one name of several, tells of nobody: Wilson and Graves are diagnoses too.
+3. A name is the whole name in any order that it is written in, the first with any one of the others, or the only one
+   there is; titles are left out. A word such as `unknown`, or one name of several, tells of nobody: Wilson and Graves
+   are diagnoses too.
 4. Of an address, the street with its number and the town with its code are told alone.
 """
 
@@ -18,8 +19,9 @@ from dataclasses import dataclass
 
 JOINERS = "\u200c\u200d"  # unseen, yet part of words in several scripts
 IDENTIFIED_BY = ("name", "address", "phone", "email", "ssn", "insurance_id")
-_DASHES = r"[-._/ \u2010-\u2015\u2212]{1,3}"
-LIKE_SSN = re.compile(rf"(?<!\d)\d{{3}}{_DASHES}\d{{2}}{_DASHES}\d{{4}}(?!\d)")
+# The same sign twice, so that 128/76 before a date is none.
+LIKE_SSN = re.compile(r"(?<!\d)\d{3}([-._ \u2010-\u2015\u2212]{1,3})\d{2}\1\d{4}(?!\d)")
+TITLES = frozenset(("dr", "ii", "iii", "jr", "med", "miss", "mr", "mrs", "ms", "prof", "sir", "sr"))
 NOBODY = frozenset(("anonymous", "baby", "doe", "newborn", "nobody", "none", "patient", "test", "unknown", "unnamed"))
 _LEAST_DIGITS = 4  # of a number by which somebody could be found
 _LEAST_OF_ID = 4  # letters and digits
@@ -28,6 +30,7 @@ _LEAST_SQUEEZED = 8  # characters of a value that is looked for across the ends 
 _LEAST_LETTERS = 9  # of a street, which with its number could be found
 _PLAIN = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "æ": "ae", "œ": "oe", "ı": "i"})
 _SPELLED = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "ø": "oe", "æ": "ae"})
+_WITHOUT_SPACES = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u9fff]")  # scripts
 _BETWEEN_DIGITS = re.compile(r"(?<=[0-9])[\W_]{1,3}(?=[0-9])")
 _WORDS = re.compile(r"[^\W_]+")
 
@@ -55,12 +58,12 @@ def tells_of(text: str, telling: Telling) -> bool:
 def telling(columns: Mapping[str, str]) -> Telling:
     """What a patient could be found by, of the columns IDENTIFIED_BY."""
     digits = {_digits(columns["ssn"])} | {_digits(columns["phone"])[-_OF_PHONE:]}
-    insurance = columns["insurance_id"]
-    squeezed = {_Read(one).squeezed for one in _spellings(insurance)} if _count_digits(insurance) else set()
+    numbered = [one for one in (columns["insurance_id"],) if _count_digits(one)]
+    squeezed = {_Read(one).squeezed for value in (*numbered, columns["name"]) for one in _spellings(value)}
     return Telling(
         frozenset(_Read(one).words for value in _in_words(columns) for one in _spellings(value)),
         frozenset(one for one in digits if len(one) >= _OF_PHONE),
-        frozenset(one for one in squeezed if len(one) >= _LEAST_SQUEEZED),
+        frozenset(one for one in squeezed if len(one) >= (2 if _WITHOUT_SPACES.search(one) else _LEAST_SQUEEZED)),
     )
 
 
@@ -83,11 +86,12 @@ class _Read:
 
 def _in_words(columns: Mapping[str, str]) -> Iterator[str]:
     """The values that are told by their words, one after the other."""
-    names = columns["name"].split()
-    if len(names) > 1:
-        yield from (columns["name"], " ".join((names[-1], *names[:-1])))
-    elif len(columns["name"]) > 1 and columns["name"].casefold() not in NOBODY:
-        yield columns["name"]
+    names = [word for word in columns["name"].split() if word.strip(".,").casefold() not in TITLES]
+    for at in range(len(names) if len(names) > 1 else 0):
+        yield " ".join(names[at:] + names[:at])
+        yield from (f"{names[0]} {names[at]}", f"{names[at]} {names[0]}") if at else ()
+    if len(names) == 1 and len(names[0]) > 1 and names[0].casefold() not in NOBODY:
+        yield names[0]
     for column, least in (("address", 1), ("phone", _LEAST_DIGITS), ("insurance_id", 1)):
         value = columns[column]
         if _count_digits(value) >= least and sum(map(str.isalnum, value)) >= _LEAST_OF_ID:
