@@ -12,6 +12,7 @@ import os
 import re
 import uuid
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -103,9 +104,10 @@ class RejectsFile:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._part.unlink(missing_ok=True)  # first: closing writes what waits, for which a full disk has no room
+        self._part.unlink(missing_ok=True)
         if self._file is not None:
-            self._file.close()
+            with suppress(OSError):  # closing writes what waits, for which a full disk has no room
+                self._file.close()
 
 
 def _has_lines(cell: Any) -> bool:

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 
 from console.actions.gate import Gate
-from security.audit.event import Event
+from security.audit.event import Event, Kind
 from security.audit.log import AuditLog
 from security.audit.search import Filter, every
 from security.errors import RecordRefused, SealBroken
+from security.identity.account import Role
+from security.identity.audited_accounts import BEGUN_ANEW, altered_accounts, told_accounts
+from security.identity.core import Core as IdentityCore
 from security.policy.words import fresh_code_would_do
+from security.records.audited_assignments import altered_assignments
 from security.records.audited_edits import removed_edits
 from security.records.core import Core
 from security.records.vault import Vault
@@ -64,11 +69,13 @@ class VaultActions:
         *,
         gate: Gate,
         core: Callable[[], Core],
+        identity: Callable[[], IdentityCore],
         audit: Callable[[], AuditLog],
         random_bytes: Callable[[int], bytes],
     ) -> None:
         self._gate = gate
         self._core = core
+        self._identity = identity
         self._audit = audit
         self._random_bytes = random_bytes
 
@@ -98,21 +105,46 @@ class VaultActions:
         progress: Callable[[int, int], None] = lambda _done, _all: None,
         stop: Callable[[], bool] = lambda: False,
     ) -> list[str]:
-        """What of every patient's sealed values does not open, by place, and which edits on record are in no history.
+        """What of every patient's sealed values does not open, by place, and what is not as the audit log tells it.
 
-        Empty where all is sound. `progress` is told patients done and in all; only where it was told that all are was
+        That is edits that are in no history, and accounts and assignments that another changed in the file. Empty where
+        all is sound. `progress` is told patients done and in all; only where it was told that all are was
         every patient checked.
         """
         with self._gate.use(ACTION, RESOURCE, code="check") as grant:
             found = Vault(self._core()).problems(progress=progress, stop=stop)
             if not stop():
                 found += removed_edits(self._core(), self._edits())
+                found += self._altered()
             grant.count(len(found))
         return found
 
     def _edits(self) -> Iterator[Event]:
         """The events of every edit of a record, newest first."""
         return (recorded.event for recorded in every(self._audit().search, Filter(action=EDIT)))
+
+    def _altered(self) -> list[str]:
+        """Which accounts and assignments are not as the audit log tells; what is changed meanwhile is none of them."""
+        found = list(self._altered_once())
+        again = set(self._altered_once()) if found else set()
+        return [problem for problem in found if problem in again]
+
+    def _altered_once(self) -> Iterator[str]:
+        anew = self._begun_anew()
+        events = [recorded.event for recorded in every(self._audit().search, Filter(kind=Kind.USER))]
+        events.reverse()
+        told = told_accounts(events)
+        yield from altered_accounts(self._identity(), told, anew=anew)
+
+        def may_be_doctor(user: str, at: datetime) -> bool:
+            return user not in told or told[user].may_have_been(Role.DOCTOR, at)
+
+        yield from altered_assignments(self._core(), events, may_be_doctor=may_be_doctor, anew=anew)
+
+    def _begun_anew(self) -> datetime | None:
+        """When the log began, if it stands for an earlier one."""
+        (first,) = self._audit().tail(after=-1, limit=1)
+        return first.event.at if first.event.action == BEGUN_ANEW else None
 
     def bench(self, text: str) -> Bench:
         """What is stored of `text`, and how it is protected; nothing of the vault is touched.

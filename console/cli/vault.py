@@ -95,7 +95,9 @@ def rotate(arguments: Namespace, settings: Settings, environ: Mapping[str, str])
 
 
 def check(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> Exit:
-    """Open every sealed value of the records and look for every key; exit 65 where one does not open or is missing.
+    """Open every sealed value of the records, compare with the audit log, and look for every key.
+
+    Exit 65 where one does not open, is missing, or is otherwise than on record.
 
     Raises PermissionDenied, SecurityError, EndedBySignal.
     """
@@ -115,7 +117,7 @@ def check(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) 
     elif problems:
         print_table(["problem"], [[problem] for problem in problems])
     else:
-        print("every sealed value opens")
+        print("every sealed value opens; edits, assignments and accounts are as the audit log tells them")
     return Exit.DATA if problems else Exit.DONE
 
 

@@ -16,9 +16,9 @@ from console.cli.exits import Exit, UsageError, exit_of
 from console.cli.live_session import live_session
 from console.cli.output import print_json, print_table, say
 from console.cli.progress import ProgressLine, progress_lines, stoppable
-from console.cli.session import security_of
 from console.cli.signals import EndedBySignal
 from console.settings import Settings
+from console.wiring.practice_warehouse import check_made_for_practice
 from console.wiring.warehouse import warehouse_actions
 from warehouse.errors import DataRefused, HoldsLoads, StoreNotEmpty
 from warehouse.load import table_named
@@ -34,8 +34,7 @@ def build(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) 
     UsageError at a terminal where somebody loaded data, PermissionDenied, AuditUnavailable, `WarehouseError`, and
     PracticeOnly where the accounts are of a production workspace, whatever the settings say.
     """
-    if settings.identity_db.exists():
-        _ = security_of(arguments, settings, environ).identity
+    check_made_for_practice(settings)
     if arguments.background:
         return _build_in_background(arguments, warehouse_actions(settings))
     actions = warehouse_actions(settings, permissions=live_session(arguments, settings, environ))

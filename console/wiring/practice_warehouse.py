@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import sys
 from collections.abc import Mapping
+from contextlib import closing, suppress
 
 from console.actions.practice_warehouse import PRACTICE_ROWS, PracticeWarehouse
 from console.settings import HOME_VARIABLE, Settings
 from console.wiring.warehouse import FILE
+from security.database import open_read_only
+from security.errors import PracticeOnly, StoreError
+from security.identity.core import SCHEMA
 from warehouse.database import has_data
 
 _PROGRAM = (sys.executable, "-P", "-m", "console")  # -P: what lies in the current folder is not this program
@@ -30,4 +35,22 @@ def is_missing(settings: Settings) -> bool:
 
     Raises a `StoreError` where the file is there and cannot be told.
     """
-    return settings.practice and not has_data(settings.home / FILE)
+    return settings.practice and not has_data(settings.home / FILE) and not was_made_for_production(settings)
+
+
+def check_made_for_practice(settings: Settings) -> None:
+    """Return unless the accounts are of a production workspace, whatever the settings say. Raises PracticeOnly."""
+    if was_made_for_production(settings):
+        raise PracticeOnly(
+            f"{settings.identity_db}: expected the accounts of a practice workspace, found those of a production one. "
+            "A workspace stays what it was made as; nothing was changed."
+        )
+
+
+def was_made_for_production(settings: Settings) -> bool:
+    """Whether the identity database says so; an unreadable one says nothing."""
+    if not settings.identity_db.exists():
+        return False
+    with suppress(StoreError, sqlite3.Error), closing(open_read_only(settings.identity_db, SCHEMA)) as connection:
+        return connection.execute("SELECT 1 FROM workspace WHERE practice = 0").fetchone() is not None
+    return False

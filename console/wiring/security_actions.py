@@ -149,6 +149,7 @@ def vault_actions(security: Security) -> VaultActions:
     return VaultActions(
         gate=security.gate,
         core=lambda: security.clinical,
+        identity=lambda: security.identity,
         audit=lambda: security.audit,
         random_bytes=security.random_bytes,
     )

@@ -118,7 +118,7 @@ def test_a_quotation_that_takes_other_lines_shows_nobody(shop: Shop) -> None:
         assert "hidden" not in told
 
 
-STRAY = ('"6 inch', '"5" pipe"', '"a"b', '"wide; see below')  # each costs its own line
+STRAY = ('"6 inch', '""x', '"5" pipe"', '"a"b', '"wide; see below')  # each costs its own line
 FINE = ("", "5 inch", 'say "x"', '5" pipe', '"6"" pipe"', '"two\nlines"', '"a, b"')
 
 

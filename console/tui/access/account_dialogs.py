@@ -75,7 +75,7 @@ class AccountForm(Dialog):
             yield ChoiceForm(fields, self._offers, id="account-form")
             yield Static("", id="account-problem", markup=False)
             with Horizontal(classes="dialog-buttons"):
-                yield Button(f"{'Change' if account else 'Add'} (Ctrl+S)", id="save", classes="primary")
+                yield Button("Save (Ctrl+S)", id="save", classes="primary")
                 yield Button("Cancel (Esc)", id="cancel")
 
     def on_mount(self) -> None:

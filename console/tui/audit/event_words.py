@@ -67,12 +67,14 @@ def about(event: Event, *, digits: int = SHORT) -> str:
 
 
 def time_words(at: datetime, now: datetime, *, width: int) -> str:
-    """An instant in UTC: whole where there is room, else the time of day, or day and hour for another day."""
+    """An instant in UTC: whole where there is room, else the time of day; for another day with the day, or that."""
     at, today = at.astimezone(UTC), now.astimezone(UTC).date()
     if width >= 19:
         return f"{at:%Y-%m-%d %H:%M:%S}"
     if at.date() == today:
         return f"{at:%H:%M:%S}"
+    if width < 11:
+        return f"{at:%m-%d}"
     return f"{at:%m-%d %H:%M}" if at.year == today.year else f"{at:%Y-%m-%d}"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import UTC, date, datetime
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
@@ -17,6 +17,7 @@ from etl.models import RunState
 from security.audit.search import Recorded
 
 WIDE, ROOMY, NARROW = 110, 80, 76
+TIME, DATE_AND_TIME = 8, 11
 AHEAD = 40  # lines above the window that are loaded before they are reached
 
 
@@ -38,6 +39,7 @@ class LogTable(LineTable):
         self._lines = lines
         self._now = now
         self._follows = True
+        self._laid_out_on: date | None = None
         self.empty_text: tuple[Part, ...] = (("reading the log", "muted"),)
 
     @property
@@ -115,17 +117,39 @@ class LogTable(LineTable):
     def line_count(self) -> int:
         return len(self._lines.rows)
 
+    def lines_changed(self, cursor: int) -> None:
+        super().lines_changed(cursor)
+        self.fit_times()
+
+    def fit_times(self) -> None:
+        """Make room for dates, or take it away, where other days than before are shown, or another day is today."""
+        today = self._today
+        if self.columns and (today != self._laid_out_on or self.layout_columns(self.line_width) != self.columns):
+            self._laid_out_on = today
+            self.restyle()
+
+    @property
+    def _today(self) -> date:
+        return self._now().astimezone(UTC).date()
+
+    def _time_width(self) -> int:
+        """Of the time of day, where the oldest line that is loaded is of today; else with the date."""
+        rows = self._lines.rows
+        return TIME if rows and rows[0].event.at.astimezone(UTC).date() == self._today else DATE_AND_TIME
+
     def layout_columns(self, width: int) -> tuple[Column, ...]:
+        """Under 110 cells, events of today give the room of their date to what they are about."""
+        time = self._time_width()
         if width >= WIDE:
             columns = [Column("", 1), Column("No.", 7, "right"), Column("Time (UTC)", 19), Column("Kind", 10)]
             columns += [Column("Who", 20), Column("Action", 18), Column("About", 20)]
         elif width < NARROW:
-            columns = [Column("", 1), Column("Time UTC", 11), Column("Who", 10), Column("Action", 14)]
+            columns = [Column("", 1), Column("Time UTC", time), Column("Who", 21 - time), Column("Action", 14)]
         else:
             more = max(width - ROOMY, 0)  # first the longest action has room, then a resource, then a user's name
             action, about_, who = min(more, 3), min(max(more - 3, 0), 8), min(max(more - 11, 0), 8)
-            columns = [Column("", 1), Column("Time UTC", 11), Column("Kind", 10), Column("Who", 12 + who)]
-            columns += [Column("Action", 15 + action), Column("About", 12 + about_)]
+            columns = [Column("", 1), Column("Time UTC", time), Column("Kind", 18 - time), Column("Who", 12 + who)]
+            columns += [Column("Action", 15 + action), Column("About", 16 + about_)]
         used = sum(column.width + 1 for column in columns)
         return (*columns, Column("Outcome", max(width - used, 8)))
 

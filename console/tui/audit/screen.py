@@ -265,6 +265,7 @@ class AuditScreen(Screen[None]):
     # ---- what is told -----------------------------------------------------------------------------------------------
 
     def _tell(self) -> None:
+        self._table.fit_times()
         self.query_one("#log-title", SectionTitle).say(self._title_words())
         state = self._state_words()
         if state != self._state:  # what is the same is not sent to the terminal again every second
@@ -292,7 +293,7 @@ class AuditScreen(Screen[None]):
                 f"verified {at}: " + ("intact" if report.ok else f"NOT INTACT, {problems_words(report.found)}")
             )
         else:
-            parts.append("not verified yet: v")
+            parts.append("not verified in this session")
         return "   ".join(parts)
 
     def _show_preview(self) -> None:
@@ -425,11 +426,9 @@ class AuditScreen(Screen[None]):
         from console.tui.audit.verify_dialog import VerifyDialog  # only when wanted: the first paint does without
 
         self.app.clear_notifications()
-        self.app.push_screen(VerifyDialog(self.audit), self._take_verified)
+        self.app.push_screen(VerifyDialog(self.audit, self._take_verified))
 
-    def _take_verified(self, verified: Verified | None) -> None:
-        if verified is None:
-            return
+    def _take_verified(self, verified: Verified) -> None:
         self._verified = local_clock(self._shell.now(), seconds=True), verified
         found = verified.report.found
         self._alarm.tell(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
@@ -34,16 +35,17 @@ class Stopped(Exception):
 
 
 class VerifyDialog(Dialog):
-    """The result is the `Verified`, or None where it was stopped or failed."""
+    """`tell` is called with what was found as soon as it is known; not where it was stopped, or failed."""
 
     CSS_PATH: ClassVar[list[str]] = ["../screens/dialogs.tcss", "dialogs.tcss"]  # type: ignore[assignment] # a list too
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter,q", "close", "Close", show=False, id="verify.close", tooltip="Stop, or close"),
     ]
 
-    def __init__(self, audit: AuditActions) -> None:
+    def __init__(self, audit: AuditActions, tell: Callable[[Verified], None]) -> None:
         super().__init__()
         self._audit = audit
+        self._tell = tell
         self._stop = threading.Event()
         self._told_at = 0.0
         self.verified: Verified | None = None
@@ -65,7 +67,7 @@ class VerifyDialog(Dialog):
 
     def action_close(self) -> None:
         self._stop.set()
-        self.dismiss(self.verified)
+        self.dismiss(None)
 
     def on_resize(self) -> None:
         self.call_after_refresh(self._show)
@@ -96,6 +98,7 @@ class VerifyDialog(Dialog):
 
     def _done(self, verified: Verified) -> None:
         self.verified = verified
+        self._tell(verified)
         self._end("")
 
     def _fail(self, error: Exception) -> None:

@@ -170,6 +170,18 @@ class Door:
 
         self._app.push_screen(Notice(title, text))
 
+    def _tell_signed_out(self, text: str) -> None:
+        """As `_notice`, with the way to the sign-in."""
+        if self.locked:
+            return
+        from console.tui.sign_in.signed_out import SignedOut  # the first paint does without
+
+        def closed(wanted: bool | None) -> None:
+            if wanted:
+                self.sign_in(told=text)
+
+        self._app.push_screen(SignedOut(text), closed)
+
     # ---- going out --------------------------------------------------------------------------------------------------
 
     def account(self) -> None:
@@ -209,7 +221,7 @@ class Door:
         access = self._app.settings.access
         limits = {"idle_s": access.idle_timeout_s, "absolute_s": access.absolute_timeout_s}
         told = ended_words(self.who, self._app.now(), **limits)
-        self._leave(told, lambda: self._notice("Signed out", told))
+        self._leave(told, lambda: self._tell_signed_out(told))
 
     def _leave(self, told: str, tell: Callable[[], object], *, everywhere: bool = False) -> None:
         """Rule 1. The session is ended, if it is not, before any screen is made again; then `tell`.
@@ -230,6 +242,6 @@ class Door:
         def failed(error: Exception) -> None:
             failure = "Signed out here alone; the others go on" if everywhere else f"{told}\nIt could not be recorded"
             self._told = unrecorded = f"{failure}: {plain(str(error))}"
-            self._app.renew(lambda: self._notice("Signed out", unrecorded), keep_shown=False)
+            self._app.renew(lambda: self._tell_signed_out(unrecorded), keep_shown=False)
 
         off_loop(self._app, actions.sign_out_everywhere if everywhere else actions.sign_out, over, failed)

@@ -32,7 +32,7 @@ class PracticeCodes(LineTable):
         self.accounts: tuple[PracticeAccount, ...] = ()
         self._left_s = self._step = 0
         self.stale = False  # whether the codes shown may be others now
-        self._said = "making the practice accounts"
+        self._said = "reading the practice accounts"
 
     @property
     def account(self) -> PracticeAccount | None:
@@ -51,8 +51,8 @@ class PracticeCodes(LineTable):
         self._left_s = STEP_S - int(now.timestamp()) % STEP_S
         self.repaint_changed()
 
-    def fail(self, message: str) -> None:
-        """There are no accounts to show, and why."""
+    def say(self, message: str) -> None:
+        """Why there are no accounts to show."""
         self._said = plain(message)
         self.refresh()
 

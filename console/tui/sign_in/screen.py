@@ -16,7 +16,7 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from console.tui.messages import Delivered
-from console.tui.off_loop import off_loop
+from console.tui.off_loop import off_loop, post
 from console.tui.shell import Shell
 from console.tui.sign_in.forms import CodeForm, EnrolmentCodeForm, Form, PasswordForm, RecoveryForm
 from console.tui.sign_in.practice_codes import TITLE, PracticeCodes
@@ -280,13 +280,17 @@ class SignInScreen(Screen[None]):
 
         def read() -> list[PracticeAccount]:
             practice = self._shell.open_office().practice
-            return practice.accounts() if practice is not None else []
+            if practice is None:
+                return []
+            if not practice.is_prepared():
+                post(self, Delivered(codes.say, "making the practice accounts, once: about 2 s"))
+            return practice.accounts()
 
         off_loop(
             self,
             read,
             lambda accounts: self._show_codes(codes, accounts),
-            lambda error: codes.fail(f"the practice accounts cannot be shown: {error}"),
+            lambda error: codes.say(f"the practice accounts cannot be shown: {error}"),
         )
 
     def _show_codes(self, codes: PracticeCodes, accounts: list[PracticeAccount]) -> None:

@@ -66,7 +66,12 @@ class VaultScreen(Screen[None]):
     AUTO_FOCUS = ""
     BINDINGS: ClassVar[list[BindingType]] = [
         _bind("r", "rotate", "Rotate", "Wrap every data key under a new key, or go on with that (asks first)"),
-        _bind("c", "check", "Check", "Open every sealed value of every patient, and tell which does not"),
+        _bind(
+            "c",
+            "check",
+            "Check",
+            "Open every sealed value of every patient, compare with the audit log, and tell what is wrong",
+        ),
         _bind("b", "bench", "Bench", "Type a text and see what is stored of it"),
         _bind("escape", "leave", "Stop", "Stop the rotation (gone on with later) or the check; or leave the field"),
         Binding("tab", "app.focus_next", "Next panel", show=False, id="vault.next", tooltip="Keys, field, its result"),
@@ -249,7 +254,7 @@ class VaultScreen(Screen[None]):
         self._hint()
         if problems:
             text = "\n".join(plain(problem) for problem in problems)
-            self.app.push_screen(Notice("What does not open", text))
+            self.app.push_screen(Notice("What is wrong", text))
 
     def _refuse(self, error: Exception, again: Callable[[], None]) -> None:
         """What was asked for was refused, or failed."""

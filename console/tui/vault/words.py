@@ -78,11 +78,15 @@ def rotated_words(found: Rotation, status: VaultStatus) -> Told:
 
 def checked_words(problems: Sequence[str], done: int, total: int) -> Told:
     """The result of the check of every sealed value, of which `done` of `total` patients were looked at."""
-    found = count_words(len(problems), "patient")
-    broken = f"{found} with a sealed value that does NOT open; c shows it again, the audit log has each."
+    found = count_words(len(problems), "problem")
+    broken = f"{found}: something does NOT open, or is not as the audit log tells it; c shows it again."
     if done < total:
         said = broken if problems else "All of theirs opens."
         return f"Stopped after {done:,} of {total:,} patients. {said}", "bad" if problems else "wait"
     if not problems:
-        return "Every sealed value of every patient opens in its place, under its key.", "good"
+        return (
+            "Every sealed value of every patient opens in its place, under its key. Edits, assignments and accounts "
+            "are as the audit log tells them.",
+            "good",
+        )
     return broken, "bad"

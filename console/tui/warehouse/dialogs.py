@@ -11,7 +11,7 @@ from console.tui.text import plain
 from console.tui.warehouse.catalogue.diagram_screen import DiagramScreen, PreviewTable
 from console.tui.warehouse.editor.plan_view import PlanView
 from console.tui.warehouse.editor.query_history import HistoryDialog
-from console.tui.warehouse.editor.question_form import Answers, QuestionForm
+from console.tui.warehouse.editor.question_form import Answers, QuestionForm, uses_as_of
 from console.tui.warehouse.editor.question_list import ChosenQuestion, QuestionList
 from console.tui.warehouse.editor.question_save import SaveQuestion
 from console.tui.warehouse.query_desk import QueryDesk
@@ -95,6 +95,10 @@ class WarehouseDialogs:
         if chosen.as_text:
             self._screen.editor.open_tab(question.sql, question.name)
             self._screen.to_editor()
+            return
+
+        if not question.parameters and not uses_as_of(question):
+            self._ask(question, Answers())
             return
 
         def answered(answers: Answers | None) -> None:

@@ -67,9 +67,13 @@ class WarehouseScreen(Screen[None]):
         _bind("f3", "diagram", "Diagram", "The star and the snowflake, drawn"),
         _bind("f2,ctrl+o", "questions", "Questions", "Ask a saved question", show=True),
         _bind("ctrl+r", "history", "History", "Search the statements that were run"),
+        _bind("ctrl+s", "save", "Save as question", "Keep the editor's statement as a question"),
         _bind("f6", "next_panel", "Next panel", "Catalogue, editor, results", show=True),
         _bind("U", "unmask", "Unmask", "Customers in clear for 30 s, for an operator with a fresh code; again: masked"),
         _bind("ctrl+t", "new_tab", "New tab", "Open an empty tab of the editor"),
+        _bind("ctrl+w", "close_tab", "Close tab", "Close the tab that is shown (asks if there is text in it)"),
+        _bind("ctrl+pagedown", "next_tab", "Next tab", "The tab to the right"),
+        _bind("ctrl+pageup", "previous_tab", "Tab before", "The tab to the left"),
         _bind("z,f9", "zoom", "Zoom", "The results over the whole screen, or all panels again"),
         Binding("escape", "unzoom", show=False, id="warehouse.back", tooltip="All panels again"),
         Binding(
@@ -295,6 +299,19 @@ class WarehouseScreen(Screen[None]):
     def action_run(self) -> None:
         """From any panel: what the editor would run."""
         self.editor.command("run")
+
+    def action_save(self) -> None:
+        """From any panel, as the next three: what the editor would keep as a question."""
+        self.editor.command("save")
+
+    def action_close_tab(self) -> None:
+        self.editor.command("close_tab")
+
+    def action_next_tab(self) -> None:
+        self.editor.command("next_tab")
+
+    def action_previous_tab(self) -> None:
+        self.editor.command("previous_tab")
 
     def action_explain(self) -> None:
         """Of the result that has the focus, else of the editor's statement."""

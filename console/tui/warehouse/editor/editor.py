@@ -141,11 +141,15 @@ class SqlEditor(Vertical):
         self._know_names()
 
     def insert(self, text: str) -> None:
-        """Put `text` at the cursor, or in the place of what is selected, apart from a word before it."""
+        """Put `text` at the cursor, or in the place of what is selected, apart from words on both sides."""
         start, end = sorted(self._area.selection)
         before = self._area.document[start[0]][: start[1]][-1:]
-        apart = " " if text[:1].isalnum() and (before.isalnum() or before in ("_", '"', ",")) else ""
-        self._area.replace(apart + text, start, end, maintain_selection_offset=False)
+        after = self._area.document[end[0]][end[1] :][:1]
+        ahead = " " if _in_name(text[:1]) and (_in_name(before) or before in (",", ")")) else ""
+        behind = " " if _in_name(text[-1:]) and _in_name(after) else ""
+        self._area.replace(ahead + text + behind, start, end, maintain_selection_offset=False)
+        row, column = self._area.cursor_location
+        self._area.move_cursor((row, column - len(behind)))
         self.focus()
 
     def open_tab(self, text: str, title: str | None = None, database: Database = "warehouse") -> None:
@@ -396,3 +400,8 @@ class SqlEditor(Vertical):
 
     def _tell(self, text: str) -> None:
         self.app.notify(text, severity="warning", timeout=FAILURE_S, markup=False)
+
+
+def _in_name(character: str) -> bool:
+    """Whether a name may have it; `"` is the mark of a quoted one."""
+    return character.isalnum() or character in ("_", '"')

@@ -129,7 +129,8 @@ def problem_of(question: Question, name: str, text: str) -> str:
             return f"expected a date YYYY-MM-DD or nothing, found {text[:40]!r}"
         return ""
     parameter = next(one for one in question.parameters if one.name == name)
-    if not text.strip() and parameter.kind != "text":
+    needed = not text and parameter.default is None  # a text with a default may be emptied on purpose
+    if needed or (not text.strip() and parameter.kind != "text"):
         return f"expected {expected(parameter)}, found nothing"
     try:
         values_of(replace(question, parameters=(parameter,)), ANY_DAY, {name: text})

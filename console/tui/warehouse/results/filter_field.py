@@ -1,7 +1,9 @@
-"""The field in which a filter for one column of a result is typed."""
+"""The field in which a filter for one column of a result is typed, or for another one by its name."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -15,13 +17,17 @@ from console.tui.warehouse.results.result_words import condition_text
 from warehouse.errors import QueryRefused
 from warehouse.shaping import Condition, parse_condition
 
-HELP = "text, =x, !=x, >100, <=100, empty, not empty"
+HELP = "text, =x, !=x, >1, <=1, empty, not empty"
 LONGEST = 1_000
 TITLE = 24
+_NAMED = re.compile(r"""\s*(?:"(?P<quoted>(?:[^"]|"")+)"|(?P<name>[^"=!<>]*[^"=!<>\s]))\s*(?=[=!<>])""")
 
 
 class FilterField(Horizontal):
-    """`region: west`; Enter applies what was typed, Esc leaves the filter of that column."""
+    """`region: west`; Enter applies what was typed, Esc leaves the filter of that column.
+
+    `city = Boise` is about the column of that name, whichever was asked for.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "apply", "Apply", id="filter.apply", tooltip="Show only the rows that pass"),
@@ -52,7 +58,10 @@ class FilterField(Horizontal):
 
     def __init__(self) -> None:
         super().__init__(id="result-filter")
-        self._column, self._numbers = 0, False
+        self._column = 0
+        self._columns: Sequence[str] = ()
+        self._numbers: Sequence[bool] = ()
+        self._now: tuple[str, Condition | None] = "", None  # as it was offered
 
     def compose(self) -> ComposeResult:
         yield Static("", markup=False)
@@ -60,13 +69,14 @@ class FilterField(Horizontal):
         field.cursor_blink = False
         yield field
 
-    def ask(self, column: int, name: str, now: Condition | None, *, numbers: bool) -> None:
-        """Ask for the condition on a column that has the condition `now`; `numbers` says that it holds these alone."""
-        self._column, self._numbers = column, numbers
-        title = plain(name) or '""'
+    def ask(self, column: int, columns: Sequence[str], now: Condition | None, *, numbers: Sequence[bool]) -> None:
+        """Ask for the condition on a column that has the condition `now`; `numbers` says which hold these alone."""
+        self._column, self._columns, self._numbers = column, columns, numbers
+        self._now = condition_text(now) if now else "", now
+        title = plain(columns[column]) or '""'
         self.query_one(Static).update(f"{fitted(title, TITLE).rstrip()}:")
         field = self.query_one(Input)
-        field.value = condition_text(now) if now else ""
+        field.value = self._now[0]
         field.action_select_all()
         self.add_class("-shown")
         self.screen.set_focus(field)  # at once: the next key is meant for it
@@ -81,15 +91,33 @@ class FilterField(Horizontal):
 
     def action_apply(self) -> None:
         text = self.query_one(Input).value
+        offered, now = self._now
         if not text.strip():
             self.post_message(self.Wanted(self._column, None))
-            return
+        elif text == offered:
+            self.post_message(self.Wanted(self._column, now))
+        else:
+            self._apply(*named_column(text, self._columns, self._column))
+
+    def _apply(self, column: int, text: str) -> None:
         try:
-            condition = parse_condition(self._column, text, numbers=self._numbers)
+            condition = parse_condition(column, text, numbers=self._numbers[column])
         except QueryRefused as error:
             self.post_message(self.Refused(str(error)))
             return
-        self.post_message(self.Wanted(self._column, condition))
+        self.post_message(self.Wanted(column, condition))
 
     def action_leave(self) -> None:
         self.post_message(self.Wanted(self._column, None))
+
+
+def named_column(text: str, columns: Sequence[str], column: int) -> tuple[int, str]:
+    """The column that `text` names before a sign, and what follows the name; else `column`, and all of it."""
+    found = _NAMED.match(text)
+    if found is None:
+        return column, text
+    name = (found["name"] or found["quoted"].replace('""', '"')).casefold()
+    named = [number for number, one in enumerate(columns) if one.casefold() == name]
+    if not named:
+        return column, text
+    return column if column in named else named[0], text[found.end() :]

@@ -14,6 +14,7 @@ from warehouse.models import Cell
 LEAST = 4
 CAP = 32  # of a column that nobody adjusted
 TITLE_CAP = 14  # what a title may claim where not all columns fit
+ROOMY, ROOMY_CAP = 80, 20  # where there is so much room, it may claim more
 WIDEST = 400
 STEP = 4
 
@@ -57,8 +58,11 @@ class ColumnWidths:
         return before != self._content
 
     def widths(self, space: int) -> list[int]:
-        """The width of each column for so many cells: titles are cut before anything is hidden to the right."""
-        for cap in (CAP, TITLE_CAP):
+        """The width of each column for so many cells: titles are cut before anything is hidden to the right.
+
+        Where that is hidden even so, they are cut less.
+        """
+        for cap in (CAP, ROOMY_CAP, TITLE_CAP, ROOMY_CAP if space >= ROOMY else TITLE_CAP):
             found = [
                 self._width(column, min(title, cap) + self.marks.get(column, 0))
                 for column, title in enumerate(self._titled)

@@ -14,6 +14,7 @@ from textual.geometry import Region
 from textual.strip import Strip
 
 from console.tui.text import fitted
+from console.tui.warehouse.catalogue.lines import cut_within
 from console.tui.warehouse.results.result_cells import Look, shown
 from console.tui.warehouse.results.result_columns import LEAST, ColumnWidths, Place, first_for, places
 from console.tui.warehouse.results.result_pages import Row
@@ -204,8 +205,11 @@ class CellGrid(LineTable):
         room = max(place.width - left - right, 0)
         title, align = self._widths.titles[place.column], self.looks[place.column].align
         if mark and room > len(mark) + 1:
-            title = fitted(title, min(cell_len(title), room - len(mark) - 1), "left", self.glyphs.ellipsis)
+            size = min(cell_len(title), room - len(mark) - 1)
+            title = fitted(cut_within(title, size, self.glyphs.ellipsis), size, "left", self.glyphs.ellipsis)
             title = f"{title} {mark}"
+        else:
+            title = cut_within(title, room, self.glyphs.ellipsis)
         return " " * left + fitted(title, room, align, self.glyphs.ellipsis) + " " * right
 
     def _strip(self, cells: Sequence[Cell], width: int, over: Style | None, *, whole: bool = False) -> Strip:

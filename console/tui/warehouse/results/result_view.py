@@ -340,8 +340,8 @@ class ResultView(Vertical):
         if self.opened is not None:
             column = self.table.column
             now = next((c for c in self._shape.conditions if c.column == column), None)
-            numbers = self.opened.kinds[column] in NUMBERS
-            self._field.ask(column, self.opened.columns[column], now, numbers=numbers)
+            numbers = [kind in NUMBERS for kind in self.opened.kinds]
+            self._field.ask(column, self.opened.columns, now, numbers=numbers)
 
     def filter_by(self, column: int, condition: Condition | None) -> None:
         """Filter by this condition instead of those that the column had."""
