@@ -4,6 +4,7 @@
 2. It ends when unused for `idle`, and `absolute` after the sign-in, whatever happens.
 3. If the clock is more than five minutes behind the session's last use, the session ends: limits could not be kept.
 4. Its second factor has an age; what needs a fresh one asks `Session.factor_age_s`.
+5. What is stored of it is sealed as a whole: a row that was made or changed by another than this program is none.
 """
 
 from __future__ import annotations
@@ -13,12 +14,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import NamedTuple
 
-from security.audit.event import Outcome
+from security.audit.event import Event, Kind, Outcome
 from security.audit.keys import session_hash
-from security.errors import FreshFactorNeeded, SessionEnded
+from security.errors import FreshFactorNeeded, KeyUnknown, SealBroken, SessionEnded
 from security.identity.account import Account, Role, read_account
-from security.identity.core import Core, Source, from_ms, one, to_ms
+from security.identity.core import Core, Source, from_ms, to_ms
 from security.identity.events import Actor, record_sign_in
 
 FRESH_FOR = timedelta(seconds=600)
@@ -77,6 +79,18 @@ class SignedIn:
     token: str = field(repr=False)
 
 
+class _Row(NamedTuple):
+    """What is stored of a session beside the hash of its token; instants as they are stored."""
+
+    ref: str
+    user: str
+    address: str
+    factor: str
+    factor_at: int
+    made_at: int
+    seen_at: int
+
+
 class Sessions:
     """Using and ending sessions; `sign_in.py` starts them."""
 
@@ -85,7 +99,7 @@ class Sessions:
         self.limits = limits
 
     def resume(self, token: str, source: Source, *, now: datetime) -> Session:
-        """The session of `token`, used now. Raises SessionEnded."""
+        """The session of `token`, used now. Raises SessionEnded, VaultError, AuditError."""
         with self._core.database.snapshot() as connection:
             session, seen_at = self._read(connection, token, source, now)
         if session is None:
@@ -93,12 +107,14 @@ class Sessions:
             raise SessionEnded(_ENDED)
         if self._is_noted(seen_at, now):
             with self._core.database.transaction() as connection:
-                key = self._core.token_hash("session", token, source)
-                connection.execute("UPDATE session SET seen_at = ? WHERE token_hash = ?", (to_ms(now), key))
+                self._change(connection, self._key(token, source), seen_at=to_ms(now))
         return session
 
     def peek(self, token: str, source: Source, *, now: datetime) -> Session:
-        """The session of `token` as it stands: looking is no use, and ends nothing. Raises SessionEnded."""
+        """The session of `token` as it stands: looking is no use, and ends nothing.
+
+        Raises SessionEnded, VaultError.
+        """
         with self._core.database.snapshot() as connection:
             session, _ = self._read(connection, token, source, now, used=False)
         if session is None:
@@ -111,8 +127,7 @@ class Sessions:
             session, _ = self._read(connection, token, source, now)
             if session is None:
                 raise SessionEnded(_ENDED)
-            key = self._core.token_hash("session", token, source)
-            connection.execute("DELETE FROM session WHERE token_hash = ?", (key,))
+            connection.execute("DELETE FROM session WHERE token_hash = ?", (self._key(token, source),))
             record_sign_in(self._core, session.actor(), "sign_out", Outcome.DONE, now=now)
 
     def sign_out_everywhere(self, token: str, source: Source, *, now: datetime) -> int:
@@ -142,9 +157,8 @@ class Sessions:
         connection.execute("DELETE FROM session WHERE made_at < ?", (to_ms(now - self.limits.absolute),))
         token = self._core.token()
         stamp = to_ms(now)
-        row = (session_hash(token), user, source.address, factor.value, stamp, stamp, stamp)
-        key = self._core.token_hash("session", token, source)
-        connection.execute("INSERT INTO session VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (key, *row))
+        row = _Row(session_hash(token), user, source.address, factor.value, stamp, stamp, stamp)
+        self._write(connection, self._key(token, source), row)
         session, _ = self._read(connection, token, source, now)
         if session is None:
             raise SessionEnded(_ENDED)
@@ -154,9 +168,8 @@ class Sessions:
         self, connection: sqlite3.Connection, token: str, factor: Factor, source: Source, now: datetime
     ) -> Session:
         """Set the session's factor to one just given, within the caller's transaction. Raises SessionEnded."""
-        key = self._core.token_hash("session", token, source)
-        sql = "UPDATE session SET factor = ?, factor_at = ?, seen_at = ? WHERE token_hash = ?"
-        connection.execute(sql, (factor.value, to_ms(now), to_ms(now), key))
+        stamp = to_ms(now)
+        self._change(connection, self._key(token, source), factor=factor.value, factor_at=stamp, seen_at=stamp)
         return self.read(connection, token, source, now)
 
     def read(self, connection: sqlite3.Connection, token: str, source: Source, now: datetime) -> Session:
@@ -170,29 +183,63 @@ class Sessions:
         self, connection: sqlite3.Connection, token: str, source: Source, now: datetime, *, used: bool = True
     ) -> tuple[Session | None, datetime]:
         """The session of `token`, None if it is over, and its last use; `used` says whether this is one."""
-        key = self._core.token_hash("session", token, source)
-        sql = "SELECT ref, user, address, factor, factor_at, made_at, seen_at FROM session WHERE token_hash = ?"
-        row = one(connection, sql, key)
+        row = self._row(connection, self._key(token, source))
         if row is None:
             return None, now
-        ref, user, address, factor, *stamps = row
-        factor_at, made_at, seen_at = (from_ms(int(str(stamp))) for stamp in stamps)
-        account = read_account(connection, str(user))
+        made_at, seen_at = from_ms(row.made_at), from_ms(row.seen_at)
+        account = read_account(connection, row.user)
         if account.disabled or not self._holds(made_at, seen_at, now):
             return None, seen_at
         last_use = now if used and self._is_noted(seen_at, now) else seen_at
         session = Session(
             user=account.user,
             role=account.role,
-            factor=Factor(str(factor)),
-            factor_at=factor_at,
+            factor=Factor(row.factor),
+            factor_at=from_ms(row.factor_at),
             signed_in_at=made_at,
             expires=min(last_use + self.limits.idle, made_at + self.limits.absolute),
-            address=str(address),
-            ref=str(ref),
+            address=row.address,
+            ref=row.ref,
             account=account,
         )
         return session, seen_at
+
+    def _row(self, connection: sqlite3.Connection, key: bytes) -> _Row | None:
+        """The row of `key`; None if there is none that is as this program wrote it (5.). Raises VaultError, OSError."""
+        sql = (
+            "SELECT key_id, seal, ref, user, address, factor, factor_at, made_at, seen_at "
+            "FROM session WHERE token_hash = ?"
+        )
+        found = connection.execute(sql, (key,)).fetchone()
+        if found is None:
+            return None
+        key_id, envelope, *fields = found
+        row = _Row(*fields)
+        try:
+            self._core.seal.open(key_id, envelope, self._aad(key, row))
+        except (SealBroken, KeyUnknown):
+            return None
+        return row
+
+    def _write(self, connection: sqlite3.Connection, key: bytes, row: _Row) -> None:
+        """Store the row of `key`, sealed, in place of an earlier one. Raises VaultError, OSError."""
+        sealed = self._core.seal.seal(b"", self._aad(key, row))
+        connection.execute("INSERT OR REPLACE INTO session VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", (key, *row, *sealed))
+
+    def _change(self, connection: sqlite3.Connection, key: bytes, **fields: str | int) -> None:
+        """Give the session of `key` other `fields`, within the caller's transaction. Raises SessionEnded."""
+        row = self._row(connection, key)
+        if row is None:
+            raise SessionEnded(_ENDED)
+        self._write(connection, key, _Row(**{**row._asdict(), **fields}))
+
+    def _aad(self, key: bytes, row: _Row) -> bytes:
+        """What the seal of a row covers: all of it. No field that this program writes has a NUL."""
+        parts = ("lakewarden-session", self._core.workspace, key.hex(), *map(str, row))
+        return "\0".join(parts).encode(errors="surrogatepass")
+
+    def _key(self, token: str, source: Source) -> bytes:
+        return self._core.token_hash("session", token, source)
 
     def _is_noted(self, seen_at: datetime, now: datetime) -> bool:
         """Whether a use now is worth a write."""
@@ -208,18 +255,37 @@ class Sessions:
 
     def _end_if_over(self, token: str, source: Source, now: datetime) -> None:
         """Remove the session of `token` if it is over, so that no later change of the clock brings it back."""
-        key = self._core.token_hash("session", token, source)
+        key = self._key(token, source)
         if not self._core.database.query("SELECT 1 FROM session WHERE token_hash = ?", (key,)):
             return
         with self._core.database.transaction() as connection:
             session, _ = self._read(connection, token, source, now)
-            row = one(connection, "SELECT user, ref, address FROM session WHERE token_hash = ?", key)
-            if session is not None or row is None:
+            row = self._row(connection, key)
+            if session is not None:
                 return
-            connection.execute("DELETE FROM session WHERE token_hash = ?", (key,))
-            account = read_account(connection, str(row[0]))
-            actor = Actor(account.user, account.role.value, str(row[1]), str(row[2]))
+            if connection.execute("DELETE FROM session WHERE token_hash = ?", (key,)).rowcount == 0:
+                return
+            if row is None:
+                self._core.sink.append([_broken(token, now)])
+                return
+            account = read_account(connection, row.user)
+            actor = Actor(account.user, account.role.value, row.ref, row.address)
             record_sign_in(self._core, actor, "sign_out", Outcome.DONE, now=now, code="expired")
+
+
+def _broken(token: str, now: datetime) -> Event:
+    """That what is stored of a session is not what this program wrote: of no user, as none of it can be believed."""
+    return Event(
+        at=now,
+        kind=Kind.KEY,
+        action="open_sealed",
+        outcome=Outcome.FAILED,
+        principal="service",
+        role="service",
+        resource="session",
+        session=session_hash(token),
+        code="seal_broken",
+    )
 
 
 def end_all(connection: sqlite3.Connection, user: str, *, but: Sequence[str] = ()) -> None:

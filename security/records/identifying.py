@@ -27,7 +27,10 @@ _LEAST_DIGITS = 4  # of a number by which somebody could be found
 _LEAST_OF_ID = 4  # letters and digits
 _OF_PHONE = 7  # digits, the last, which are the same however the rest is dialled
 _LEAST_SQUEEZED = 8  # characters of a value that is looked for across the ends of words
-_LEAST_LETTERS = 9  # of a street, which with its number could be found
+INDOORS = frozenset(
+    ("apartment", "bed", "block", "building", "flat", "floor", "level", "room", "suite", "unit", "ward")
+)
+_LEAST_LETTERS = 3  # of a word of a street or town, which with its number could be found
 _PLAIN = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "æ": "ae", "œ": "oe", "ı": "i"})
 _SPELLED = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "ø": "oe", "æ": "ae"})
 _WITHOUT_SPACES = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u9fff]")  # scripts
@@ -104,9 +107,8 @@ def _in_words(columns: Mapping[str, str]) -> Iterator[str]:
 
 def _is_place(part: str) -> bool:
     """A street with its number or a town with its code; no floor, room or state."""
-    letters = sum(one.isalpha() for one in part)
-    digits = _count_digits(part)
-    return (digits > 0 and letters >= _LEAST_LETTERS) or (digits > _LEAST_DIGITS and letters >= _LEAST_DIGITS)
+    words = [word for word in _WORDS.findall(part.casefold()) if len(word) >= _LEAST_LETTERS and word.isalpha()]
+    return _count_digits(part) > 0 and bool(set(words) - INDOORS)
 
 
 def _count_digits(value: str) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 import signal
 import sqlite3
 import subprocess
@@ -15,12 +17,16 @@ import pytest
 from console.actions.permissions import PermissionDenied
 from console.settings import load_settings
 from console.wiring.secrets import secret_store
-from console.wiring.security_actions import vault_actions
+from console.wiring.security_actions import patients, vault_actions
 from security.audit.event import Kind, Outcome
+from security.audit.search import Filter, Recorded, Search, every
 from security.errors import RecordRefused
+from security.identity.account import NewAccount, Role
+from security.identity.events import SERVICE
 from security.vault.sealed import LAYOUT
 from tests.conftest import Lakewarden, wait_until
 from tests.console.desk import Desk, desk_at, doctor_on_shift
+from tests.console.test_records_load import patient as patient_line
 from tests.practice import signed_in
 
 COUNT = 420  # practice patients
@@ -249,7 +255,7 @@ def test_a_check_names_every_value_that_does_not_open(desk: Desk) -> None:
     desk.sit_down("officer")
     sound = desk("vault", "check", "--json")
     assert (sound.code, sound.json) == (0, {"ok": True, "problems": []})
-    assert desk("vault", "check").out == "every sealed value opens\n"
+    assert desk("vault", "check").out.startswith("every sealed value opens; ")
     for sql in (
         "UPDATE patient SET ssn = (SELECT ssn FROM patient WHERE patient_id = 'P0003') WHERE patient_id = 'P0002'",
         "UPDATE patient SET name = address WHERE patient_id = 'P0004'",
@@ -301,6 +307,66 @@ def test_a_check_names_edits_on_record_that_are_in_no_history(desk: Desk) -> Non
     (problem,) = found.json["problems"]
     assert f"patient {desk.subject(patient)} in the audit log: expected the record that doctor edited by " in problem
     assert (found.code, "found no such patient" in problem) == (65, True), problem
+
+
+def test_a_check_names_accounts_and_assignments_that_another_changed_in_the_files(desk: Desk) -> None:
+    desk.sit_down("officer")
+    patient = desk.patient("doctor")
+    for argv in (
+        ("users", "add", "mallory", "--role", "guest"),
+        ("users", "change", "mallory", "--role", "data_scientist", "--domain", "oncology"),
+        ("users", "disable", "partner"),
+        ("records", "assign", patient, "doctor-nights"),
+        ("records", "unassign", patient, "doctor-nights"),
+    ):
+        assert desk(*argv).code == 0, argv
+    line = {**patient_line(1), "assigned": ["doctor"]}
+    with io.BytesIO(json.dumps(line).encode()) as file:
+        patients(desk.security).load(file)
+    assert desk("vault", "check", "--json").json == {"ok": True, "problems": []}
+    settings = desk.security.settings
+    with closing(sqlite3.connect(settings.identity_db)) as thief, thief:
+        thief.execute("UPDATE account SET role = 'doctor' WHERE user = 'mallory'")
+    with closing(sqlite3.connect(settings.clinical_db)) as thief, thief:
+        thief.execute(
+            "INSERT INTO assignment SELECT subject, 'mallory', 'service', made_at FROM data_key WHERE subject = ?",
+            (patient,),
+        )
+    found = desk("vault", "check", "--json")
+    assert (found.code, len(found.json["problems"])) == (65, 2)
+    account, assignment = found.json["problems"]
+    assert "account mallory: expected the role data_scientist (given by officer" in account
+    assert f"assignment of {patient} to mallory: expected it on record" in assignment
+    assert desk("users", "change", "mallory", "--role", "data_scientist").code == 0
+    assert desk("records", "unassign", patient, "mallory").code == 0
+    assert desk("vault", "check").code == 0
+
+
+def test_a_log_that_was_begun_anew_contradicts_nothing_that_is_older(workspace: Path) -> None:
+    with desk_at(workspace) as desk:
+        desk.sit_down("officer")
+        assert desk("records", "assign", desk.patient("doctor"), "doctor-nights").code == 0
+    for file in workspace.glob("audit.db*"):
+        file.unlink()
+    with desk_at(workspace, hour=13) as desk:
+        assert desk.security.begin_audit()
+        desk.sit_down("officer")
+        assert desk("vault", "check", "--json").json == {"ok": True, "problems": []}
+
+
+def test_what_is_changed_while_it_is_checked_is_no_problem(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.sit_down("officer")
+    meanwhile = iter(["first", "second"])
+
+    def read_then_changed(search: Search, wanted: Filter) -> Iterator[Recorded]:
+        found = list(every(search, wanted))
+        if wanted.kind is Kind.USER:
+            desk.security.accounts.add(NewAccount(next(meanwhile), Role.GUEST), by=SERVICE, now=desk.clock.now())
+        return iter(found)
+
+    monkeypatch.setattr("console.actions.vault.every", read_then_changed)
+    assert desk("vault", "check", "--json").json == {"ok": True, "problems": []}
+    assert list(meanwhile) == []
 
 
 def test_a_data_key_that_does_not_open_is_named_and_stops_no_other(desk: Desk) -> None:

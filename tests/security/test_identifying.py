@@ -50,11 +50,24 @@ def test_what_tells_of_nobody_may_stand(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("column", "value"),
-    [("name", "Quetzalcoatlina"), ("address", "Hauptstrasse 17, Rimpar"), ("insurance_id", "AB-71"), ("phone", "4711")],
+    [
+        ("name", "Quetzalcoatlina"),
+        ("address", "Hauptstrasse 17, Rimpar"),
+        ("address", "7 Elm Rd"),
+        ("insurance_id", "AB-71"),
+        ("phone", "4711"),
+    ],
 )
 def test_a_short_value_is_found_as_it_stands(column: str, value: str) -> None:
     assert tells_of(f"Seen: {value.upper()}.", telling({**NONE, column: value}))
     assert not tells_of("Seen: AB 711 on 17-4-71 at Rimpar.", telling({**NONE, column: value}))
+
+
+def test_the_street_of_an_address_is_found_and_no_room() -> None:
+    found_by = telling({**NONE, "address": "7 Elm Rd, Ward 3, Oxford OX1 2JD"})
+    assert tells_of("lives at 7 Elm Rd.", found_by)
+    assert tells_of("moved to Oxford, OX1-2JD", found_by)
+    assert not tells_of("to ward 3, room 7; Elm pollen, 7 rd", found_by)
 
 
 @pytest.mark.parametrize("column", [column for column in NONE if column != "ssn"])

@@ -223,6 +223,66 @@ def test_a_session_put_into_the_database_of_another_workspace_is_worth_nothing(t
         assert one.sessions.resume(token, HERE, now=one.now).user == "doctor"
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        "user = 'auditor'", "factor = 'email'", "factor_at = factor_at + 1", "made_at = made_at + 1",
+        "seen_at = seen_at + 1", "address = '10.0.0.7'", "ref = 'ffffffffffffffffffffffffffffffff'",
+        "key_id = '0009-deadbeef'", "seal = zeroblob(length(seal))",
+    ],
+)  # fmt: skip
+def test_a_session_that_another_changed_in_the_file_is_worth_nothing(
+    there: Office, member: Member, change: str
+) -> None:
+    there.enrolled("auditor", Role.AUDITOR)
+    token = member.sign_in().token
+    ref = session_hash(token)
+    with closing(sqlite3.connect(there.core.database.path)) as thief, thief:
+        assert thief.execute(f"UPDATE session SET {change} WHERE ref = ?", (ref,)).rowcount == 1
+    with pytest.raises(SessionEnded, match="sign in again"):
+        there.sessions.peek(token, HERE, now=there.now)
+    for use in (there.sessions.sign_out, there.sessions.sign_out_everywhere):
+        with pytest.raises(SessionEnded):
+            use(token, HERE, now=there.now)
+    there.clock.forward(30)
+    with pytest.raises(SessionEnded):
+        there.credentials.step_up(token, member.code(), HERE, now=there.now)
+    before = len(there.audit.events)
+    for _ in range(2):
+        ended(there, token)
+    (event,) = there.audit.events[before:]
+    assert (event.principal, event.action, event.outcome.value, event.resource, event.session, event.code) == (
+        "service", "open_sealed", "failed", "session", ref, "seal_broken",
+    )  # fmt: skip
+
+
+def test_a_session_that_another_wrote_into_the_file_is_worth_nothing(there: Office, member: Member) -> None:
+    mine = member.sign_in().token
+    there.enrolled("auditor", Role.AUDITOR)
+    token = "5a" * 32
+    with closing(sqlite3.connect(there.core.database.path)) as thief, thief:
+        forged = (there.core.token_hash("session", token, HERE), session_hash(token), "auditor", session_hash(mine))
+        thief.execute(
+            "INSERT INTO session SELECT ?, ?, ?, address, factor, factor_at, made_at, seen_at, key_id, seal "
+            "FROM session WHERE ref = ?",
+            forged,
+        )
+    ended(there, token)
+    assert there.sessions.resume(mine, HERE, now=there.now).user == "doctor"
+
+
+def test_a_used_and_a_stepped_up_session_go_on_as_they_were_written(there: Office, member: Member) -> None:
+    token = member.sign_in().token
+    there.clock.forward(60)
+    there.sessions.resume(token, HERE, now=there.now)
+    there.clock.forward(60)
+    there.credentials.step_up(token, member.code(), HERE, now=there.now)
+    session = there.sessions.peek(token, HERE, now=there.now)
+    assert (session.user, session.factor_at, session.signed_in_at) == (
+        "doctor", there.now, there.now - timedelta(seconds=120),
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize("change", ["flip", "short", "long", "empty", "huge", "surrogate", "upper", "nul"])
 def test_a_tampered_token_is_worth_nothing(there: Office, member: Member, change: str) -> None:
     token = member.sign_in().token

@@ -7,6 +7,7 @@ have, is left to DuckDB.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 
@@ -15,18 +16,30 @@ from sqlglot.errors import OptimizeError, SqlglotError
 from sqlglot.optimizer.annotate_types import annotate_types
 from sqlglot.optimizer.qualify import qualify
 
+from warehouse.engines.duckdb_text import cast_types
 from warehouse.engines.portable_sql import literal
 from warehouse.engines.spark_sql import NUMBERS, REAL, TEXT, kind_of
 from warehouse.errors import QueryRefused
 from warehouse.governed import Parameters
-from warehouse.sql_text import Token, where
+from warehouse.sql_text import Token, shown, where
 
 MOST_TOKENS = 5_000
 MOST_STARS = 8  # two a level double the columns at each level
 SHOWN = 60
 BYTES = "bytes"
+CASTS = (
+    "int",
+    "blob",
+    "char",
+    "clob",
+    "text",
+    "real",
+    "floa",
+    "doub",
+)  # parts of the name of a type, as SQLite reads it
 COMPARISONS = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Nullif, exp.In, exp.Between)
 
+_WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
 Schema = Mapping[str, Mapping[str, str]]
 
 
@@ -40,21 +53,30 @@ def refuse_mixed(text: str, found: list[Token], parameters: Parameters, schema: 
             f"the query has {len(found):,} words and signs; at most {MOST_TOKENS:,} are taken by this engine: use "
             "--engine sqlite"
         )
+    for kind in cast_types(found):
+        if not any(part in kind.name for part in CASTS):
+            raise QueryRefused(
+                f"SQLite knows no type {shown(kind.bare)} and casts to another: write INTEGER, REAL or TEXT, or use "
+                f"--engine sqlite{where(text, kind.start)}",
+                position=kind.start,
+            )
     try:
         nodes = list(_typed(text, parameters, schema).walk())
     except SqlglotError:
         return  # it is no SQL of SQLite's: whatever DuckDB says, SQLite has no other answer
     except RecursionError as error:
         raise QueryRefused("the query is nested too deeply for this engine; simplify it") from error
+    except (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise QueryRefused("the query cannot be understood well enough for this engine: use --engine sqlite") from error
     for node in nodes:
         for does, parts in _meeting(node):
             kinds = [kind for kind in dict.fromkeys(map(_kind, parts)) if kind]
-            if len(kinds) > 1:
+            if len(kinds) > 1 and not _is_column_beside_its_numbers(parts):
                 raise _refused(node, f"{does} {' with '.join(kinds)}", text)
         if isinstance(node, exp.Mod) and REAL in (kind_of(node.this), kind_of(node.expression)):
             raise _refused(node, "has a number with a point", text)
         if _writes(node) and REAL in map(kind_of, node.iter_expressions()):
-            raise _refused(node, "makes text of a number with a point", text)
+            raise _refused(node, "makes text of a number with a point", text, "write printf('%.2f', …)")
 
 
 def _typed(text: str, parameters: Parameters, schema: Schema) -> exp.Expr:
@@ -71,6 +93,7 @@ def _typed(text: str, parameters: Parameters, schema: Schema) -> exp.Expr:
             schema=types,
             dialect="sqlite",
             validate_qualify_columns=False,
+            expand_alias_refs=False,  # a chain of them doubles the tree at each link
             expand_stars=stars <= MOST_STARS,
         )
     return annotate_types(tree, schema=types, dialect="sqlite")
@@ -101,6 +124,17 @@ def _meeting(node: exp.Expr) -> Iterator[tuple[str, list[exp.Expr | None]]]:
             yield "mixes", [left, right]
 
 
+def _is_column_beside_its_numbers(parts: list[exp.Expr | None]) -> bool:
+    """Whether a column of numbers meets whole numbers written as text, which both engines take for numbers there."""
+    texts = [part for part in parts if part is not None and _kind(part) == TEXT]
+    others = [part for part in parts if part is not None and _kind(part) not in (TEXT, "")]
+    return (
+        all(isinstance(part, exp.Literal) and _WHOLE.fullmatch(part.this) for part in texts)
+        and all(isinstance(part, exp.Column) or not part.find(exp.Column) for part in others)
+        and any(isinstance(part, exp.Column) for part in others)
+    )
+
+
 def _row(side: exp.Expr) -> list[exp.Expr]:
     """The values of one side of a comparison: several where it is a row of them."""
     bare = side.unnest() if isinstance(side, exp.Paren | exp.Subquery) else side
@@ -121,7 +155,7 @@ def _kind(part: exp.Expr | None) -> str:
     return TEXT if kind == TEXT else "a number" if kind in NUMBERS else ""
 
 
-def _refused(node: exp.Expr, what: str, text: str) -> QueryRefused:
+def _refused(node: exp.Expr, what: str, text: str, instead: str = "write a CAST") -> QueryRefused:
     places = [int(part.meta["start"]) for part in node.walk() if "start" in part.meta]
     at = min(places, default=None)
     shown = node.copy()
@@ -130,6 +164,6 @@ def _refused(node: exp.Expr, what: str, text: str) -> QueryRefused:
     words = " ".join(shown.sql("sqlite", comments=False).replace('"', "").split())
     return QueryRefused(
         f"{words if len(words) <= SHOWN else words[: SHOWN - 1] + '…'} {what}, where this engine and "
-        "SQLite differ: write a CAST, or use --engine sqlite" + ("" if at is None else where(text, at)),
+        f"SQLite differ: {instead}, or use --engine sqlite" + ("" if at is None else where(text, at)),
         position=at,
     )

@@ -3,7 +3,7 @@
 1. A `:name` is `$name`, a name in brackets is one in quotes: DuckDB would make a list.
 2. The columns of VALUES are column1, column2, …
 3. A number with a point is a double, not a decimal, and so is one that has more than 64 bits; 0x10 is 16.
-4. CAST to a whole number cuts off, where DuckDB rounds (`WHOLE_OF`).
+4. CAST to a whole number cuts off, where DuckDB rounds (`WHOLE_OF`); to another it gives a double.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from warehouse.sql_text import Token
 
-INTEGERS = frozenset(("int", "integer", "bigint", "smallint", "tinyint"))
+REALS = ("real", "floa", "doub")  # parts of the name of a type, as SQLite reads it; "int" before any
 BIGGEST = 2**63 - 1
 # The number that a text begins with, 0 where it begins with none; NULL of NULL.
 WHOLE_OF = (
@@ -33,6 +33,17 @@ def as_duckdb(text: str, found: list[Token]) -> str:
     return "".join([*parts, text[at:]])
 
 
+def cast_types(found: list[Token]) -> Iterator[Token]:
+    """The name of the type of each CAST."""
+    for index, token in enumerate(found):
+        if token.kind == "word" and token.name == "cast" and _opens(found, index):
+            depth = 0
+            for at in range(index + 1, _closing(found, index + 1)):
+                depth += (found[at].text == "(") - (found[at].text == ")")
+                if depth == 1 and found[at].kind == "word" and found[at].name == "as":
+                    yield found[at + 1]
+
+
 def _changes(found: list[Token]) -> Iterator[tuple[int, int, str]]:
     """What is written in place of each stretch that DuckDB would read otherwise."""
     for index, token in enumerate(found):
@@ -41,19 +52,20 @@ def _changes(found: list[Token]) -> Iterator[tuple[int, int, str]]:
         elif token.kind == "quoted" and token.text[0] == "[":
             yield token.start, token.end, '"' + token.bare.replace('"', '""') + '"'
         elif token.kind == "number":
-            yield token.start, token.end, _number(token.text)
+            negative = index > 0 and found[index - 1].text == "-"
+            yield token.start, token.end, _number(token.text, most=BIGGEST + negative)
         elif token.kind == "word" and token.name == "values" and _opens(found, index):
             yield from _values(found, index)
         elif token.kind == "word" and token.name == "cast" and _opens(found, index):
             yield from _cast(found, index)
 
 
-def _number(text: str) -> str:
+def _number(text: str, *, most: int) -> str:
     if text[:2] in ("0x", "0X"):
         value = int(text, 16)
         return str(value if value <= BIGGEST else value - 2**64)
     whole = text.isdigit()
-    return text + "e0" if (whole and int(text) > BIGGEST) or (not whole and "e" not in text.lower()) else text
+    return text + "e0" if (whole and int(text) > most) or (not whole and "e" not in text.lower()) else text
 
 
 def _values(found: list[Token], index: int) -> Iterator[tuple[int, int, str]]:
@@ -74,9 +86,13 @@ def _values(found: list[Token], index: int) -> Iterator[tuple[int, int, str]]:
 def _cast(found: list[Token], index: int) -> Iterator[tuple[int, int, str]]:
     end = _closing(found, index + 1)
     as_, kind = found[end - 2 : end]
-    if end < len(found) and as_.name == "as" and kind.kind == "word" and kind.name in INTEGERS:
+    if end >= len(found) or as_.name != "as" or kind.kind != "word":
+        return
+    if "int" in kind.name:
         yield found[index].start, found[index].end, "whole_of"
         yield as_.start, kind.end, ""
+    elif any(part in kind.name for part in REALS):
+        yield kind.start, kind.end, "DOUBLE"
 
 
 def _opens(found: list[Token], index: int) -> bool:

@@ -25,7 +25,7 @@ INNER_NAMES = frozenset(
 LENGTHENING = frozenset(("repeat", "lpad", "rpad", "array_resize", "list_resize", "bar"))
 # Of several values SQLite gives the greatest, DuckDB a list of so many of the greatest.
 OTHERWISE = {"max": "greatest", "min": "least"}
-ANOTHER = frozenset(("format", "json_extract", "random"))
+ANOTHER = frozenset(("format", "hex", "json_extract", "random", "round", "typeof"))
 BEFORE_TABLE = frozenset(("from", "join"))
 MOST_SAID = 300
 

@@ -90,7 +90,7 @@ class SqliteEngine:
 
 
 def same_rows(answer: Answer, base: Answer) -> bool:
-    """Whether both have the same rows, in any order; numbers that are not whole may differ in their last digits."""
+    """Whether both have the same rows, in any order; numbers may differ in their last digits, unless both are whole."""
     if len(answer.rows) != len(base.rows):
         return False
     return all(
@@ -100,11 +100,13 @@ def same_rows(answer: Answer, base: Answer) -> bool:
 
 
 def _same(ours: Cell, theirs: Cell) -> bool:
-    if isinstance(ours, float) and isinstance(theirs, float):
+    if isinstance(ours, int) and isinstance(theirs, int):
+        return ours == theirs
+    if isinstance(ours, int | float) and isinstance(theirs, int | float):
         return math.isclose(ours, theirs, rel_tol=1e-9, abs_tol=1e-6)
     return type(ours) is type(theirs) and ours == theirs
 
 
 def _order(row: tuple[Cell, ...]) -> tuple[list[str], list[float]]:
-    whole = [repr(cell) for cell in row if not isinstance(cell, float)]
-    return whole, [cell for cell in row if isinstance(cell, float)]
+    others = [repr(cell) for cell in row if not isinstance(cell, int | float)]
+    return others, [cell for cell in row if isinstance(cell, int | float)]

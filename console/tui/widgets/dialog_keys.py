@@ -50,7 +50,7 @@ class DialogKeys(KeyHints):
 def dialog_keys(screen: Screen[Any]) -> list[Binding]:
     """The keys of a dialog that do something with the focus where it is: first what Enter does, then the way out."""
     focused, own = screen.focused, _keys_of_dialog(screen)
-    found = [*_keys_of_focused(screen, focused), *sorted(own, key=lambda key: "escape" not in key.key)]
+    found = [*_keys_of_focused(screen, focused), *sorted(own, key=_rank)]
     if len(screen.focus_chain) > 1:
         found.append(NEXT)
     known: dict[str, Binding] = {}
@@ -58,6 +58,11 @@ def dialog_keys(screen: Screen[Any]) -> list[Binding]:
         if focused is None or not _typed(focused, key):
             known.setdefault(key.description, key)  # of two that do the same, the first
     return list(known.values())
+
+
+def _rank(key: Binding) -> int:
+    keys = key.key.split(",")
+    return 0 if "enter" in keys else 1 if "escape" in keys else 2
 
 
 def _keys_of_focused(screen: Screen[Any], focused: Widget | None) -> Sequence[Binding]:

@@ -16,6 +16,7 @@ from console.tui.pipelines.screen import PipelinesScreen
 from console.tui.screens.dialogs import Confirm, Dialog
 from console.tui.screens.help import HelpScreen, TooSmall
 from console.tui.sign_in.account import AccountDialog
+from console.tui.sign_in.signed_out import SignedOut
 from console.tui.theme import DARK, variables
 from console.tui.widgets.dialog_keys import dialog_keys
 from tests.console.tui.sign_in.people import practice, shown, sign_in
@@ -180,3 +181,8 @@ async def test_what_is_hidden_or_not_possible_is_not_told() -> None:
 async def test_the_way_out_is_told_before_the_other_keys() -> None:
     told = await keys_at(Confirm("Remove it?", "It is gone then.", "Remove"), "#yes")
     assert told == [("enter", "Remove"), ("escape", "Close"), ("y", "Yes"), ("n", "No"), ("tab", "Next")]
+
+
+async def test_what_enter_does_comes_before_the_way_out() -> None:
+    told = await keys_at(SignedOut("It is over."), ".dialog-body")
+    assert told == [("enter,u,f8", "Sign in"), ("escape", "Close")]

@@ -279,9 +279,9 @@ async def test_a_check_names_the_place_of_a_value_that_was_moved_to_another_row(
         await listed(app)
         await press(pilot, "c")
         await until(lambda: isinstance(app.screen, Notice), "the places")
-        await shows(app, "What does not open", f"patient.ssn of {second}")
+        await shows(app, "What is wrong", f"patient.ssn of {second}")
         await press(pilot, "escape")
-        await shows(app, "1 patient with a sealed value that does NOT open")
+        await shows(app, "1 problem: something does NOT open")
 
 
 # ---- the bench ------------------------------------------------------------------------------------------------------
