@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import UTC
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from textual import events
@@ -23,7 +24,7 @@ from console.tui.messages import Delivered
 from console.tui.off_loop import off_loop
 from console.tui.screens.help import Sign
 from console.tui.shell import Shell
-from console.tui.text import local_clock, plain
+from console.tui.text import plain
 from console.tui.theme import Glyphs
 from console.tui.widgets.bars import Header, KeyHints, SectionBar
 from console.tui.widgets.closed import Closed
@@ -78,7 +79,7 @@ class AuditScreen(Screen[None]):
         self._keepers: Sequence[KeeperStatus] = ()
         self._state = ""
         self._previewed: tuple[Recorded | None, int] | None = None  # the event, and for how many cells
-        self._verified: tuple[str, Verified] | None = None  # when, by the clock
+        self._verified: tuple[str, Verified] | None = None  # when, as the log tells times
 
     def compose(self) -> ComposeResult:
         shell = self._shell
@@ -429,7 +430,7 @@ class AuditScreen(Screen[None]):
         self.app.push_screen(VerifyDialog(self.audit, self._take_verified))
 
     def _take_verified(self, verified: Verified) -> None:
-        self._verified = local_clock(self._shell.now(), seconds=True), verified
+        self._verified = f"{self._shell.now().astimezone(UTC):%H:%M:%S} UTC", verified
         found = verified.report.found
         self._alarm.tell(
             Fails.CONTENT, f"Verified, and {problems_words(found)}: v verifies again and shows where" if found else ""

@@ -328,6 +328,7 @@ class ResultView(Vertical):
         event.stop()
         self._field.close()
         self.screen.set_focus(self.table)
+        self.table.select_column(event.column)
         self.filter_by(event.column, event.condition)
 
     def on_filter_field_refused(self, event: FilterField.Refused) -> None:

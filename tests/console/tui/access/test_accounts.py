@@ -133,7 +133,7 @@ async def test_an_account_is_changed_in_the_same_form(tmp_path: Path) -> None:
         select(table, "doctor")
         await here.press("c")
         await until(lambda: isinstance(here.app.screen, AccountForm), "the form")
-        await here.shows("Change doctor", "08:00-20:00", "Change (Ctrl+S)")
+        await here.shows("Change doctor", "08:00-20:00", "Save (Ctrl+S)", "Ctrl+S Save")
         before = here.security.accounts.get("doctor")
         await here.press("tab", "tab", "tab")
         await here.press(*["backspace"] * 11)

@@ -6,6 +6,7 @@ The shell is a stand-in: it signs in and gives codes at once, with the practice 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
@@ -26,6 +27,7 @@ from console.tui.shell import Shell, WarehouseParts
 from console.tui.state import UiState
 from console.wiring import security_actions
 from console.wiring.security import Security
+from security.errors import SecurityError
 from tests.practice import account_of, sit_down
 
 SECTIONS = (("access", "3", "Access"), ("records", "4", "Records"), ("vault", "5", "Vault"), ("audit", "6", "Audit"))
@@ -76,6 +78,7 @@ class Desk(App[None]):
         self.told: list[Exception] = []
         self.painted = 0  # how often something was sent to the terminal
         self.office_error: Exception | None = None
+        self._who: Who | None = None
         self._section = section
         self._office: SecurityOffice | None = None
         if not unicode:
@@ -99,7 +102,9 @@ class Desk(App[None]):
 
     @property
     def who(self) -> Who | None:
-        return security_actions.sign_in_actions(self.security).who()
+        with suppress(SecurityError):  # whoever was known stays, as in the console
+            self._who = security_actions.sign_in_actions(self.security).who()
+        return self._who
 
     def now(self) -> datetime:
         return self.security.now()

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -231,6 +232,22 @@ async def test_nothing_is_asked_of_the_log_while_another_section_is_shown(openin
         panel._ask = lambda *_: asked.append(1)  # type: ignore[method-assign] # only counted
         await asyncio.sleep(1.5)
         assert asked == []
+
+
+async def test_at_80_columns_the_events_of_today_leave_the_date_away_for_what_they_are_about(opening: Opening) -> None:
+    security = opening("auditor")
+    fill(security, 1, resource="pipeline:weather", subject=None)
+    app = Desk(security, AuditScreen)
+    async with app.run_test(size=(80, 24)):
+        await listed(app)
+        first = table(app)._lines.rows[0].event.at
+        table(app)._now = lambda: first
+        await until(lambda: f"{first:%H:%M:%S} " in text_of(app), "the times alone")
+        assert f"{first:%m-%d} " not in text_of(app)
+        assert "pipeline:weather" in text_of(app)
+        assert " disclosure " in text_of(app)
+        table(app)._now = lambda: first + timedelta(days=1)
+        await shows(app, f"{first:%m-%d %H:%M} ", "pipeline:weather")
 
 
 # ---- searching ------------------------------------------------------------------------------------------------------
@@ -483,8 +500,9 @@ async def test_an_untouched_log_is_intact_and_says_what_the_copy_outside_covers(
         await shows(app, f"outside: {covered} of")
         await press(pilot, "v")
         await shows(app, "Intact: all", f"The copy outside covers the first {covered}:", "Enter or Esc closes")
+        await shows(app, " UTC: intact")  # at once, below the dialog too
         await press(pilot, "enter")
-        await shows(app, "verified", ": intact")
+        await shows(app, ": intact")
         assert "FAILS" not in text_of(app)
 
 
@@ -611,7 +629,7 @@ async def test_a_verification_can_be_stopped(opening: Opening, monkeypatch: pyte
         held.set()
         assert isinstance(app.screen, AuditScreen)
         await shows(app, "FAILED")
-        await shows(app, "not verified yet")
+        await shows(app, "not verified in this session")
 
 
 # ---- what it must not show, and how it looks ------------------------------------------------------------------------

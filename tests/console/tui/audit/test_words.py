@@ -77,6 +77,7 @@ def test_a_denial_by_absence_says_that_no_policy_permits_it() -> None:
 def test_a_time_has_as_much_of_its_date_as_fits() -> None:
     assert time_words(NOW, NOW, width=11) == "14:30:00"
     assert time_words(NOW - timedelta(days=2), NOW, width=11) == "11-26 14:30"
+    assert time_words(NOW - timedelta(days=2), NOW, width=8) == "11-26"
     assert time_words(NOW - timedelta(days=400), NOW, width=11) == "2025-10-24"
     assert time_words(NOW, NOW, width=19) == "2026-11-28 14:30:00"
 

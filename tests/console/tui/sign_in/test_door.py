@@ -213,9 +213,12 @@ async def test_a_session_that_is_not_used_ends_with_the_screen_cleared_and_says_
         await shown(made, "operator · 20 s", "in 20 s without a key")
         clock.at += timedelta(seconds=21)
         await left(made)
-        await shown(made, "Signed out", "operator was signed out after 15 minutes without a key")
+        await shown(made, "Signed out", "operator was signed out after 15 minutes without a key", "Sign in")
         await gone(made, "Signed in as operator")
-        await pilot.press("enter")
+        await pilot.press("u")
+        await form_of(made, PasswordForm)
+        await shown(made, "operator was signed out after 15 minutes without a key")
+        await pilot.press("escape")
         await shown(made, "No run yet")
 
 
@@ -271,7 +274,7 @@ async def test_a_session_ends_whatever_lies_over_the_screen(console: Open, over:
         await shown(made, "without a key")
         if over == "small":
             await pilot.resize_terminal(80, 24)
-        await pilot.press("enter")
+        await pilot.press("escape")
         await shown(made, "No run yet", "not signed in [u]")
         assert len(made.app.screen_stack) == 1
 

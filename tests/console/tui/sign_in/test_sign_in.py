@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from threading import Event
 
 import pytest
 from textual.widgets import Input
 
+from console.actions.practice import PracticeActions
 from console.tui.pipelines.screen import PipelinesScreen
 from console.tui.sign_in.forms import CodeForm, PasswordForm, RecoveryForm
 from console.tui.sign_in.practice_codes import PracticeCodes, spaced
 from console.tui.sign_in.screen import SignInScreen
 from security.audit.search import Filter
 from security.errors import SignInRefused
+from security.identity.practice import PracticeAccount
 from tests.console.tui.sign_in.conftest import Open
 from tests.console.tui.sign_in.people import (
     choose,
@@ -74,6 +77,30 @@ async def test_a_wrong_password_and_an_unknown_user_are_told_alike(console: Open
             assert made.app.screen.query_one("#password", Input).value == ""
             made.app.screen.query_one(PasswordForm).say("")
     assert told[0] == told[1]
+
+
+@pytest.mark.parametrize(
+    ("there", "told"), [(True, "reading the practice accounts"), (False, "making the practice accounts, once")]
+)
+async def test_accounts_that_exist_are_read_and_only_missing_ones_made(
+    console: Open, monkeypatch: pytest.MonkeyPatch, there: bool, told: str
+) -> None:
+    made, going = console(), Event()
+    accounts = PracticeActions.accounts
+
+    def slow(actions: PracticeActions) -> list[PracticeAccount]:
+        going.wait(20)
+        return accounts(actions)
+
+    actions = made.workshop.open_office().practice
+    assert actions is not None
+    monkeypatch.setattr(actions, "is_prepared", lambda: there)
+    monkeypatch.setattr(PracticeActions, "accounts", slow)
+    async with made.app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("f8")
+        await shown(made, told)
+        going.set()
+        await shown(made, "data-scientist-cardiology")
 
 
 def _focused(made: Opened) -> str | None:

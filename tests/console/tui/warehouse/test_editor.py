@@ -304,6 +304,26 @@ async def test_inserted_text_keeps_apart_from_the_word_before(show: Show) -> Non
         assert app.editor.text == "SELECT region, city"
 
 
+@pytest.mark.parametrize(
+    ("text", "keys", "inserted", "expected"),
+    [
+        ("SELECT 1", (), "sales", "sales| SELECT 1"),
+        ("a b", ("right", "right"), '"Order Items"', 'a "Order Items"| b'),
+        ("count(*)", ("end",), "pieces", "count(*) pieces|"),
+        ("t.", ("end",), "city", "t.city|"),
+        (".city", (), "t", "t|.city"),
+    ],
+)
+async def test_an_inserted_name_touches_no_word(
+    show: Show, text: str, keys: tuple[str, ...], inserted: str, expected: str
+) -> None:
+    async with show(text) as (app, pilot):
+        await pilot.press("ctrl+home", *keys)
+        app.editor.insert(inserted)
+        column = app.area.cursor_location[1]
+        assert f"{app.editor.text[:column]}|{app.editor.text[column:]}" == expected
+
+
 async def test_tabs_are_clicked(show: Show) -> None:
     async with show() as (app, pilot):
         await pilot.press(*"one", "ctrl+t", *"two")

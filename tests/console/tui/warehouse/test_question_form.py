@@ -97,10 +97,12 @@ async def test_without_sales_the_form_says_so_and_still_works(tmp_path: Path, qu
     [
         ("least", "7", ""), ("least", "7.5", "expected a value of type integer"), ("least", str(2**63), "expected"),
         ("share", "x", "expected a value of type number"), ("share", "", "found nothing"), ("region", "", ""),
+        ("city", "", "expected text, found nothing"), ("city", " ", ""), ("city", "Leeds", ""),
         ("since", "2026-02-30", "expected a date"), ("as-of", "", ""), ("as-of", "tomorrow", "expected a date"),
     ],
 )  # fmt: skip
-def test_each_kind_is_checked(question: Question, name: str, text: str, told: str) -> None:
+def test_each_kind_is_checked(name: str, text: str, told: str) -> None:
+    question = question_of("one-city", f"-- parameter: city text\n{TEXT} WHERE :city")
     problem = problem_of(question, name, text)
     assert problem.startswith(told) or told in problem
     assert bool(problem) == bool(told)

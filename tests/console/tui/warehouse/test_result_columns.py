@@ -6,7 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from console.tui.warehouse.results.result_cells import look_of
-from console.tui.warehouse.results.result_columns import CAP, LEAST, TITLE_CAP, ColumnWidths, first_for, places
+from console.tui.warehouse.results.result_columns import (
+    CAP,
+    LEAST,
+    ROOMY_CAP,
+    TITLE_CAP,
+    ColumnWidths,
+    first_for,
+    places,
+)
 from warehouse.models import Cell
 from warehouse.opened import Kind
 
@@ -29,7 +37,15 @@ def test_wide_characters_count_twice() -> None:
 def test_long_titles_give_way_before_columns_are_hidden() -> None:
     names = ("a_very_long_title_of_a_column", "another_very_long_title")
     assert widths_of(names, (1, 2)).widths(80) == [29, 23]
+    assert widths_of(names, (1, 2)).widths(45) == [ROOMY_CAP, ROOMY_CAP]
     assert widths_of(names, (1, 2)).widths(30) == [TITLE_CAP, TITLE_CAP]
+
+
+def test_where_columns_are_hidden_all_the_same_titles_are_cut_less_if_there_is_room() -> None:
+    names = ("total_sales_cents", *("a_very_long_title_of_a_column",) * 20)
+    many = widths_of(names, (1,) * 21)
+    assert many.widths(80) == [17, *[ROOMY_CAP] * 20]
+    assert many.widths(54) == [TITLE_CAP] * 21
 
 
 def test_larger_numbers_of_later_rows_make_room_for_themselves_and_texts_do_not() -> None:

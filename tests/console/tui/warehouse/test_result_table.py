@@ -87,6 +87,14 @@ async def test_every_row_of_a_spooled_result_is_reached_by_paging(settings: Sett
         assert app.table.row == opened.result.window(count - 2, 1)[0]
 
 
+async def test_titles_that_begin_alike_are_cut_where_they_are_told_apart(settings: Settings) -> None:
+    async with pane(settings) as (app, _pilot):
+        names = [f"monthly_sales_{end}" for end in ("cents", "count", "price", "share", "taxed")]
+        await app.ask("SELECT " + ", ".join(f"{n} AS {name}" for n, name in enumerate(names)))
+        title = app.rows()[0]
+        assert title.split()[:3] == ["monthly…cents", "monthly…count", "monthly…price"]
+
+
 async def test_rows_on_their_way_are_placeholders_and_no_key_waits(settings: Settings) -> None:
     async with pane(settings) as (app, pilot):
         opened = await app.ask(FACTS)

@@ -15,7 +15,7 @@ from textual.widgets import Input
 
 from console.settings import Settings
 from console.tui.warehouse.results.cell_detail import CellDetail
-from console.tui.warehouse.results.filter_field import FilterField
+from console.tui.warehouse.results.filter_field import FilterField, named_column
 from console.tui.warehouse.results.result_message import ResultMessage
 from console.tui.warehouse.results.result_title import ResultTitle
 from console.tui.warehouse.results.result_view import next_order
@@ -241,6 +241,29 @@ async def test_what_is_no_condition_is_told_and_can_be_corrected(settings: Setti
         await until(lambda: "'x' is not a number" in app.line("foot"), "the refusal of a text")
         found = await reshaped(app, pilot, "backspace", "2", "enter")
         assert all(int(str(row[0])) > 2 for row in found.result.first)
+
+
+async def test_a_filter_that_names_another_column_is_of_that_one(settings: Settings) -> None:
+    async with pane(settings) as (app, pilot):
+        whole = await app.ask(STORES)
+        region = str(whole.result.first[0][2])
+        found = await reshaped(app, pilot, "slash", *f"Region = {region}", "enter")
+        assert {row[2] for row in found.result.first} == {region}
+        assert app.table.column == 2, "the filtered column is seen"
+        assert f"only region is {region}" in app.line("foot")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("city = x", (1, "= x")), ("CITY>x", (1, ">x")), ('"total ""x""" <= 2', (2, "<= 2")), ("total \"x\" = 1", None),
+        ("id != 3", (0, "!= 3")), ("city", None), ("= city", None), ("town = x", None), ('"city = x"', None),
+        ("city x", None), ("> 100", None), ("", None),
+    ],
+)  # fmt: skip
+def test_a_name_before_a_sign_is_a_column(text: str, expected: tuple[int, str] | None) -> None:
+    assert named_column(text, ["id", "city", 'total "x"', "id"], 0) == (expected or (0, text))
+    assert named_column("id=1", ["id", "city", "ID"], 2) == (2, "=1")
 
 
 async def test_letters_typed_into_the_filter_are_text(settings: Settings) -> None:

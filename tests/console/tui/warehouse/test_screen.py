@@ -355,6 +355,22 @@ async def test_a_question_is_chosen_asked_and_answered_with_its_day(
         await shows(app, "Answered from Yearly_Region_Product_Aggregate_Table", "SELECT")
 
 
+async def test_a_question_that_needs_nothing_is_answered_at_once(
+    consoles: list[Opened], shop: tuple[Settings, dict[str, str]]
+) -> None:
+    folder = shop[0].home / "questions"
+    folder.mkdir()
+    (folder / "how-many-stores.sql").write_text("-- title: How many\nSELECT COUNT(*) AS stores FROM Store_Table")
+    app = opened(consoles, shop)
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await ready(app)
+        await pilot.press("f2")
+        await shows(app, "how-many-stores")
+        await pilot.press(*"how", "enter")
+        await until(lambda: screen.view.opened is not None, "the answer")
+        assert app.screen is screen
+
+
 async def test_a_join_chosen_in_the_diagram_is_a_query_in_an_empty_editor(
     consoles: list[Opened], shop: tuple[Settings, dict[str, str]]
 ) -> None:
@@ -385,6 +401,11 @@ async def test_a_join_leaves_a_statement_that_is_there_alone(
         assert screen.editor.database == "warehouse"
         await pilot.press("f7")
         await until(lambda: screen.editor.text == "SELECT city FROM Weather_Readings", lambda: screen.editor.text)
+        await pilot.press("f6", "ctrl+pagedown")  # from the result
+        assert not app.focused or screen.editor not in app.focused.ancestors
+        await until(lambda: "JOIN" in screen.editor.text, lambda: screen.editor.text)
+        await pilot.press("ctrl+pageup")
+        await until(lambda: screen.editor.text == "SELECT city FROM Weather_Readings", lambda: screen.editor.text)
         await pilot.press("ctrl+t")
         await until(lambda: (screen.editor.text, screen.editor.database) == ("", "weather"), "a new tab of the weather")
 
@@ -396,7 +417,7 @@ async def test_only_a_question_that_can_be_asked_is_saved(
     async with app.run_test(size=(80, 24)) as pilot:
         await ready(app)
         await write(app, pilot, "SELECT regoin FROM Store_Table")
-        await pilot.press("ctrl+s")
+        await pilot.press("f6", "ctrl+s")  # as F5 does, from any panel
         await until(lambda: isinstance(app.screen, SaveQuestion), "the form")
         await pilot.press(*"Regions", "enter")
         await shows(app, "no column regoin")
