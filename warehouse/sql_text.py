@@ -201,16 +201,6 @@ def listed_columns(found: list[Token]) -> list[list[Token]]:
     return split_at_commas(found[begin:end])
 
 
-def with_parameters_written(text: str, *, sign: str) -> str:
-    """`text` with its `:name` parameters written with another sign, as another engine wants them."""
-    parts, at = [], 0
-    for token in tokens(text):
-        if token.kind == "parameter" and token.text[0] == ":":
-            parts += [text[at : token.start], sign, token.text[1:]]
-            at = token.end
-    return "".join([*parts, text[at:]])
-
-
 def with_values(text: str, values: Mapping[str, Cell]) -> str:
     """`text` with its `:name` parameters as literals, so that it stands for itself."""
     parts, at = [], 0

@@ -9,10 +9,11 @@ from datetime import datetime
 from console.actions.gate import Gate
 from security.audit.event import Event, Kind
 from security.audit.log import AuditLog
+from security.audit.opening import BEGUN_ANEW
 from security.audit.search import Filter, every
 from security.errors import RecordRefused, SealBroken
 from security.identity.account import Role
-from security.identity.audited_accounts import BEGUN_ANEW, altered_accounts, told_accounts
+from security.identity.audited_accounts import altered_accounts, told_accounts
 from security.identity.core import Core as IdentityCore
 from security.policy.words import fresh_code_would_do
 from security.records.audited_assignments import altered_assignments

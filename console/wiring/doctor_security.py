@@ -10,10 +10,10 @@ from console.actions.seat import InMemory
 from console.settings import Settings
 from console.wiring.doctor_check import Check
 from console.wiring.key_folder import key_ring
-from console.wiring.security import BEGUN_ANEW, Security, has_account
+from console.wiring.security import Security, has_account
 from security.audit.file_keeper import REMEDY
 from security.audit.keys import PURPOSE
-from security.audit.opening import is_missing
+from security.audit.opening import BEGUN_ANEW, is_missing
 from security.errors import AuditMissing, AuditUnavailable, CopiesForeign, StoreBusy, StoreError
 from security.identity.first_officer import FirstOfficer
 from security.identity.keys import PURPOSE as IDENTITY_KEYS

@@ -12,8 +12,8 @@ from console.actions.practice_warehouse import PRACTICE_ROWS, PracticeWarehouse
 from console.settings import HOME_VARIABLE, Settings
 from console.wiring.warehouse import FILE
 from security.database import open_read_only
-from security.errors import PracticeOnly, StoreError
-from security.identity.core import SCHEMA
+from security.errors import StoreError
+from security.identity.core import SCHEMA, made_otherwise
 from warehouse.database import has_data
 
 _PROGRAM = (sys.executable, "-P", "-m", "console")  # -P: what lies in the current folder is not this program
@@ -41,10 +41,7 @@ def is_missing(settings: Settings) -> bool:
 def check_made_for_practice(settings: Settings) -> None:
     """Return unless the accounts are of a production workspace, whatever the settings say. Raises PracticeOnly."""
     if was_made_for_production(settings):
-        raise PracticeOnly(
-            f"{settings.identity_db}: expected the accounts of a practice workspace, found those of a production one. "
-            "A workspace stays what it was made as; nothing was changed."
-        )
+        raise made_otherwise(settings.identity_db, practice=True)
 
 
 def was_made_for_production(settings: Settings) -> bool:

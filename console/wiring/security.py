@@ -31,7 +31,7 @@ from security.audit.event import Event, Kind, Outcome
 from security.audit.file_keeper import FileKeeper, Places
 from security.audit.keys import PURPOSE as AUDIT_KEYS
 from security.audit.log import AuditLog
-from security.audit.opening import begin_anew, open_audit_log
+from security.audit.opening import BEGUN_ANEW, begin_anew, open_audit_log
 from security.database import Database, in_words, open_read_only
 from security.disclosure import Caller, Recorder
 from security.errors import KeyUnknown
@@ -63,7 +63,6 @@ if TYPE_CHECKING:
     from security.identity.mailer import SmtpMailer
     from security.identity.sign_in import SignIn
 
-BEGUN_ANEW = "begin_audit_log"  # the first event of a log that stands where another was
 COPIED = "audit.copied"  # the file of the workspace that remembers where copies of checkpoints were kept
 SMTP_PASSWORD = "smtp_password"  # noqa: S105 – the name of a secret
 T = TypeVar("T")

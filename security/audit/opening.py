@@ -38,6 +38,8 @@ from security.errors import AuditMissing, AuditUnavailable, KeyUnknown
 from security.ports import CheckpointKeeper
 from security.vault.keys import KeyRing
 
+BEGUN_ANEW = "begin_audit_log"  # the first event of a log that stands where another was
+
 
 def open_audit_log(
     path: Path,

@@ -17,7 +17,6 @@ from security.identity.core import Core, to_ms
 from security.identity.practice import practice_accounts
 
 SLACK = timedelta(minutes=10)  # by which a clock may be put back
-BEGUN_ANEW = "begin_audit_log"  # the first event of a log that stands where another was
 _OF_USER = "user:"
 _ROLE = "role-"
 _SAME = "same"

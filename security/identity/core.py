@@ -140,6 +140,15 @@ def _aad(core: Core, use: str, user: str) -> bytes:
     return f"lakewarden-identity\0{core.workspace}\0{use}\0{user}".encode()
 
 
+def made_otherwise(path: Path, *, practice: bool) -> PracticeOnly:
+    """What is raised where accounts of a practice workspace, or of a production one, are expected, and others found."""
+    kinds = ("production", "practice")
+    return PracticeOnly(
+        f"{path}: expected the accounts of a {kinds[practice]} workspace, found those of a {kinds[not practice]} one. "
+        "A workspace stays what it was made as; nothing was changed."
+    )
+
+
 def _workspace(database: Database, practice: bool, now: datetime, random_bytes: Callable[[int], bytes]) -> str:
     """The workspace's name in tokens and seals, made at the first opening."""
     row = database.query("SELECT name, practice FROM workspace")
@@ -150,9 +159,5 @@ def _workspace(database: Database, practice: bool, now: datetime, random_bytes: 
         row = database.query("SELECT name, practice FROM workspace")
     name, made_as = row[0]
     if bool(made_as) is not practice:
-        kinds = ("production", "practice")
-        raise PracticeOnly(
-            f"{database.path}: expected the accounts of a {kinds[practice]} workspace, found those of a "
-            f"{kinds[bool(made_as)]} one. A workspace stays what it was made as; nothing was changed."
-        )
+        raise made_otherwise(database.path, practice=practice)
     return str(name)

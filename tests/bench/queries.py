@@ -20,6 +20,7 @@ from tests.bench.report import Pairs, interleaved, print_note, print_pairs, prin
 from tests.warehouse.shop import Shop
 from warehouse.browser import Browser
 from warehouse.engines.duckdb_loading import csv_relation, public_columns, write_csv
+from warehouse.engines.duckdb_text import as_duckdb
 from warehouse.engines.sqlite import SqliteEngine
 from warehouse.governed import Session, Source
 from warehouse.limits import CACHE_KIB, QueryLimits
@@ -27,7 +28,7 @@ from warehouse.models import DIMENSIONS, FACT
 from warehouse.navigator import Navigator
 from warehouse.question_files import values_of
 from warehouse.questions import Questions, ask
-from warehouse.sql_text import one_select, with_parameters_written
+from warehouse.sql_text import one_select
 
 ROWS = int(os.environ.get("LAKEWARDEN_BENCH_ROWS", "1000000"))
 AS_OF = date(2026, 10, 31)
@@ -81,7 +82,7 @@ def timed(work: Callable[[], object]) -> float:
 def _questions(engine: SqliteEngine, peer: Any) -> None:
     for name, question in Questions(Path("/none")).all()[0].items():
         values = values_of(question, AS_OF, {})
-        text = with_parameters_written(question.facts_sql or "", sign="$")
+        text = as_duckdb(*one_select(question.facts_sql or ""))
 
         def ours(question: Any = question) -> float:
             return timed(lambda: ask(engine, question, as_of=AS_OF))

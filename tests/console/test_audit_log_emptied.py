@@ -11,7 +11,8 @@ import pytest
 from console.actions.seat import InMemory
 from console.settings import load_settings
 from console.wiring import doctor_security
-from console.wiring.security import BEGUN_ANEW, Security, has_account
+from console.wiring.security import Security, has_account
+from security.audit.opening import BEGUN_ANEW
 from security.errors import AuditMissing, AuditUnavailable
 from tests.practice import prepare
 from tests.security.audit_logs import remove_all_events

@@ -16,7 +16,7 @@ from sqlglot.errors import OptimizeError, SqlglotError
 from sqlglot.optimizer.annotate_types import annotate_types
 from sqlglot.optimizer.qualify import qualify
 
-from warehouse.engines.duckdb_text import cast_types
+from warehouse.engines.duckdb_text import REALS, cast_types
 from warehouse.engines.portable_sql import literal
 from warehouse.engines.spark_sql import NUMBERS, REAL, TEXT, kind_of
 from warehouse.errors import QueryRefused
@@ -27,16 +27,7 @@ MOST_TOKENS = 5_000
 MOST_STARS = 8  # two a level double the columns at each level
 SHOWN = 60
 BYTES = "bytes"
-CASTS = (
-    "int",
-    "blob",
-    "char",
-    "clob",
-    "text",
-    "real",
-    "floa",
-    "doub",
-)  # parts of the name of a type, as SQLite reads it
+CASTS = ("int", *REALS, "blob", "char", "clob", "text")  # parts of the name of a type, as SQLite reads it
 COMPARISONS = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Nullif, exp.In, exp.Between)
 
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
