@@ -27,11 +27,11 @@ from console.wiring.key_folder import key_ring, require_keys
 from console.wiring.secrets import read_secret
 from etl.ports import Clock
 from security.access import Access
-from security.audit.event import Event, Kind, Outcome
+from security.audit.event import Event
 from security.audit.file_keeper import FileKeeper, Places
 from security.audit.keys import PURPOSE as AUDIT_KEYS
 from security.audit.log import AuditLog
-from security.audit.opening import BEGUN_ANEW, begin_anew, open_audit_log
+from security.audit.opening import begin_anew, open_audit_log
 from security.database import Database, in_words, open_read_only
 from security.disclosure import Caller, Recorder
 from security.errors import KeyUnknown
@@ -43,7 +43,6 @@ from security.identity.keys import IdentityKeys
 from security.identity.sessions import Limits, Sessions
 from security.policy.engine import Engine, RefuseAll, open_engine
 from security.policy.facts import read_address
-from security.policy.model import SERVICE
 from security.ports import CheckpointKeeper, TextSeal
 from security.records import core as records_core
 from security.records.admission import Admission
@@ -233,11 +232,9 @@ class Security:
     def begin_audit(self) -> bool:
         """Begin a log where an earlier one is missing; False where none is. Raises SecurityError, OSError."""
         path = self.settings.audit_db
-        first = _begun_anew(self.now())
         return begin_anew(
             path,
             self.ring(AUDIT_KEYS),
-            first,
             lock_file=_lock_of(path),
             now=self.now,
             was_used=partial(has_account, self.settings.identity_db),
@@ -311,20 +308,6 @@ def has_account(path: Path) -> bool:
             return connection.execute("SELECT 1 FROM account").fetchone() is not None
         except sqlite3.Error as error:
             raise in_words(path, identity_core.SCHEMA.name, error) from error
-
-
-def _begun_anew(now: datetime) -> Event:
-    """What a log begins with that stands where another was removed."""
-    return Event(
-        at=now,
-        kind=Kind.KEY,
-        action=BEGUN_ANEW,
-        outcome=Outcome.DONE,
-        principal=SERVICE,
-        role=SERVICE,
-        resource="audit",
-        code="earlier_log_missing",
-    )
 
 
 class _LazySink:

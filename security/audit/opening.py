@@ -19,7 +19,7 @@ from enum import Enum, auto
 from pathlib import Path
 
 from security.audit import store
-from security.audit.event import Event
+from security.audit.event import Event, Kind, Outcome
 from security.audit.keys import AuditKeys
 from security.audit.log import (
     BUSY_TIMEOUT_S,
@@ -35,6 +35,7 @@ from security.audit.turnstile import Turnstile
 from security.audit.verify import VerifyingKeys
 from security.database import Database, check_log_has_database, files_of, open_database, open_read_only
 from security.errors import AuditMissing, AuditUnavailable, KeyUnknown
+from security.policy.model import SERVICE
 from security.ports import CheckpointKeeper
 from security.vault.keys import KeyRing
 
@@ -80,14 +81,13 @@ def open_audit_log(
 def begin_anew(
     path: Path,
     ring: KeyRing,
-    first: Event,
     *,
     lock_file: Path,
     now: Callable[[], datetime],
     busy_timeout_s: float = BUSY_TIMEOUT_S,
     was_used: Callable[[], bool] = lambda: False,
 ) -> bool:
-    """Begin a log with the event `first` and a key of its own where an earlier one is missing; False where none is.
+    """Begin a log with a key of its own, whose first event says so, where an earlier one is missing; else False.
 
     Raises AuditUnavailable, KeyFileRefused, KeyUnknown, OSError.
     """
@@ -99,6 +99,16 @@ def begin_anew(
                 f"expected the audit log {path} or no such file, found one whose tables were taken out; move "
                 f"{files_of(path)} aside together, then `audit begin`"
             )
+    first = Event(
+        at=now(),
+        kind=Kind.KEY,
+        action=BEGUN_ANEW,
+        outcome=Outcome.DONE,
+        principal=SERVICE,
+        role=SERVICE,
+        resource="audit",
+        code="earlier_log_missing",
+    )
     keys = AuditKeys.of(ring.add())
     with (
         Unavailable(),

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from console.actions import background
 from console.actions.background import Background
 from console.actions.permissions import PermissionDenied
 from console.actions.pipelines import Pipelines
@@ -277,4 +278,4 @@ def test_a_run_that_is_refused_in_the_background_tells_why(
         behind.trigger(ended.append)
         wait_until(lambda: ended)
     assert isinstance(ended[0], kind)
-    assert not caplog.records
+    assert not [line for line in caplog.records if line.name == background.__name__]  # a refusal is no defect

@@ -13,13 +13,11 @@ import pytest
 
 from security.audit import store
 from security.audit.keys import AuditKeys
-from security.audit.opening import begin_anew, is_missing
+from security.audit.opening import BEGUN_ANEW, begin_anew, is_missing
 from security.audit.store import SCHEMA
 from security.database import open_database, open_read_only
 from security.errors import AuditMissing, AuditUnavailable, StoreError
 from tests.security.audit_logs import LogFolder, event, remove_all_events
-
-FIRST = event(action="begin_audit_log")
 
 
 @pytest.fixture
@@ -28,7 +26,7 @@ def folder(tmp_path: Path) -> LogFolder:
 
 
 def begun(folder: LogFolder) -> bool:
-    return begin_anew(folder.path, folder.ring, FIRST, lock_file=folder.folder / "audit.lock", now=folder.clock)
+    return begin_anew(folder.path, folder.ring, lock_file=folder.folder / "audit.lock", now=folder.clock)
 
 
 def make_tables(folder: LogFolder) -> None:
@@ -105,7 +103,7 @@ def test_a_log_that_is_gone_is_missed_whatever_lies_in_its_place_until_one_is_be
             folder.open()
     assert begun(folder)
     with folder.open() as log:
-        assert [one.event for one in log.tail(after=-1)] == [FIRST]
+        assert [one.event.action for one in log.tail(after=-1)] == [BEGUN_ANEW]
         assert log.keys.id != first_key
         assert log.append([event()])[0].seq == 1
     assert not begun(folder), "it is there"
@@ -123,7 +121,7 @@ def test_a_beginning_that_is_cut_off_is_repeated(folder: LogFolder, monkeypatch:
         folder.open()
     assert begun(folder)
     with folder.open() as log:
-        assert [one.event for one in log.tail(after=-1)] == [FIRST]
+        assert [one.event.action for one in log.tail(after=-1)] == [BEGUN_ANEW]
 
 
 def interrupted(*_: object) -> None:
@@ -165,10 +163,10 @@ def test_a_log_whose_events_were_removed_is_no_first_use_where_the_workspace_was
     with pytest.raises(AuditMissing, match="`lakewarden audit begin` begins another"):
         folder.open(was_used=lambda: True)
     assert begin_anew(
-        folder.path, folder.ring, FIRST, lock_file=folder.folder / "audit.lock", now=folder.clock, was_used=lambda: True
+        folder.path, folder.ring, lock_file=folder.folder / "audit.lock", now=folder.clock, was_used=lambda: True
     )
     with folder.open(was_used=lambda: True) as log:
-        assert [one.event for one in log.tail(after=-1)] == [FIRST]
+        assert [one.event.action for one in log.tail(after=-1)] == [BEGUN_ANEW]
 
 
 def test_a_first_event_that_comes_while_the_workspace_is_asked_is_seen(folder: LogFolder) -> None:
