@@ -13,6 +13,7 @@ from console.cli.logs import set_up_logging, wants_colour
 from console.cli.output import say
 from console.cli.session import ask_line, require_session_kept, security_of
 from console.cli.sign_in import say_signed_in
+from console.cli.signals import unbroken
 from console.settings import Settings
 from console.wiring.key_folder import key_ring
 from console.wiring.security import Security
@@ -50,7 +51,8 @@ def enrol_first_officer(arguments: Namespace, settings: Settings, environ: Mappi
 
 
 def _enrol(arguments: Namespace, environ: Mapping[str, str], security: Security) -> None:
-    officer = FirstOfficer(security.identity).begin(arguments.officer, now=security.now())
+    first = FirstOfficer(security.identity)
+    officer = unbroken(lambda: first.begin(arguments.officer, now=security.now()))
     say(f"enrolling the first officer, {officer.user}: a password, then an authenticator; if interrupted, repeat it")
     actions = sign_in_actions(security)
     password = ask_line(arguments, "password: ", secret=True) if officer.has_password else officer.code

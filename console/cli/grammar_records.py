@@ -112,6 +112,10 @@ def _vault(commands: argparse._SubParsersAction[Parser]) -> None:
     status = command(kinds, "status", "vault:status", "the keys, their ages and what they seal")
     rotate = command(kinds, "rotate", "vault:rotate", "exchange the key of the data keys, or go on doing so")
     check = command(kinds, "check", "vault:check", "open every sealed value and list those that do not open")
+    check.description = (
+        "Open every sealed value of the records and name those that do not open; name also edits, assignments, roles "
+        "and disabled accounts that are otherwise than the audit log tells. Only an officer's fresh code permits it."
+    )
     for kind in (status, rotate, check):
         json_option(kind)
         stdin_option(kind, CODE)

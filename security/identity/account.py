@@ -9,7 +9,7 @@ from datetime import time
 from enum import StrEnum
 from typing import Any
 
-from security.errors import AccountRefused, AccountUnknown
+from security.errors import AccountRefused, AccountUnknown, StoreDamaged
 from security.identity.shift import Shift
 
 RESERVED = ("service", "unknown", "anonymous", "root")
@@ -102,7 +102,7 @@ def user_name(typed: str) -> str | None:
 
 
 def read_accounts(connection: sqlite3.Connection, user: str | None = None) -> list[Account]:
-    """All accounts by name, or the one of `user`."""
+    """All accounts by name, or the one of `user`. Raises StoreDamaged if one has a role that there is not."""
     rows = connection.execute(
         "SELECT user, role, email, domain, shift_start, shift_end, timezone, disabled, practice, "
         "password IS NOT NULL AND EXISTS (SELECT 1 FROM authenticator a WHERE a.user = account.user), "
@@ -126,7 +126,14 @@ def read_account(connection: sqlite3.Connection, user: str) -> Account:
 def _account(row: tuple[Any, ...]) -> Account:
     user, role, email, domain, start, end, timezone, disabled, practice, enrolled, codes = row
     shift, lost = (None, None) if timezone is None else _shift(_time(start), _time(end), timezone)
-    return Account(user, Role(role), email, domain, shift, bool(disabled), bool(practice), bool(enrolled), codes, lost)
+    try:
+        role = Role(role)
+    except ValueError:
+        raise StoreDamaged(
+            f"the identity database is damaged: expected a role of the account {user[:32]!a}, found {role[:40]!a}. "
+            "Nothing was changed; restore it from a backup"
+        ) from None
+    return Account(user, role, email, domain, shift, bool(disabled), bool(practice), bool(enrolled), codes, lost)
 
 
 def _shift(start: time, end: time, timezone: str) -> tuple[Shift | None, str | None]:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from security.audit.event import Event, Kind, Outcome
 from security.database import Database, Schema, open_database
-from security.errors import KeyUnknown, PracticeOnly, SealBroken
+from security.errors import KeyUnknown, PracticeOnly, SealBroken, StoreDamaged
 from security.identity.passwords import PasswordHashing
 from security.ports import AuditSink, TextSeal
 
@@ -96,8 +96,14 @@ def to_ms(instant: datetime) -> int:
 
 
 def from_ms(stored: int) -> datetime:
-    """A stored instant, in UTC."""
-    return _EPOCH + stored * _MILLISECOND
+    """A stored instant, in UTC. Raises StoreDamaged for what no clock shows."""
+    try:
+        return _EPOCH + stored * _MILLISECOND
+    except OverflowError:
+        raise StoreDamaged(
+            f"the identity database is damaged: expected an instant in milliseconds since 1970, found {stored}. "
+            "Nothing was changed; restore it from a backup"
+        ) from None
 
 
 def sealed(core: Core, plaintext: bytes, use: str, user: str) -> tuple[str, bytes]:

@@ -297,3 +297,18 @@ def test_an_older_database_is_migrated(tmp_path: Path) -> None:
         connection.execute(f"PRAGMA application_id = {SCHEMA.application_id}")
     with office(tmp_path) as there:
         there.enrolled()
+
+
+@pytest.mark.parametrize(
+    ("doctored", "told"),
+    [
+        ("UPDATE account SET role = 'emperor'", "expected a role of the account 'doctor', found 'emperor'"),
+        ("UPDATE enrolment SET expires_at = 9223372036854775807", "expected an instant in milliseconds since 1970"),
+    ],
+)
+def test_what_no_program_wrote_is_told_as_damage(there: Office, doctored: str, told: str) -> None:
+    there.add()
+    with there.core.database.transaction() as connection:
+        connection.execute(doctored)
+    with pytest.raises(StoreDamaged, match=told):
+        there.sign_in.begin("doctor", "wrong", HERE, now=there.now)

@@ -16,6 +16,7 @@ from console.tui.pipelines.run_grid import RunGrid
 from console.tui.pipelines.screen import PipelinesScreen
 from console.tui.sign_in.forms import Form, PasswordForm
 from console.tui.sign_in.screen import SignInScreen
+from console.tui.sign_in.signed_out import SignedOut
 from console.tui.warehouse.editor.editor import FILE, SqlEditor
 from console.tui.warehouse.screen import HISTORY, WarehouseScreen
 from console.wiring.security_actions import users
@@ -39,10 +40,11 @@ SECRET_WORDS = "SELECT 'zebrafish' AS animal"
 
 
 async def left(made: Opened) -> None:
-    """Wait until nobody sits here and a screen is shown again."""
+    """Wait until nobody sits here and a screen is shown again, with or without what tells why."""
     app = made.app
+    shown_again = PipelinesScreen | WarehouseScreen | SignedOut
     await until(
-        lambda: app.who is None and not app._renewing and isinstance(app.screen, PipelinesScreen | WarehouseScreen),
+        lambda: app.who is None and not app._renewing and isinstance(app.screen, shown_again),
         lambda: f"the sign-off:\n{screen_text(app)}",
     )
 
