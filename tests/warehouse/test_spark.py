@@ -409,8 +409,16 @@ def test_an_interrupt_ends_the_command_and_spark(command: Lakewarden) -> None:
 def _sparks(process: int) -> list[str]:
     """The processes of Spark that a process has started."""
     tasks = Path(f"/proc/{process}/task").iterdir()
-    children = [child for task in tasks for child in (task / "children").read_text().split()]
-    return [child for child in children if b"org.apache.spark" in Path(f"/proc/{child}/cmdline").read_bytes()]
+    children = [child for task in tasks for child in _read(task / "children").decode().split()]
+    return [child for child in children if b"org.apache.spark" in _read(Path(f"/proc/{child}/cmdline"))]
+
+
+def _read(file: Path) -> bytes:
+    """What the kernel tells of a thread or process; nothing once that has ended."""
+    try:
+        return file.read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return b""
 
 
 def test_a_missing_java_is_one_line_and_its_exit_code(command: Lakewarden, tmp_path: Path) -> None:
