@@ -19,7 +19,7 @@ import sqlite3
 import stat
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -82,11 +82,9 @@ class Database:
         with self._lock, self.told_in_words():
             return self._connection.execute(sql, parameters).fetchall()
 
-    @contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
+    def transaction(self) -> AbstractContextManager[sqlite3.Connection]:
         """A write transaction: everything in it happens and is on the disk at its end, or nothing."""
-        with self._lock, self.told_in_words(), write_transaction(self._connection) as connection:
-            yield connection
+        return _SharedTransaction(self._connection, self._lock, self._in_words)
 
     @contextmanager
     def snapshot(self) -> Iterator[sqlite3.Connection]:
@@ -122,7 +120,10 @@ class Database:
         try:
             yield
         except sqlite3.Error as error:
-            raise in_words(self.path, self.schema.name, error) from error
+            raise self._in_words(error) from error
+
+    def _in_words(self, error: sqlite3.Error) -> StoreError:
+        return in_words(self.path, self.schema.name, error)
 
 
 def open_database(
@@ -156,17 +157,61 @@ def open_database(
     return database
 
 
-@contextmanager
-def write_transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
-    """A write transaction of a connection: everything in it happens at its end, or nothing. Raises sqlite3.Error."""
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield connection
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
+class WriteTransaction:
+    """A write transaction of a connection: everything in it happens at its end, or nothing. Raises sqlite3.Error.
+
+    A class, as is what follows: every audited event passes here, and a generator costs it more than its SQL.
+    """
+
+    __slots__ = ("_connection",)
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def __enter__(self) -> sqlite3.Connection:
+        self._connection.execute("BEGIN IMMEDIATE")
+        return self._connection
+
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+        try:
+            if error is None:
+                self._connection.execute("COMMIT")
+        finally:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+
+
+class _SharedTransaction(WriteTransaction):
+    """The same on a connection that threads share, with its errors told in words."""
+
+    __slots__ = ("_in_words", "_lock")
+
+    def __init__(
+        self, connection: sqlite3.Connection, lock: threading.RLock, words: Callable[[sqlite3.Error], StoreError]
+    ) -> None:
+        super().__init__(connection)
+        self._lock = lock
+        self._in_words = words
+
+    def __enter__(self) -> sqlite3.Connection:
+        self._lock.acquire()
+        try:
+            return super().__enter__()
+        except BaseException as failure:
+            self._lock.release()
+            if isinstance(failure, sqlite3.Error):
+                raise self._in_words(failure) from failure
+            raise
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        try:
+            super().__exit__(kind, error, traceback)
+        except sqlite3.Error as failure:
+            raise self._in_words(failure) from failure
+        finally:
+            self._lock.release()
+        if isinstance(error, sqlite3.Error):
+            raise self._in_words(error) from error
 
 
 def open_read_only(path: Path, schema: Schema) -> sqlite3.Connection:

@@ -34,6 +34,17 @@ class GroupCommit(Generic[Item, Result]):
 
     def submit(self, items: Sequence[Item]) -> list[Result]:
         """The results of `items`, committed. Raises AuditUnavailable if their commit failed."""
+        leads = False
+        try:
+            with self._mutex:
+                leads = not self._led
+                self._led = True
+            if leads:
+                return self._alone(list(items))
+        finally:
+            if leads:
+                with self._mutex:
+                    self._hand_over()
         ticket: _Ticket[Item, Result] = _Ticket(items)
         try:
             self._take_turn(ticket)
@@ -43,6 +54,12 @@ class GroupCommit(Generic[Item, Result]):
         if ticket.failure is not None:
             raise AuditUnavailable(str(ticket.failure)) from ticket.failure
         return ticket.results
+
+    def _alone(self, items: list[Item]) -> list[Result]:
+        try:
+            return self._commit(items)
+        except Exception as error:
+            raise AuditUnavailable(str(error)) from error
 
     def _take_turn(self, ticket: _Ticket[Item, Result]) -> None:
         """Return when `ticket` has ended: led by this caller, or in a commit that another led."""

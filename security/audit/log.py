@@ -93,12 +93,12 @@ class AuditLog:
             return []
         if self._closing.is_set():
             raise AuditUnavailable("the audit log is closed: nothing can be recorded, so nothing is disclosed")
-        with self._noted():
+        with Noted(self):
             return self._group.submit([event.encode() for event in events])
 
     def checkpoint(self) -> str | None:
         """The signed checkpoint of the log as it is now, made if the log grew since the last; None if it is empty."""
-        with self._noted(), Unavailable(), self._database.transaction() as connection:
+        with Noted(self), Unavailable(), self._database.transaction() as connection:
             tree = self._continued(connection)
             last = store.last_checkpoint(connection)
             note = self._sign(connection, tree, last)
@@ -108,7 +108,7 @@ class AuditLog:
 
     def try_writing(self) -> None:
         """Write as an append does, but no event. Raises AuditUnavailable where an append would."""
-        with self._noted(), Unavailable(), self._database.transaction() as connection:
+        with Noted(self), Unavailable(), self._database.transaction() as connection:
             self._continued(connection)
             (version,) = connection.execute("PRAGMA user_version").fetchone()
             connection.execute(f"PRAGMA user_version = {version:d}")  # the same: a page is written, nothing changed
@@ -184,16 +184,6 @@ class AuditLog:
         self.close()
 
     @contextmanager
-    def _noted(self) -> Iterator[None]:
-        """Within it, what is written; how that went is kept."""
-        try:
-            yield
-        except AuditUnavailable as error:
-            self.trouble = str(error)
-            raise
-        self.trouble = None
-
-    @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
         """A connection of its own, so that a long search holds up no append; everything in it sees one state."""
         with Unavailable(), self._database.told_in_words(), closing(self._database.connect()) as connection:
@@ -202,7 +192,7 @@ class AuditLog:
 
     def _commit(self, bodies: list[bytes]) -> list[Receipt]:
         known, self._tree = self._tree, None  # until the commit has succeeded, what is known is not certain
-        with Unavailable(), self._turnstile.turn(), self._database.transaction() as connection:
+        with Unavailable(), self._turnstile, self._database.transaction() as connection:
             tree = self._continued(connection, known)
             receipts = store.append(connection, tree, bodies, self.keys.head_key)
             note = self._sign_if_due(connection, tree)
@@ -305,6 +295,22 @@ class AuditLog:
     def _offer(self, note: str) -> None:
         for courier in self._couriers:
             courier.offer(note)
+
+
+class Noted:
+    """Within it, what is written; how that went is kept in the log's `trouble`."""
+
+    def __init__(self, log: AuditLog) -> None:
+        self._log = log
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+        if error is None:
+            self._log.trouble = None
+        elif isinstance(error, AuditUnavailable):
+            self._log.trouble = str(error)
 
 
 class Unavailable:

@@ -9,8 +9,6 @@ from __future__ import annotations
 import fcntl
 import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from security.errors import AuditUnavailable
@@ -30,25 +28,24 @@ class Turnstile:
         os.close(self._now)
         self._next = self._now = -1  # so that a late caller fails, and never meets another file's number
 
-    @contextmanager
-    def turn(self) -> Iterator[None]:
-        """Hold the turn. Raises AuditUnavailable if it does not come in time."""
-        deadline_s = time.monotonic() + self._patience_s
-        self._take(self._next, deadline_s)
+    def __enter__(self) -> None:
+        """Take the turn, once at a time. Raises AuditUnavailable if it does not come in time."""
+        self._take(self._next)
         try:
-            self._take(self._now, deadline_s)
+            self._take(self._now)
         finally:
             fcntl.flock(self._next, fcntl.LOCK_UN)
-        try:
-            yield
-        finally:
-            fcntl.flock(self._now, fcntl.LOCK_UN)
 
-    def _take(self, handle: int, deadline_s: float) -> None:
+    def __exit__(self, *_: object) -> None:
+        fcntl.flock(self._now, fcntl.LOCK_UN)
+
+    def _take(self, handle: int) -> None:
+        deadline_s = 0.0
         while True:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
+                deadline_s = deadline_s or time.monotonic() + self._patience_s
                 if time.monotonic() > deadline_s:
                     raise AuditUnavailable(
                         "nothing can be recorded, so nothing is disclosed: another process has been writing the audit "

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from security.database import Database, write_transaction
+from security.database import Database, WriteTransaction
 from security.errors import RecordRefused
 from security.policy.columns import IDENTIFYING
 from security.records.cells import PATIENT, seal_encounter, seal_history
@@ -67,7 +67,7 @@ class Staging:
         self._keys.sort()  # by their ids: the cheapest order to write them in
         with core.database.told_in_words():
             self._connection.execute("COMMIT")
-            with write_transaction(self._connection) as connection:
+            with WriteTransaction(self._connection) as connection:
                 if found := connection.execute(_ALREADY_THERE).fetchone():
                     raise _not_new(found[0])
                 kek_id = core.keks.current_id()  # asked for in here: see rotation.py
