@@ -1,9 +1,10 @@
 """Group commit: callers that come while one commits share the next commit, and each returns only after its own.
 
 Rules:
-1. The first caller leads: it commits what waits, itself included. Those that come meanwhile wait.
-2. After its commit the leader hands the lead to the first of those still waiting, and wakes the first of those in the
-   commit, which wakes the next, and so on: threads woken all at once would only contend for the interpreter.
+1. Who comes while nobody commits leads, and commits its own at once. Those that come meanwhile wait.
+2. The leader hands the lead to the first of those who wait: it commits all that wait then. After that it wakes the next
+   of those in its commit, which wakes the next, and so on: threads woken all at once would only contend for the
+   interpreter.
 3. A failed commit fails every caller in it; nobody is told that something is durable that is not.
 4. A caller interrupted while it waits steps out, and passes on the lead or the wake, so that nobody waits for it.
 """
