@@ -1,10 +1,9 @@
 """Group commit: callers that come while one commits share the next commit, and each returns only after its own.
 
 Rules:
-1. Who comes while nobody commits leads, and commits its own at once. Those that come meanwhile wait.
-2. The leader hands the lead to the first of those who wait: it commits all that wait then. After that it wakes the next
-   of those in its commit, which wakes the next, and so on: threads woken all at once would only contend for the
-   interpreter.
+1. The first caller leads: it commits what waits, itself included. Those that come meanwhile wait.
+2. After its commit the leader hands the lead to the first of those still waiting, and wakes the first of those in the
+   commit, which wakes the next, and so on: threads woken all at once would only contend for the interpreter.
 3. A failed commit fails every caller in it; nobody is told that something is durable that is not.
 4. A caller interrupted while it waits steps out, and passes on the lead or the wake, so that nobody waits for it.
 """
@@ -35,17 +34,6 @@ class GroupCommit(Generic[Item, Result]):
 
     def submit(self, items: Sequence[Item]) -> list[Result]:
         """The results of `items`, committed. Raises AuditUnavailable if their commit failed."""
-        leads = False
-        try:
-            with self._mutex:
-                leads = not self._led
-                self._led = True
-            if leads:
-                return self._alone(list(items))
-        finally:
-            if leads:
-                with self._mutex:
-                    self._hand_over()
         ticket: _Ticket[Item, Result] = _Ticket(items)
         try:
             self._take_turn(ticket)
@@ -55,12 +43,6 @@ class GroupCommit(Generic[Item, Result]):
         if ticket.failure is not None:
             raise AuditUnavailable(str(ticket.failure)) from ticket.failure
         return ticket.results
-
-    def _alone(self, items: list[Item]) -> list[Result]:
-        try:
-            return self._commit(items)
-        except Exception as error:
-            raise AuditUnavailable(str(error)) from error
 
     def _take_turn(self, ticket: _Ticket[Item, Result]) -> None:
         """Return when `ticket` has ended: led by this caller, or in a commit that another led."""

@@ -30,22 +30,21 @@ class Turnstile:
 
     def __enter__(self) -> None:
         """Take the turn, once at a time. Raises AuditUnavailable if it does not come in time."""
-        self._take(self._next)
+        deadline_s = time.monotonic() + self._patience_s
+        self._take(self._next, deadline_s)
         try:
-            self._take(self._now)
+            self._take(self._now, deadline_s)
         finally:
             fcntl.flock(self._next, fcntl.LOCK_UN)
 
     def __exit__(self, *_: object) -> None:
         fcntl.flock(self._now, fcntl.LOCK_UN)
 
-    def _take(self, handle: int) -> None:
-        deadline_s = 0.0
+    def _take(self, handle: int, deadline_s: float) -> None:
         while True:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
-                deadline_s = deadline_s or time.monotonic() + self._patience_s
                 if time.monotonic() > deadline_s:
                     raise AuditUnavailable(
                         "nothing can be recorded, so nothing is disclosed: another process has been writing the audit "

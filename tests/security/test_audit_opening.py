@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 
 from security.audit import store
+from security.audit.event import Event, Kind, Outcome
 from security.audit.keys import AuditKeys
-from security.audit.opening import BEGUN_ANEW, begin_anew, is_missing
+from security.audit.log import AuditLog
+from security.audit.opening import begin_anew, is_missing
 from security.audit.store import SCHEMA
 from security.database import open_database, open_read_only
 from security.errors import AuditMissing, AuditUnavailable, StoreError
@@ -27,6 +29,21 @@ def folder(tmp_path: Path) -> LogFolder:
 
 def begun(folder: LogFolder) -> bool:
     return begin_anew(folder.path, folder.ring, lock_file=folder.folder / "audit.lock", now=folder.clock)
+
+
+def first_of(log: AuditLog) -> Event:
+    """What a log that stands where another was begins with, at the instant it says."""
+    (recorded,) = log.tail(after=-1, limit=1)
+    return Event(
+        at=recorded.event.at,
+        kind=Kind.KEY,
+        action="begin_audit_log",
+        outcome=Outcome.DONE,
+        principal="service",
+        role="service",
+        resource="audit",
+        code="earlier_log_missing",
+    )
 
 
 def make_tables(folder: LogFolder) -> None:
@@ -103,7 +120,7 @@ def test_a_log_that_is_gone_is_missed_whatever_lies_in_its_place_until_one_is_be
             folder.open()
     assert begun(folder)
     with folder.open() as log:
-        assert [one.event.action for one in log.tail(after=-1)] == [BEGUN_ANEW]
+        assert [one.event for one in log.tail(after=-1)] == [first_of(log)]
         assert log.keys.id != first_key
         assert log.append([event()])[0].seq == 1
     assert not begun(folder), "it is there"
@@ -121,7 +138,7 @@ def test_a_beginning_that_is_cut_off_is_repeated(folder: LogFolder, monkeypatch:
         folder.open()
     assert begun(folder)
     with folder.open() as log:
-        assert [one.event.action for one in log.tail(after=-1)] == [BEGUN_ANEW]
+        assert [one.event for one in log.tail(after=-1)] == [first_of(log)]
 
 
 def interrupted(*_: object) -> None:
@@ -166,7 +183,7 @@ def test_a_log_whose_events_were_removed_is_no_first_use_where_the_workspace_was
         folder.path, folder.ring, lock_file=folder.folder / "audit.lock", now=folder.clock, was_used=lambda: True
     )
     with folder.open(was_used=lambda: True) as log:
-        assert [one.event.action for one in log.tail(after=-1)] == [BEGUN_ANEW]
+        assert [one.event for one in log.tail(after=-1)] == [first_of(log)]
 
 
 def test_a_first_event_that_comes_while_the_workspace_is_asked_is_seen(folder: LogFolder) -> None:
