@@ -18,19 +18,18 @@ import ipaddress
 import json
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
 from typing import Any
 
 from security.errors import AuditEventRefused
+from security.instants import EPOCH, MICROSECOND
 
 VERSION = 1
 MOST_NAMES = 32  # policies or columns of one event
 LARGEST_COUNT = 2**53 - 1  # what every JSON reader keeps exact
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 _SSN = r"(?!.*\d{3}-\d{2}-\d{4})"
 _WORD = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 _PRINCIPAL = re.compile(rf"{_SSN}[A-Za-z][A-Za-z0-9._-]{{0,63}}")
@@ -121,7 +120,7 @@ class Event:
         code = f'"code":"{self.code}",' if self.code else ""
         columns = f'"columns":{_list(self.columns)},' if self.columns else ""
         return (
-            f'{{"action":"{self.action}",{address}"at":{(self.at - _EPOCH) // _MICROSECOND:d},{code}{columns}'
+            f'{{"action":"{self.action}",{address}"at":{(self.at - EPOCH) // MICROSECOND:d},{code}{columns}'
             f'{correlation}{count}{decision}"kind":"{self.kind.value}","outcome":"{self.outcome.value}",{policies}'
             f'"principal":"{self.principal}","resource":"{self.resource}","role":"{self.role}",{sealed}{session}'
             f'{subject}"v":{VERSION:d}}}'
@@ -152,9 +151,10 @@ def decode(body: bytes) -> Event:
     try:
         fields = json.loads(body)
         event = _event_of(fields)
+        canonical = event.encode()
     except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
         raise AuditEventRefused(f"expected an event of version {VERSION}, found something else") from error
-    if event.encode() != body:
+    if canonical != body:
         raise AuditEventRefused("expected the canonical encoding of an event, found another spelling of it")
     return event
 
@@ -164,7 +164,7 @@ def _event_of(fields: dict[str, Any]) -> Event:
         raise ValueError("another version, or a field it does not have")
     decision = fields.get("decision")
     return Event(
-        at=_EPOCH + timedelta(microseconds=fields["at"]),
+        at=EPOCH + timedelta(microseconds=fields["at"]),
         kind=Kind(fields["kind"]),
         action=fields["action"],
         outcome=Outcome(fields["outcome"]),

@@ -10,16 +10,15 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Protocol
 
 from security.audit.event import Decision, Event, Kind, decode
 from security.audit.store import SCHEMA
+from security.instants import microseconds
 
 ENTRIES_AT_ONCE = 2_000  # indexed in one transaction, so that appends wait for some 20 ms at most
 LARGEST_PAGE = 1_000
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,15 +158,11 @@ def _conditions(connection: sqlite3.Connection, wanted: Filter) -> tuple[list[st
         # The clock may have stepped back, so a time is a range of numbers only after looking at every time in it.
         first, last = connection.execute(
             "SELECT min(seq), max(seq) FROM entry WHERE at >= ? AND at < ?",
-            (_microseconds(wanted.since, 0), _microseconds(wanted.until, 2**62)),
+            (microseconds(wanted.since) if wanted.since else 0, microseconds(wanted.until) if wanted.until else 2**62),
         ).fetchone()
         conditions.append("seq BETWEEN ? AND ?")
         values += [first, last]
     return conditions, values
-
-
-def _microseconds(instant: datetime | None, default: int) -> int:
-    return default if instant is None else (instant - _EPOCH) // timedelta(microseconds=1)
 
 
 def _recorded(row: tuple[int, str, bytes]) -> Recorded:

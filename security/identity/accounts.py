@@ -8,12 +8,13 @@ from datetime import datetime, timedelta
 from security.errors import AccountRefused
 from security.identity.account import Account, AccountChange, NewAccount, Role, read_account, read_accounts
 from security.identity.codes import code_hash, new_code
-from security.identity.core import Core, to_ms
+from security.identity.core import Core
 from security.identity.events import Actor, record_change
 from security.identity.otp import DRIFT_STEPS, step_at
 from security.identity.sessions import end_all
 from security.identity.shift import Shift
 from security.identity.throttle import open_lanes
+from security.instants import milliseconds
 
 ENROLMENT_CODE_LASTS = timedelta(days=7)
 
@@ -125,7 +126,7 @@ class Accounts:
 def give_enrolment_code(core: Core, connection: sqlite3.Connection, user: str, now: datetime) -> str:
     """A new enrolment code in place of another, within the caller's transaction; only its hash is stored."""
     code = new_code(core.random_bytes)
-    row = (user, code_hash("enrolment", user, code.replace("-", "")), to_ms(now + ENROLMENT_CODE_LASTS))
+    row = (user, code_hash("enrolment", user, code.replace("-", "")), milliseconds(now + ENROLMENT_CODE_LASTS))
     connection.execute("INSERT OR REPLACE INTO enrolment VALUES (?, ?, ?)", row)
     return code
 
@@ -158,7 +159,7 @@ def insert_account(connection: sqlite3.Connection, new: NewAccount, *, practice:
     """Write a new account. Raises AccountRefused if the name is taken."""
     if read_accounts(connection, new.user):
         raise AccountRefused(f"there is an account {new.user} already; choose another name, or reset that one")
-    row = (new.user, new.role.value, new.email, new.domain, *_hours(new.shift), int(practice), to_ms(now))
+    row = (new.user, new.role.value, new.email, new.domain, *_hours(new.shift), int(practice), milliseconds(now))
     connection.execute(
         "INSERT INTO account (user, role, email, domain, shift_start, shift_end, timezone, practice, made_at) "
         "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",

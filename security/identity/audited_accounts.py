@@ -13,8 +13,9 @@ from typing import NamedTuple
 
 from security.audit.event import Event, Outcome
 from security.identity.account import Role, user_name
-from security.identity.core import Core, to_ms
+from security.identity.core import Core
 from security.identity.practice import practice_accounts
+from security.instants import milliseconds
 
 SLACK = timedelta(minutes=10)  # by which a clock may be put back
 _OF_USER = "user:"
@@ -74,7 +75,7 @@ def altered_accounts(core: Core, told: Mapping[str, Told], *, anew: datetime | N
     rows = core.database.query("SELECT user, role, disabled, made_at FROM account ORDER BY user")
     for user, role, disabled, made_at in rows:
         of_it = told.get(user, Told())
-        if of_it.added is None and (anew is None or made_at > to_ms(anew + SLACK)):
+        if of_it.added is None and (anew is None or made_at > milliseconds(anew + SLACK)):
             yield (
                 f"account {_shown(user)}: expected its addition on record, found none; unless somebody added it, "
                 f"`lakewarden users disable {_shown(user)}`"

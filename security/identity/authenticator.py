@@ -11,7 +11,8 @@ from datetime import datetime
 
 from security.identity import otp
 from security.identity.codes import code_hash, new_code, read_code
-from security.identity.core import Core, one, opened, sealed, to_ms
+from security.identity.core import Core, one, opened, sealed
+from security.instants import milliseconds
 
 RECOVERY_CODES = 10
 
@@ -21,7 +22,7 @@ def put_authenticator(
 ) -> None:
     """Give `user` this authenticator in place of any other; codes up to `step` are used up. Raises VaultError."""
     key_id, envelope = sealed(core, secret, "totp", user)
-    row = (user, key_id, envelope, step, to_ms(now))
+    row = (user, key_id, envelope, step, milliseconds(now))
     connection.execute("INSERT OR REPLACE INTO authenticator VALUES (?, ?, ?, ?, ?)", row)
 
 

@@ -9,7 +9,8 @@ from enum import StrEnum
 
 from security.errors import SignInRefused
 from security.identity.account import Account, read_account
-from security.identity.core import Core, Source, from_ms, one, to_ms
+from security.identity.core import Core, Source, from_ms, one
+from security.instants import milliseconds
 
 LASTS = timedelta(minutes=10)
 LABEL_BYTES = 2
@@ -50,12 +51,12 @@ def open_challenge(
     core: Core, connection: sqlite3.Connection, account: Account, what: Next, source: Source, now: datetime
 ) -> Challenge:
     """Begin a challenge of `account`, within the caller's transaction."""
-    connection.execute("DELETE FROM challenge WHERE expires_at < ?", (to_ms(now),))
+    connection.execute("DELETE FROM challenge WHERE expires_at < ?", (milliseconds(now),))
     token, label, expires = core.token(), core.random_bytes(LABEL_BYTES).hex().upper(), now + LASTS
     key = core.token_hash("challenge", token, source)
     connection.execute(
         "INSERT INTO challenge (token_hash, user, source, next, label, expires_at) VALUES (?, ?, ?, ?, ?, ?)",
-        (key, account.user, source.address, what.value, label, to_ms(expires)),
+        (key, account.user, source.address, what.value, label, milliseconds(expires)),
     )
     can_mail = what is Next.CODE and account.email is not None
     return Challenge(account.user, what, label, expires, can_mail, token)

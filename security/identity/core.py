@@ -10,20 +10,19 @@ import hashlib
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 from security.audit.event import Event, Kind, Outcome
 from security.database import Database, Schema, open_database
-from security.errors import KeyUnknown, PracticeOnly, SealBroken, StoreDamaged
+from security.errors import KeyUnknown, PracticeOnly, SealBroken
 from security.identity.passwords import PasswordHashing
+from security.instants import milliseconds, of_milliseconds
 from security.ports import AuditSink, TextSeal
 
 SCHEMA = Schema("identity database", 0x4C4B5749, "security.identity")  # "LKWI"
 BUSY_TIMEOUT_S = 20.0
 TOKEN_BYTES = 32
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MILLISECOND = timedelta(milliseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,22 +87,9 @@ def open_identity(
     return Core(database, seal, sink, pseudonym, hashing, random_bytes, workspace, practice, now)
 
 
-def to_ms(instant: datetime) -> int:
-    """An aware instant as it is stored."""
-    if instant.utcoffset() is None:
-        raise ValueError("expected an instant with its offset from UTC")
-    return (instant - _EPOCH) // _MILLISECOND
-
-
 def from_ms(stored: int) -> datetime:
     """A stored instant, in UTC. Raises StoreDamaged for what no clock shows."""
-    try:
-        return _EPOCH + stored * _MILLISECOND
-    except OverflowError:
-        raise StoreDamaged(
-            f"the identity database is damaged: expected an instant in milliseconds since 1970, found {stored}. "
-            "Nothing was changed; restore it from a backup"
-        ) from None
+    return of_milliseconds(stored, SCHEMA.name)
 
 
 def sealed(core: Core, plaintext: bytes, use: str, user: str) -> tuple[str, bytes]:
@@ -160,7 +146,7 @@ def _workspace(database: Database, practice: bool, now: datetime, random_bytes: 
     row = database.query("SELECT name, practice FROM workspace")
     if not row:
         with database.transaction() as connection:
-            fresh = (random_bytes(16).hex(), int(practice), to_ms(now))
+            fresh = (random_bytes(16).hex(), int(practice), milliseconds(now))
             connection.execute("INSERT OR IGNORE INTO workspace VALUES (1, ?, ?, ?)", fresh)
         row = database.query("SELECT name, practice FROM workspace")
     name, made_as = row[0]

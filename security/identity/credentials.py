@@ -8,10 +8,11 @@ from security.audit.event import Outcome
 from security.errors import SignInDelayed, SignInRefused
 from security.identity import throttle
 from security.identity.authenticator import accept_totp, new_recovery_codes
-from security.identity.core import Core, Source, one, to_ms
+from security.identity.core import Core, Source, one
 from security.identity.events import record_change, record_sign_in
 from security.identity.password_rules import check_password
 from security.identity.sessions import Factor, Session, Sessions, check_fresh, end_all
+from security.instants import milliseconds
 
 _WRONG_CODE = "that code is not right, or was used already; wait for the next one of your authenticator"
 
@@ -73,7 +74,7 @@ class Credentials:
             self._sessions.read(connection, token, source, now)
             throttle.take_back(connection, admitted)
             sql = "UPDATE account SET password = ?, password_at = ? WHERE user = ? AND password = ?"
-            if connection.execute(sql, (better, to_ms(now), session.user, encoded)).rowcount != 1:
+            if connection.execute(sql, (better, milliseconds(now), session.user, encoded)).rowcount != 1:
                 raise SignInRefused("not changed: the password was changed meanwhile; try again")
             connection.execute("DELETE FROM practice_password WHERE user = ?", (session.user,))
             end_all(connection, session.user, but=[session.ref])

@@ -17,10 +17,11 @@ from security.identity import otp, throttle
 from security.identity.authenticator import new_recovery_codes, put_authenticator, spelled
 from security.identity.challenges import Next, Pending, read_challenge
 from security.identity.codes import code_hash, read_code
-from security.identity.core import Core, Source, from_ms, one, opened, sealed, to_ms
+from security.identity.core import Core, Source, from_ms, one, opened, sealed
 from security.identity.events import Actor, record_change, record_sign_in
 from security.identity.password_rules import check_password
 from security.identity.sessions import Factor, Sessions, SignedIn, end_all
+from security.instants import milliseconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +105,7 @@ class Enrolment:
         user = pending.account.user
         if encoded is not None:
             sql = "UPDATE account SET password = ?, password_at = ? WHERE user = ?"
-            connection.execute(sql, (encoded, to_ms(now), user))
+            connection.execute(sql, (encoded, milliseconds(now), user))
         put_authenticator(self._core, connection, user, secret, step, now)
         codes = new_recovery_codes(self._core, connection, user)
         connection.execute("DELETE FROM enrolment WHERE user = ?", (user,))

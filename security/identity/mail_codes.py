@@ -16,7 +16,8 @@ from datetime import datetime, timedelta
 from security.errors import MailNotSent, SignInRefused
 from security.identity.authenticator import spelled
 from security.identity.challenges import LASTS, Next, Pending
-from security.identity.core import Core, Source, one, opened, sealed, to_ms
+from security.identity.core import Core, Source, one, opened, sealed
+from security.instants import milliseconds
 
 DIGITS = 8
 # (most, in any): exact sliding windows over the log of what was sent
@@ -49,7 +50,7 @@ def prepare_mail(
     key_id, envelope = sealed(core, code.encode(), "mailed", account.user)
     connection.execute(
         "UPDATE challenge SET mailed_key_id = ?, mailed = ?, expires_at = ? WHERE token_hash = ?",
-        (key_id, envelope, to_ms(now + LASTS), pending.key),
+        (key_id, envelope, milliseconds(now + LASTS), pending.key),
     )
     body = (
         f"Code for the sign-in {pending.label} of {account.user}, begun from {source.address}: {code}\n\n"
@@ -81,23 +82,23 @@ def accept_mailed(core: Core, connection: sqlite3.Connection, pending: Pending, 
 def free_the_minute(connection: sqlite3.Connection, user: str, now: datetime) -> None:
     """The code counted for `user` at `now` was not sent: another may be asked for at once; the hour counts it still."""
     sql = "UPDATE mail_sent SET at = ? WHERE user = ? AND at = ?"
-    connection.execute(sql, (to_ms(now - PER_ACCOUNT[0][1]), user, to_ms(now)))
+    connection.execute(sql, (milliseconds(now - PER_ACCOUNT[0][1]), user, milliseconds(now)))
 
 
 def _count(connection: sqlite3.Connection, user: str, now: datetime) -> None:
     """Note that a code is sent to `user` now, if the limits allow it. Raises MailNotSent."""
-    connection.execute("UPDATE mail_sent SET at = ?1 WHERE at > ?1", (to_ms(now),))  # the clock went back
-    connection.execute("DELETE FROM mail_sent WHERE at <= ?", (to_ms(now - _LONGEST),))
+    connection.execute("UPDATE mail_sent SET at = ?1 WHERE at > ?1", (milliseconds(now),))  # the clock went back
+    connection.execute("DELETE FROM mail_sent WHERE at <= ?", (milliseconds(now - _LONGEST),))
     for limits, whose in ((PER_ACCOUNT, user), (ALL_ACCOUNTS, None)):
         for most, window in limits:
             sql = "SELECT count(*) FROM mail_sent WHERE at > ?1 AND (?2 IS NULL OR user = ?2)"
-            row = one(connection, sql, to_ms(now - window), whose)
+            row = one(connection, sql, milliseconds(now - window), whose)
             if row is not None and int(str(row[0])) >= most:
                 raise MailNotSent(
                     f"{'this account' if whose else 'this workspace'} asked for {most} code{'s' if most > 1 else ''} "
                     f"within {window.total_seconds() / 60:.0f} min, the most that is sent; wait, or use another factor"
                 )
-    connection.execute("INSERT INTO mail_sent (user, at) VALUES (?, ?)", (user, to_ms(now)))
+    connection.execute("INSERT INTO mail_sent (user, at) VALUES (?, ?)", (user, milliseconds(now)))
 
 
 def _shown(address: str) -> str:

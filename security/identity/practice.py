@@ -16,9 +16,10 @@ from security.identity import otp
 from security.identity.account import Account, NewAccount, Role, read_accounts
 from security.identity.accounts import insert_account
 from security.identity.authenticator import put_authenticator, secret_of
-from security.identity.core import Core, opened, sealed, to_ms
+from security.identity.core import Core, opened, sealed
 from security.identity.events import SERVICE, record_change
 from security.identity.shift import Shift
+from security.instants import milliseconds
 
 PASSWORD_BYTES = 10  # 80 bits, 16 characters
 _GROUP = 4
@@ -66,7 +67,7 @@ class Practice:
     def _add(self, connection: sqlite3.Connection, new: NewAccount, password: str, encoded: str, now: datetime) -> None:
         insert_account(connection, new, practice=True, now=now)
         sql = "UPDATE account SET password = ?, password_at = ? WHERE user = ?"
-        connection.execute(sql, (encoded, to_ms(now), new.user))
+        connection.execute(sql, (encoded, milliseconds(now), new.user))
         secret = self._core.random_bytes(otp.SECRET_BYTES)
         put_authenticator(self._core, connection, new.user, secret, otp.NEVER, now)
         key_id, envelope = sealed(self._core, password.encode(), "practice-password", new.user)

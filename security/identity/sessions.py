@@ -20,8 +20,9 @@ from security.audit.event import Event, Kind, Outcome
 from security.audit.keys import session_hash
 from security.errors import FreshFactorNeeded, KeyUnknown, SealBroken, SessionEnded
 from security.identity.account import Account, Role, read_account
-from security.identity.core import Core, Source, from_ms, to_ms
+from security.identity.core import Core, Source, from_ms
 from security.identity.events import Actor, record_sign_in
+from security.instants import milliseconds
 
 FRESH_FOR = timedelta(seconds=600)
 CLOCK_TOLERANCE = timedelta(minutes=5)
@@ -107,7 +108,7 @@ class Sessions:
             raise SessionEnded(_ENDED)
         if self._is_noted(seen_at, now):
             with self._core.database.transaction() as connection:
-                self._change(connection, self._key(token, source), seen_at=to_ms(now))
+                self._change(connection, self._key(token, source), seen_at=milliseconds(now))
         return session
 
     def peek(self, token: str, source: Source, *, now: datetime) -> Session:
@@ -154,9 +155,9 @@ class Sessions:
         self, connection: sqlite3.Connection, user: str, factor: Factor, source: Source, now: datetime
     ) -> SignedIn:
         """A new session within the caller's transaction; sessions past their absolute limit are removed."""
-        connection.execute("DELETE FROM session WHERE made_at < ?", (to_ms(now - self.limits.absolute),))
+        connection.execute("DELETE FROM session WHERE made_at < ?", (milliseconds(now - self.limits.absolute),))
         token = self._core.token()
-        stamp = to_ms(now)
+        stamp = milliseconds(now)
         row = _Row(session_hash(token), user, source.address, factor.value, stamp, stamp, stamp)
         self._write(connection, self._key(token, source), row)
         session, _ = self._read(connection, token, source, now)
@@ -168,7 +169,7 @@ class Sessions:
         self, connection: sqlite3.Connection, token: str, factor: Factor, source: Source, now: datetime
     ) -> Session:
         """Set the session's factor to one just given, within the caller's transaction. Raises SessionEnded."""
-        stamp = to_ms(now)
+        stamp = milliseconds(now)
         self._change(connection, self._key(token, source), factor=factor.value, factor_at=stamp, seen_at=stamp)
         return self.read(connection, token, source, now)
 

@@ -27,7 +27,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from security.errors import SignInDelayed
-from security.identity.core import Core, Source, one, to_ms
+from security.identity.core import Core, Source, one
+from security.instants import milliseconds
 
 FIRST_WAIT_S = 1.0
 KNOWN_FOR = timedelta(days=90)
@@ -81,13 +82,13 @@ def admit(
     ]
     if any(rule.closes_at is not None and failures >= rule.closes_at for _, rule, failures, _ in lanes):
         return _closed(within=within)
-    waits = [(failed_at + rule.wait_ms(failures) - to_ms(now), rule) for _, rule, failures, failed_at in lanes]
+    waits = [(failed_at + rule.wait_ms(failures) - milliseconds(now), rule) for _, rule, failures, failed_at in lanes]
     wait_ms = max(ms for ms, _ in waits)
     if wait_ms > 0:
         helps = within and all(ms <= 0 for ms, rule in waits if rule is SOURCE)
         return _wait(wait_ms / 1000, within=within, sign_in_helps=helps)
     for key, rule, failures, _ in lanes:
-        row = (key, "" if rule is SOURCE else owner, failures + 1, to_ms(now))
+        row = (key, "" if rule is SOURCE else owner, failures + 1, milliseconds(now))
         connection.execute("INSERT OR REPLACE INTO lane VALUES (?, ?, ?, ?)", row)
     return Admission(tuple((key, failures, failed_at) for key, _, failures, failed_at in lanes))
 
@@ -116,8 +117,8 @@ def open_within(core: Core, connection: sqlite3.Connection, user: str, source: S
 
 def now_known(core: Core, connection: sqlite3.Connection, user: str, source: Source, now: datetime) -> None:
     """`user` has signed in from `source`."""
-    connection.execute("DELETE FROM known_source WHERE seen_at < ?", (to_ms(now - KNOWN_FOR),))
-    row = (_key(core, "known", user, source), to_ms(now))
+    connection.execute("DELETE FROM known_source WHERE seen_at < ?", (milliseconds(now - KNOWN_FOR),))
+    row = (_key(core, "known", user, source), milliseconds(now))
     connection.execute("INSERT OR REPLACE INTO known_source VALUES (?, ?)", row)
 
 
@@ -131,7 +132,7 @@ def _lanes(
 ) -> list[tuple[str, Rule]]:
     always = [(_key(core, f"{where}pair", user, source), PAIR), (_key(core, "source", "", source), SOURCE)]
     row = one(connection, "SELECT seen_at FROM known_source WHERE key = ?", _key(core, "known", user, source))
-    if row is not None and int(str(row[0])) > to_ms(now - KNOWN_FOR):
+    if row is not None and int(str(row[0])) > milliseconds(now - KNOWN_FOR):
         return always
     return [*always, (_key(core, f"{where}account", user), ACCOUNT)]
 
@@ -148,17 +149,17 @@ def _owner(core: Core, user: str) -> str:
 def _read(connection: sqlite3.Connection, key: str, rule: Rule, now: datetime) -> tuple[int, int]:
     """(failures, when); a failure in the future is taken as of now: the clock went back, the wait stays bounded."""
     row = one(connection, "SELECT failures, failed_at FROM lane WHERE key = ?", key)
-    if row is None or int(str(row[1])) < to_ms(now - rule.forgotten_after):
+    if row is None or int(str(row[1])) < milliseconds(now - rule.forgotten_after):
         return 0, 0
     failures, failed_at = int(str(row[0])), int(str(row[1]))
-    if failed_at > to_ms(now):
-        failed_at = to_ms(now)
+    if failed_at > milliseconds(now):
+        failed_at = milliseconds(now)
         connection.execute("UPDATE lane SET failed_at = ? WHERE key = ?", (failed_at, key))
     return failures, failed_at
 
 
 def _forget(connection: sqlite3.Connection, now: datetime) -> None:
-    connection.execute("DELETE FROM lane WHERE failed_at < ?", (to_ms(now - PAIR.forgotten_after),))
+    connection.execute("DELETE FROM lane WHERE failed_at < ?", (milliseconds(now - PAIR.forgotten_after),))
 
 
 def _wait(seconds: float, *, within: bool, sign_in_helps: bool) -> SignInDelayed:

@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from security.errors import RecordRefused, RecordUnknown
+from security.instants import microseconds
 from security.records.core import Core
 from security.records.identifying import is_unseen
 from security.records.models import NewPatient, PatientFacts
 from security.records.staging import staging
-from security.vault.data_keys import microseconds
 
 PATIENT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _USER = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,63}")

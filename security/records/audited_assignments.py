@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from security.audit.event import Event, Outcome
+from security.instants import microseconds, of_microseconds
 from security.records.admission import PATIENT_ID
-from security.records.core import Core
-from security.vault.data_keys import instant_of, microseconds
+from security.records.core import SCHEMA, Core
 
 SLACK = timedelta(minutes=10)  # by which a clock may be put back, or a load go on
 SLACK_US = SLACK // timedelta(microseconds=1)
@@ -107,7 +107,7 @@ def _came_with_patient(
     if abs(assigned_at - made_at) > SLACK_US:
         return False
     try:
-        return may_be_doctor(user, instant_of(assigned_at))
+        return may_be_doctor(user, of_microseconds(assigned_at, SCHEMA.name))
     except OverflowError:  # no instant: written by somebody with the file
         return False
 

@@ -11,8 +11,8 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from security.audit.event import Event, Outcome
+from security.instants import microseconds
 from security.records.core import Core
-from security.vault.data_keys import microseconds
 
 SLACK = timedelta(minutes=1)  # by which a clock may be put back while somebody edits
 

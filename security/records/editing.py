@@ -10,13 +10,13 @@ from __future__ import annotations
 import sqlite3
 
 from security.errors import ReadRefused, RecordChanged, RecordRefused, RecordUnknown
+from security.instants import microseconds
 from security.records.admission import check_text, unknown
 from security.records.cells import PATIENT, seal_history
 from security.records.core import Core
 from security.records.identifying import IDENTIFIED_BY, Telling, telling, tells_of
 from security.records.models import Grant
 from security.records.reading import check_scope
-from security.vault.data_keys import microseconds
 from security.vault.sealed import DataKey, place
 
 

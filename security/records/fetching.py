@@ -8,13 +8,13 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from security.errors import KeyUnknown, SealBroken
+from security.instants import of_microseconds
 from security.policy.columns import IDENTIFYING, PATIENT_COLUMNS
 from security.records.admission import unknown
 from security.records.cells import PATIENT, encounter_of, of_encounter, of_history
-from security.records.core import Core
+from security.records.core import SCHEMA, Core
 from security.records.masks import mask
 from security.records.models import Grant, HistoryEntry, Record, Show, Value
-from security.vault.data_keys import instant_of
 from security.vault.sealed import DataKey, place
 
 _PLAIN = ("sex", "site", "domain")
@@ -96,7 +96,7 @@ class Fetched:
         if "history" in self._clear:
             columns["history"] = tuple(
                 [
-                    HistoryEntry(entry, version, text, by, instant_of(at))
+                    HistoryEntry(entry, version, text, by, of_microseconds(at, SCHEMA.name))
                     for (_, version, entry, _, by, at), text in zip(history, texts, strict=True)
                 ]
             )
@@ -112,7 +112,7 @@ def entry_of(key: DataKey, row: tuple[Any, ...]) -> HistoryEntry:
     """The entry of a row (patient_id, version, entry, text, written_by, written_at). Raises SealBroken."""
     patient_id, version, entry, cell, by, at = row
     text = key.open_all([cell], patient_id.encode(), [of_history(version, entry)])[0]
-    return HistoryEntry(entry, version, text, by, instant_of(at))
+    return HistoryEntry(entry, version, text, by, of_microseconds(at, SCHEMA.name))
 
 
 def _collect(rows: Rows, into: defaultdict[str, list[tuple[Any, ...]]]) -> None:

@@ -6,9 +6,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from security.instants import microseconds, of_microseconds
 from security.records.admission import check_known
-from security.records.core import Core
-from security.vault.data_keys import instant_of, microseconds
+from security.records.core import SCHEMA, Core
 
 # The newest breaking counts even if its instant is earlier: with a clock set back, an emergency must still open.
 _RECORD = """
@@ -36,4 +36,4 @@ class Glass:
         """The patients whose glass `user` broke at or after `since`, and when last, in UTC. Raises StoreError."""
         sql = "SELECT patient_id, broken_at FROM glass WHERE user = ? AND broken_at >= ? ORDER BY patient_id"
         rows = self._core.database.query(sql, (user, microseconds(since)))
-        return {patient: instant_of(at) for patient, at in rows}
+        return {patient: of_microseconds(at, SCHEMA.name) for patient, at in rows}

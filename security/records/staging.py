@@ -18,11 +18,12 @@ from pathlib import Path
 
 from security.database import Database, WriteTransaction
 from security.errors import RecordRefused
+from security.instants import microseconds
 from security.policy.columns import IDENTIFYING
 from security.records.cells import PATIENT, seal_encounter, seal_history
 from security.records.core import Core
 from security.records.models import NewPatient
-from security.vault.data_keys import WrappedKey, microseconds, store_keys
+from security.vault.data_keys import WrappedKey, store_keys
 from security.vault.sealed import DataKey
 
 TABLES = ("patient", "name_word", "assignment", "encounter", "history")  # of the store, staged in the same form

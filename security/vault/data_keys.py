@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import NamedTuple
 
 from security.database import Database
 from security.errors import KeyUnknown, SealBroken
+from security.instants import microseconds
 from security.ports import KeyEncryption
 from security.vault.cipher import KEY_BYTES
 from security.vault.sealed import KEY_ID_BYTES, DataKey
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 
 
 class WrappedKey(NamedTuple):
@@ -102,15 +100,3 @@ def is_noted(database: Database, kek_id: str) -> bool:
 def bound_to(key_id: bytes, subject: str, kek_id: str) -> bytes:
     """The associated data of a wrapped data key."""
     return b"lakewarden-data-key\0" + key_id + f"{subject}\0{kek_id}".encode()
-
-
-def microseconds(instant: datetime) -> int:
-    """An aware instant as it is stored: whole microseconds since 1970. Raises ValueError for one without offset."""
-    if instant.utcoffset() is None:
-        raise ValueError("expected an instant with its offset from UTC")
-    return (instant - _EPOCH) // _MICROSECOND
-
-
-def instant_of(stored: int) -> datetime:
-    """A stored instant, in UTC."""
-    return _EPOCH + stored * _MICROSECOND

@@ -17,8 +17,9 @@ from datetime import datetime
 
 from security.database import Database
 from security.errors import KeyUnknown, SealBroken
+from security.instants import microseconds
 from security.ports import KeyEncryption
-from security.vault.data_keys import bound_to, microseconds, note_kek
+from security.vault.data_keys import bound_to, note_kek
 
 AT_ONCE = 500  # data keys a transaction: a writer waits for some milliseconds
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from security.database import Database
-from security.vault.data_keys import instant_of
+from security.instants import of_microseconds
 
 ALGORITHM = "AES-256-GCM"
 
@@ -43,8 +43,8 @@ def status(database: Database, current_id: str, *, now: datetime) -> VaultStatus
         finished, rotating = connection.execute(
             "SELECT max(finished_at), max(kek_id) FILTER (WHERE finished_at IS NULL) FROM rotation"
         ).fetchone()
-    keks = tuple(_kek(row[0], instant_of(row[1]), row[2], current_id, now) for row in rows)
-    rotated_at = None if finished is None else instant_of(finished)
+    keks = tuple(_kek(row[0], of_microseconds(row[1], database.schema.name), row[2], current_id, now) for row in rows)
+    rotated_at = None if finished is None else of_microseconds(finished, database.schema.name)
     return VaultStatus(ALGORITHM, keks, sum(kek.data_keys for kek in keks), rotated_at, rotating)
 
 

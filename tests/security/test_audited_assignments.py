@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from security.audit.event import Event, Kind, Outcome
+from security.instants import microseconds
 from security.records.admission import Admission
 from security.records.assigning import Assigning
 from security.records.audited_assignments import SLACK_US, altered_assignments
-from security.vault.data_keys import microseconds
 from tests.security.clinics import Clinic, filled
 
 INSERT = "INSERT INTO assignment VALUES ('P0003', 'mallory', 'service', ?)"

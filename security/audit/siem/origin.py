@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC
 
 from security.audit.event import Decision, Event, Outcome
 from security.audit.search import Recorded
+from security.instants import milliseconds
 
 VENDOR = "Lakewarden"
 PRODUCT = "Lakewarden"
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +29,7 @@ def rfc3339(event: Event) -> str:
 
 def epoch_ms(event: Event) -> int:
     """The event's instant in whole milliseconds since 1970."""
-    return (event.at - _EPOCH) // timedelta(milliseconds=1)
+    return milliseconds(event.at)
 
 
 def refused(event: Event) -> bool:

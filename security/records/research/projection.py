@@ -20,12 +20,12 @@ from typing import cast
 from security.audit.event import Event, Kind, Outcome
 from security.database import BUSY_TIMEOUT_S, Database, Schema, open_database
 from security.disclosure import standing
+from security.instants import microseconds, of_microseconds
 from security.records.admission import IDS_AT_ONCE
 from security.records.core import Core
 from security.records.models import Encounter, Grant, Record
 from security.records.reading import Reading
 from security.records.research.safe_harbor import Subject, de_identified
-from security.vault.data_keys import instant_of, microseconds
 
 SCHEMA = Schema("research database", 0x4C4B5752, "security.records.research")  # "LKWR"
 SERVICE = "service"  # the principal that rebuilds
@@ -89,7 +89,7 @@ def rebuild(
 def built(research: Database) -> Projection | None:
     """The projection there is, None before the first. Raises StoreError."""
     rows = research.query("SELECT built_at, subjects FROM projection")
-    return Projection(instant_of(rows[0][0]), rows[0][1]) if rows else None
+    return Projection(of_microseconds(rows[0][0], SCHEMA.name), rows[0][1]) if rows else None
 
 
 def _subjects(core: Core, on: date) -> Iterator[Subject]:
