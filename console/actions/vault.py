@@ -10,7 +10,7 @@ from console.actions.gate import Gate
 from security.audit.event import Event, Kind
 from security.audit.log import AuditLog
 from security.audit.opening import BEGUN_ANEW
-from security.audit.search import Filter, every
+from security.audit.search import Filter
 from security.errors import RecordRefused, SealBroken
 from security.identity.account import Role
 from security.identity.audited_accounts import altered_accounts, told_accounts
@@ -115,14 +115,14 @@ class VaultActions:
         with self._gate.use(ACTION, RESOURCE, code="check") as grant:
             found = Vault(self._core()).problems(progress=progress, stop=stop)
             if not stop():
-                found += removed_edits(self._core(), self._edits())
+                found += removed_edits(self._core(), self._events(Filter(action=EDIT)))
                 found += self._altered()
             grant.count(len(found))
         return found
 
-    def _edits(self) -> Iterator[Event]:
-        """The events of every edit of a record, newest first."""
-        return (recorded.event for recorded in every(self._audit().search, Filter(action=EDIT)))
+    def _events(self, wanted: Filter) -> list[Event]:
+        """The events that fit, oldest first: never by the search index, which who changed the stores can change too."""
+        return [recorded.event for recorded in self._audit().scan(wanted)]
 
     def _altered(self) -> list[str]:
         """Which accounts and assignments are not as the audit log tells; what is changed meanwhile is none of them."""
@@ -132,8 +132,7 @@ class VaultActions:
 
     def _altered_once(self) -> Iterator[str]:
         anew = self._begun_anew()
-        events = [recorded.event for recorded in every(self._audit().search, Filter(kind=Kind.USER))]
-        events.reverse()
+        events = self._events(Filter(kind=Kind.USER))
         told = told_accounts(events)
         yield from altered_accounts(self._identity(), told, anew=anew)
 

@@ -70,11 +70,10 @@ class GroupCommit(Generic[Item, Result]):
     def _lead(self) -> None:
         with self._mutex:
             batch = self._next_batch()
-        items = [item for ticket in batch for item in ticket.items]
         failure: BaseException | None = None
         results: list[Result] = []
         try:
-            results = self._commit(items)
+            results = self._commit([item for ticket in batch for item in ticket.items])
         except BaseException as error:
             failure = error
             if not isinstance(error, Exception):  # an interrupt of the leader: the others only learn that it failed

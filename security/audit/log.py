@@ -24,7 +24,7 @@ from security.audit.event import Event
 from security.audit.group_commit import GroupCommit
 from security.audit.keys import AuditKeys
 from security.audit.outside import Outside, look_outside
-from security.audit.search import Filter, Page, Recorded, index_all, search, tail
+from security.audit.search import Filter, Page, Recorded, index_all, scan, search, tail
 from security.audit.store import Receipt, Tree
 from security.audit.turnstile import Turnstile
 from security.database import Database, stamp
@@ -70,7 +70,7 @@ class AuditLog:
         self._seen: tuple[int, bytes] | None = None  # size and head after this process's last commit
         self._checkpointed = 0  # the size at the last checkpoint, and when this process saw it
         self._checkpointed_at = now()
-        self._couriers = [Courier(keeper) for keeper in keepers]
+        self._couriers: list[Courier] = []
         self._closing = threading.Event()
         self._file = _file_at(database.path)
         outside = {  # first: others append meanwhile
@@ -79,6 +79,9 @@ class AuditLog:
         with Unavailable(), database.snapshot() as connection:
             last = self._check(connection)
             self._check_outside(connection, outside)
+        self._couriers = [
+            Courier(keeper) for keeper in keepers
+        ]  # threads: none for a log that is refused
         self._ticker = threading.Thread(target=self._tick, args=(every_s,), name="audit-checkpoints", daemon=True)
         self._ticker.start()
         if last is not None:
@@ -102,6 +105,7 @@ class AuditLog:
             tree = self._continued(connection)
             last = store.last_checkpoint(connection)
             note = self._sign(connection, tree, last)
+        self._covered(tree)
         if note is not None:
             self._offer(note)
         return note or (last[1] if last else None)
@@ -123,6 +127,11 @@ class AuditLog:
         """Up to `limit` events that fit, with a number below `before`, the most recently recorded first."""
         with self._reading() as connection:
             return search(connection, wanted, before=before, limit=limit)
+
+    def scan(self, wanted: Filter) -> list[Recorded]:
+        """The events that fit, oldest first, read past the search index: as slow as the log is long."""
+        with self._reading() as connection:
+            return list(scan(connection, wanted))
 
     def tail(self, *, after: int, limit: int = 200) -> list[Recorded]:
         """Up to `limit` events with a number above `after`, oldest first."""
@@ -199,6 +208,7 @@ class AuditLog:
         self._check_file()
         self._tree, self._seen = tree, (tree.frontier.size, tree.head)
         if note is not None:
+            self._covered(tree)
             self._offer(note)
         return receipts
 
@@ -276,12 +286,15 @@ class AuditLog:
     def _sign(self, connection: sqlite3.Connection, tree: Tree, last: tuple[int, str] | None) -> str | None:
         """Store a checkpoint of `tree` unless the last one is of that size."""
         size = tree.frontier.size
-        self._checkpointed, self._checkpointed_at = size, self._now()
         if size == (last[0] if last else 0):
             return None
         note = Checkpoint(self.keys.origin, size, tree.frontier.root()).sign(self.keys.signer)
-        store.add_checkpoint(connection, size, note, stamp(self._checkpointed_at))
+        store.add_checkpoint(connection, size, note, stamp(self._now()))
         return note
+
+    def _covered(self, tree: Tree) -> None:
+        """A checkpoint of `tree` is on the disk."""
+        self._checkpointed, self._checkpointed_at = tree.frontier.size, self._now()
 
     def _tick(self, every_s: float) -> None:
         """Now and then: sign the end of the log, and bring what is new into the search index."""

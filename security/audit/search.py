@@ -98,6 +98,21 @@ def every(
         before = page.before
 
 
+def scan(connection: sqlite3.Connection, wanted: Filter) -> Iterator[Recorded]:
+    """The events that fit, oldest first, read past the search index: for what must hold although somebody changed it.
+
+    Every event of the log is looked at. Raises AuditEventRefused where one cannot be read, and sqlite3.Error.
+    """
+    # The encoding is canonical and its texts hold no quotation mark, so each occurs only as that field.
+    fields = {"kind": wanted.kind, "action": wanted.action}
+    given = [f'"{name}":"{value}"' for name, value in fields.items() if value is not None]
+    sql = " AND ".join([f"{_EVENT} WHERE seq >= 0", *["instr(body, ?)"] * len(given)])
+    for row in connection.execute(f"{sql} ORDER BY seq", given):
+        recorded = _recorded(row)
+        if wanted.fits(recorded.event):
+            yield recorded
+
+
 def tail(connection: sqlite3.Connection, *, after: int, limit: int = 200) -> list[Recorded]:
     """Up to `limit` events with a number above `after`, oldest first: what a live view asks again and again."""
     rows = connection.execute(f"{_EVENT} WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit))

@@ -38,10 +38,11 @@ class VerifyingKeys:
 
     verifier: NoteVerifier
     head_key: bytes | None = None
+    key_id: str | None = None  # by which the log names the key
 
     @classmethod
     def of(cls, keys: AuditKeys) -> VerifyingKeys:
-        return cls(keys.verifier, keys.head_key)
+        return cls(keys.verifier, keys.head_key, keys.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,25 +60,27 @@ def verify(path: Path, keys: VerifyingKeys, outside: Sequence[str] = (), *, prog
     findings = Findings()
     scan = Scan(genesis(keys.verifier.name), keys.head_key, (), findings)
     signed: list[_Signed] = []
-    with ThreadPoolExecutor(1) as beside, closing(open_read_only(path, SCHEMA)) as connection:
-        differing = beside.submit(_index_differs, path)
+    with ThreadPoolExecutor(2) as beside, closing(open_read_only(path, SCHEMA)) as connection:
+        differing, unsound = beside.submit(_index_differs, path), beside.submit(_index_unsound, path)
         connection.text_factory = bytes
         try:
             connection.execute("BEGIN")
-            _check_name(connection, keys.verifier, findings)
+            _check_name(connection, keys, findings)
             signed = [*_stored(connection, keys.verifier, findings), *_kept(outside, keys.verifier, findings)]
             scan = Scan(genesis(keys.verifier.name), keys.head_key, (one.checkpoint.size for one in signed), findings)
             _pass(connection, scan, progress)
         except sqlite3.Error as error:
             signed = _readable(signed, scan)
             findings.add(Fault.DAMAGED, scan.size, f"the file cannot be read beyond event {scan.size}: {error}")
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, AttributeError) as error:
             signed = _readable(signed, scan)
             findings.add(Fault.DAMAGED, scan.size, f"the file holds something else than a log at {scan.size}: {error}")
     newest = _compare(signed, scan, findings)
     sizes = [one.checkpoint.size for one in signed if one.outside]
     for seq in differing.result():
         findings.add(Fault.INDEX, seq, f"the search index says something else of event {seq} than the event does")
+    for text in unsound.result():
+        findings.add(Fault.INDEX, None, f"the search index does not find what it holds: {text}")
     return Report(
         not findings.found,
         scan.events,
@@ -117,12 +120,25 @@ def _index_differs(path: Path) -> list[int]:
             return []  # the pass reads the same file, and says so
 
 
-def _check_name(connection: sqlite3.Connection, verifier: NoteVerifier, findings: Findings) -> None:
-    names = [_text(row[0]) for row in connection.execute("SELECT origin FROM log")]
-    if names != [verifier.name]:
-        findings.add(
-            Fault.CHECKPOINT, None, f"expected the log {verifier.name}, found {names}: another log, or another key"
-        )
+def _index_unsound(path: Path) -> list[str]:
+    """Where the trees of the search index are not those of its table: what they lack, no search finds."""
+    with closing(open_read_only(path, SCHEMA)) as connection:
+        try:
+            told = [str(row[0]) for row in connection.execute("PRAGMA integrity_check(entry)")]
+        except sqlite3.Error:
+            return []  # as above
+    return [] if told == ["ok"] else told
+
+
+def _check_name(connection: sqlite3.Connection, keys: VerifyingKeys, findings: Findings) -> None:
+    named = [(_text(origin), _text(key_id)) for origin, key_id in connection.execute("SELECT origin, key_id FROM log")]
+    expected = keys.verifier.name
+    if [origin for origin, _ in named] != [expected]:
+        found = [origin for origin, _ in named]
+        findings.add(Fault.CHECKPOINT, None, f"expected the log {expected}, found {found}: another log, or another key")
+    elif keys.key_id is not None and named[0][1] != keys.key_id:
+        found_id = named[0][1][:64]
+        findings.add(Fault.CHECKPOINT, None, f"expected the log to name its key {keys.key_id}, found {found_id!a}")
 
 
 def _stored(connection: sqlite3.Connection, verifier: NoteVerifier, findings: Findings) -> list[_Signed]:
@@ -197,4 +213,4 @@ def _common(fitting: list[_Signed], other: _Signed) -> int:
 
 def _text(value: Any) -> str:
     """A text column as read for the pass: bytes."""
-    return bytes(value).decode("utf-8", errors="replace")
+    return value.decode("utf-8", errors="replace") if isinstance(value, bytes) else repr(value)

@@ -125,15 +125,22 @@ def read_account(connection: sqlite3.Connection, user: str) -> Account:
 
 def _account(row: tuple[Any, ...]) -> Account:
     user, role, email, domain, start, end, timezone, disabled, practice, enrolled, codes = row
-    shift, lost = (None, None) if timezone is None else _shift(_time(start), _time(end), timezone)
+    try:
+        shift, lost = (None, None) if timezone is None else _shift(_time(start), _time(end), timezone)
+    except ValueError:
+        raise _damaged(user, "the times of a shift", f"minutes {start} to {end}") from None
     try:
         role = Role(role)
     except ValueError:
-        raise StoreDamaged(
-            f"the identity database is damaged: expected a role of the account {user[:32]!a}, found {role[:40]!a}. "
-            "Nothing was changed; restore it from a backup"
-        ) from None
+        raise _damaged(user, "a role", f"{role[:40]!a}") from None
     return Account(user, role, email, domain, shift, bool(disabled), bool(practice), bool(enrolled), codes, lost)
+
+
+def _damaged(user: str, expected: str, found: str) -> StoreDamaged:
+    return StoreDamaged(
+        f"the identity database is damaged: expected {expected} of the account {user[:32]!a}, found {found}. "
+        "Nothing was changed; restore it from a backup"
+    )
 
 
 def _shift(start: time, end: time, timezone: str) -> tuple[Shift | None, str | None]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from security.audit.event import Event, Outcome
+from security.errors import StoreDamaged
 from security.instants import microseconds, of_microseconds
 from security.records.admission import PATIENT_ID
 from security.records.core import SCHEMA, Core
@@ -108,7 +109,7 @@ def _came_with_patient(
         return False
     try:
         return may_be_doctor(user, of_microseconds(assigned_at, SCHEMA.name))
-    except OverflowError:  # no instant: written by somebody with the file
+    except StoreDamaged:  # no instant: written by somebody with the file
         return False
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 
 from security.audit.event import Event, Kind, Outcome
 from security.disclosure import standing
-from security.errors import KeyUnknown, SealBroken, SecurityError
+from security.errors import AuditUnavailable, KeyUnknown, SealBroken, SecurityError, StoreDamaged
 from security.policy.columns import PATIENT_COLUMNS
 from security.records.admission import PATIENT_ID
 from security.records.core import Core
@@ -49,13 +50,14 @@ class Vault:
                 core.database, core.keks, now=core.now, progress=progress, stop=stop, at_once=at_once
             )
         except (SecurityError, OSError):
-            self._tell(Outcome.FAILED, by, role, None, None)
+            with contextlib.suppress(AuditUnavailable):  # what went wrong is what counts
+                self._tell(Outcome.FAILED, by, role, None, None)
             raise
-        for patient_id in found.broken:
-            core.report(SealBroken(), patient_id, by, role)
-        left_open = self.status().rotating == found.kek_id
-        outcome = Outcome.FAILED if found.broken or left_open else Outcome.DONE
         with standing("rotate_keys"):
+            for patient_id in found.broken:
+                core.report(SealBroken(), patient_id, by, role)
+            left_open = self.status().rotating == found.kek_id
+            outcome = Outcome.FAILED if found.broken or left_open else Outcome.DONE
             self._tell(outcome, by, role, found.rewrapped, found.kek_id, code="stopped" if left_open else None)
         return found
 
@@ -80,7 +82,7 @@ class Vault:
                 record = reading.record(patient_id, grant)
                 reading.versions(patient_id, grant)
                 self._check_index(patient_id, str(record.columns["name"]))
-            except (SealBroken, KeyUnknown) as error:
+            except (SealBroken, KeyUnknown, StoreDamaged) as error:
                 found.append(str(error))
             progress(done, len(patients))
         return found

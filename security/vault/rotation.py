@@ -72,13 +72,12 @@ def rotate(
 
 
 def _target(connection: sqlite3.Connection, keks: KeyEncryption, now: datetime) -> str:
-    """The key of the open rotation; without one, a new rotation to a key that wraps nothing yet."""
+    """The key of the open rotation; without one, a new rotation to a new key."""
     row = connection.execute("SELECT kek_id FROM rotation WHERE finished_at IS NULL").fetchone()
     if row is not None:
         return str(row[0])
-    kek_id = keks.current_id()  # one that a killed rotation made and did not come to use serves as well as a new one
-    if connection.execute("SELECT 1 FROM kek WHERE id = ?", (kek_id,)).fetchone():
-        kek_id = keks.add()
+    # Always: the current one may have sealed secrets and customers, of which this database knows nothing.
+    kek_id = keks.add()
     note_kek(connection, kek_id, now=now)
     connection.execute("INSERT INTO rotation (kek_id, started_at) VALUES (?, ?)", (kek_id, microseconds(now)))
     return kek_id

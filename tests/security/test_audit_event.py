@@ -101,6 +101,7 @@ def test_what_is_out_of_bounds_or_names_a_patient_is_refused(fields: dict[str, A
         event().encode().replace(b'"v":1', b'"v":1,"x":1'),
         event().encode().replace(b",", b", "),
         event().encode().replace(b'"count":0', b'"count":"0"'),
+        event().encode().replace(b'"count":0', b'"count":1.5'),
         event().encode().replace(b'"kind":"disclosure"', b'"kind":"other"'),
         b"[" * 100_000,
     ],

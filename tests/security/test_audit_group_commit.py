@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 import time
+from collections.abc import Iterator
 
 import pytest
 
@@ -132,6 +133,33 @@ def test_a_caller_interrupted_while_it_waits_holds_up_nobody(position: str) -> N
         assert not thread.is_alive()
     assert sorted(found) == [[10], [20], [30]]
     assert [99] not in gate.batches
+
+
+def test_a_leader_interrupted_before_its_commit_strands_nobody() -> None:
+    class Interrupting(list[int]):
+        def __iter__(self) -> Iterator[int]:
+            raise KeyboardInterrupt
+
+    gate = Gate()
+    group = GroupCommit[int, int](gate, most=10)
+    leader = led_by_another(gate, group)
+    found: list[str] = []
+
+    def call(items: list[int]) -> None:
+        try:
+            group.submit(items)
+        except (AuditUnavailable, KeyboardInterrupt) as error:
+            found.append(type(error).__name__)
+
+    threads = [threading.Thread(target=call, args=(items,)) for items in (Interrupting([1]), [2])]
+    for number, thread in enumerate(threads, start=1):
+        thread.start()
+        until(lambda number=number: waiting(group) == number)
+    gate.let.set()
+    for thread in [leader, *threads]:
+        thread.join(20)
+        assert not thread.is_alive()
+    assert sorted(found) == ["AuditUnavailable", "KeyboardInterrupt"]
 
 
 def test_an_interrupted_leader_tells_the_others_that_it_failed() -> None:

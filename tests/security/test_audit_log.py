@@ -138,6 +138,20 @@ def test_checkpoints_come_by_count_by_time_and_at_close_and_are_signed(folder: L
     assert [open_checkpoint(note, folder.keys.verifier).size for _, note in rows] == [10, 12, 13]
 
 
+def test_a_checkpoint_that_was_rolled_back_counts_for_nothing(folder: LogFolder) -> None:
+    with folder.open(every_events=10) as log:
+        log.append([event(number) for number in range(9)])
+        connection = log._database._connection
+        connection.execute(
+            "CREATE TEMP TRIGGER no_room BEFORE INSERT ON checkpoint BEGIN SELECT RAISE(ABORT, 'no room'); END"
+        )
+        with pytest.raises(AuditUnavailable, match="no room"):
+            log.append([event(9)])
+        connection.execute("DROP TRIGGER no_room")
+        log.append([event(9)])
+        assert checkpoints(folder) == 1
+
+
 def test_an_idle_log_signs_its_end(folder: LogFolder) -> None:
     with folder.open(every_s=0.05) as log:
         log.append([event(0)])
@@ -366,8 +380,10 @@ def test_a_log_that_does_not_fit_its_key_or_checkpoint_is_not_continued(folder: 
         for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
             connection.execute(f"DROP TRIGGER {name}")
         connection.execute(sql)
+    threads = threading.active_count()
     with pytest.raises(AuditUnavailable, match="damaged"):
-        folder.open()
+        folder.open(keepers=[FileKeeper(folder.folder / "copies")])
+    assert threading.active_count() == threads
 
 
 def test_no_proof_is_given_beyond_the_log(folder: LogFolder) -> None:

@@ -72,6 +72,19 @@ def test_every_page_together_is_what_fits_newest_first(log: AuditLog, fields: di
     assert (page.before is None) is (len(expected) <= limit)
 
 
+@pytest.mark.parametrize("fields", [{}, {"kind": Kind.QUERY}, {"action": "break_glass"}], ids=str)
+def test_a_scan_finds_what_fits_whatever_the_index_says(log: AuditLog, fields: dict[str, Any]) -> None:
+    wanted = Filter(**fields)
+    expected = [seq for seq in range(EVENTS) if wanted.fits(at_position(seq))]
+    with closing(sqlite3.connect(log._database.path, isolation_level=None)) as connection:
+        connection.execute("CREATE TEMP TABLE kept AS SELECT * FROM entry")
+        connection.execute("UPDATE entry SET kind = 'edit', action = 'other'")
+        try:
+            assert [one.seq for one in log.scan(wanted)] == expected
+        finally:
+            connection.execute("INSERT OR REPLACE INTO entry SELECT * FROM kept")
+
+
 def test_the_tail_gives_what_is_new(log: AuditLog) -> None:
     assert [one.seq for one in log.tail(after=EVENTS - 4)] == [117, 118, 119]
     assert log.tail(after=EVENTS - 1) == []

@@ -202,6 +202,33 @@ def remove_from_index(connection: sqlite3.Connection, _: AuditKeys) -> None:
     connection.execute("DELETE FROM entry WHERE seq = 57")
 
 
+def hide_behind_the_index(connection: sqlite3.Connection, _: AuditKeys) -> None:
+    """The table of the index stays whole; the tree that a search walks lacks one of its rows."""
+    connection.executescript(
+        "CREATE INDEX other ON entry (action) WHERE seq <> 57; PRAGMA writable_schema = ON;"
+        "UPDATE sqlite_master SET rootpage = (SELECT rootpage FROM sqlite_master WHERE name = 'other') "
+        "WHERE name = 'entry_action'; DELETE FROM sqlite_master WHERE name = 'other'; PRAGMA writable_schema = OFF"
+    )
+
+
+def rename_key(connection: sqlite3.Connection, _: AuditKeys) -> None:
+    connection.execute("UPDATE log SET key_id = '0001-00000000'")
+
+
+def no_number(connection: sqlite3.Connection, _: AuditKeys) -> None:
+    connection.executescript(
+        "CREATE TABLE other AS SELECT * FROM event; DROP TABLE event; ALTER TABLE other RENAME TO event;"
+        "UPDATE event SET seq = 57.5 WHERE seq = 58"
+    )
+
+
+def number_for_a_checkpoint(connection: sqlite3.Connection, _: AuditKeys) -> None:
+    connection.executescript(
+        "CREATE TABLE other AS SELECT * FROM checkpoint; DROP TABLE checkpoint;"
+        "ALTER TABLE other RENAME TO checkpoint; UPDATE checkpoint SET note = 1 << 60 WHERE number = 2"
+    )
+
+
 def wrong_type(connection: sqlite3.Connection, _: AuditKeys) -> None:
     connection.executescript(
         "CREATE TABLE other AS SELECT * FROM event; DROP TABLE event; ALTER TABLE other RENAME TO event;"
@@ -238,6 +265,10 @@ TABLE: list[tuple[Tamper, Fault, int | None]] = [
     (swap_key_under_the_name, Fault.CHECKPOINT, None),
     (hide_in_index, Fault.INDEX, 57),
     (remove_from_index, Fault.INDEX, 57),
+    (hide_behind_the_index, Fault.INDEX, None),
+    (rename_key, Fault.CHECKPOINT, None),
+    (no_number, Fault.GAP, 58),
+    (number_for_a_checkpoint, Fault.CHECKPOINT, None),
     (wrong_type, Fault.DAMAGED, 57),
     (drop_table, Fault.DAMAGED, 0),
 ]

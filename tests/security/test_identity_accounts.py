@@ -303,11 +303,16 @@ def test_an_older_database_is_migrated(tmp_path: Path) -> None:
     ("doctored", "told"),
     [
         ("UPDATE account SET role = 'emperor'", "expected a role of the account 'doctor', found 'emperor'"),
+        (
+            "UPDATE account SET shift_start = 5000, shift_end = 0, timezone = 'UTC'",
+            "expected the times of a shift of the account 'doctor', found minutes 5000 to 0",
+        ),
         ("UPDATE enrolment SET expires_at = 9223372036854775807", "expected an instant in milliseconds since 1970"),
     ],
 )
 def test_what_no_program_wrote_is_told_as_damage(there: Office, doctored: str, told: str) -> None:
     there.add()
+    there.core.database.query("PRAGMA ignore_check_constraints = ON")
     with there.core.database.transaction() as connection:
         connection.execute(doctored)
     with pytest.raises(StoreDamaged, match=told):

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from etl.files import write_whole
-from security.errors import AuditUnavailable, StoreError
+from security.errors import AuditUnavailable, OutcomeUnrecorded, StoreError
 from security.records.reading import Reading
 from security.vault.secrets import SecretStore
 from tests.security.clinics import CLEAR, Clinic, filled, patients
@@ -146,10 +146,37 @@ def test_a_rotation_killed_in_the_middle_is_gone_on_with(clinic: Clinic, steps: 
     assert clinic.vault.status().rotating is None
 
 
-def test_a_key_that_a_killed_rotation_made_is_used_by_the_next(clinic: Clinic) -> None:
-    made = clinic.ring.add()  # killed between the file and the record of it
-    assert rotate(clinic) == made.id
-    assert len(clinic.ring.ids()) == 2
+def test_a_key_is_made_even_where_no_data_key_hangs_on_the_current_one(clinic: Clinic) -> None:
+    """Secrets and customers may: a key that leaked must not stay the current one."""
+    clinic.execute("DELETE FROM data_key")
+    clinic.execute("DELETE FROM kek")
+    before = clinic.ring.ids()
+    made = rotate(clinic)
+    assert clinic.ring.ids() == [*before, made]
+    assert clinic.ring.current().id == made
+
+
+@pytest.mark.parametrize(
+    ("sql", "named"),
+    [
+        ("UPDATE patient SET version = 1000000000000000000 WHERE patient_id = 'P0007'", "P0007"),
+        ("UPDATE history SET written_at = 9000000000000000000 WHERE patient_id = 'P0007'", "clinical store is damaged"),
+    ],
+)
+def test_a_number_that_cannot_be_stops_no_check(clinic: Clinic, sql: str, named: str) -> None:
+    clinic.execute("DROP TRIGGER history_is_final")
+    clinic.execute(sql)
+    found = clinic.vault.problems()
+    assert len(found) == 1, found
+    assert named in found[0]
+    assert len(found[0]) < 300
+
+
+def test_an_outcome_that_cannot_be_recorded_leaves_the_rotation_standing(clinic: Clinic) -> None:
+    clinic.execute("UPDATE data_key SET wrapped = x'00' WHERE subject = 'P0007'")
+    with pytest.raises(OutcomeUnrecorded, match="carried out"):
+        clinic.vault.rotate(by="officer", role="officer", progress=lambda *_: clinic.log.close())
+    assert clinic.vault.status().rotating is None
 
 
 def test_one_that_is_stopped_stays_open(clinic: Clinic) -> None:
