@@ -154,6 +154,12 @@ class Record:
         search = replace(event, kind=Kind.QUERY, subject=None, columns=(), count=hits, code=self.code)
         self.recorder.sink.append([search])
 
+    def append_broken(self) -> None:
+        """Return when it is on the disk that a sealed value did not open. Raises AuditError."""
+        event = self._event(Outcome.FAILED, *self.decisions[0])
+        broken = replace(event, kind=Kind.KEY, action="open_sealed", decision=None, policies=(), columns=(), count=None)
+        self.recorder.sink.append([replace(broken, code="seal_broken")])
+
     def _event(self, outcome: Outcome, resource: str, decision: Decision) -> Event:
         action = Action(self.request.action)
         about, subject = _about(resource, decision, self.recorder.subject)
@@ -218,6 +224,10 @@ class Grant:
     def correlation(self) -> str:
         """What joins the events of this use: 32 hex digits."""
         return self._record.correlation
+
+    def seal_broken(self) -> None:
+        """Write that a sealed value which may be shown does not open. Raises AuditUnavailable."""
+        self._record.append_broken()
 
     def count(self, rows: int) -> None:
         """Say in the outcome that `rows` more rows or records were read."""

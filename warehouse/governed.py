@@ -331,7 +331,7 @@ class Session:
                 # What was opened is not sorted on a disk. This drops all that is TEMP, so it comes first.
                 connection.execute("PRAGMA temp_store = MEMORY")
                 limit_temp(connection)
-            inner = install_views(connection, self.showing, self._cipher)
+            inner = install_views(connection, self.showing, self._cipher, self._guard)
         for name, select in self.source.views:
             connection.execute(f"CREATE TEMP VIEW {name} AS {select}")
             names.add(name.lower())

@@ -30,12 +30,16 @@ def decide(guard: ColumnGuard | None) -> dict[tuple[str, str], Showing]:
 
 
 def install_views(
-    connection: sqlite3.Connection, showing: Mapping[tuple[str, str], Showing], cipher: CellCipher | None
+    connection: sqlite3.Connection,
+    showing: Mapping[tuple[str, str], Showing],
+    cipher: CellCipher | None,
+    guard: ColumnGuard | None,
 ) -> dict[str, str]:
     """Put a TEMP view over every table that has sensitive columns or paths; its inner view by table, in lower case.
 
     Without a cipher, all of them are masked.
     """
+    untold = [guard] if guard is not None else []
 
     def open_cell(sealed: bytes, table: str, column: str, row: int) -> str:
         if cipher is None or showing.get((table, column)) is not Showing.CLEAR:
@@ -43,6 +47,8 @@ def install_views(
         try:
             return cipher.open(sealed, table=table, column=column, row=row)
         except (ValueError, TypeError):
+            while untold:
+                untold.pop().unreadable()
             return UNREADABLE
 
     connection.create_function(OPEN_CELL, 4, open_cell, deterministic=True)

@@ -31,3 +31,7 @@ class ColumnGuard(Protocol):
     def showing(self, table: str, column: str) -> Showing:
         """How the session sees a sensitive column; the mask is the default of every doubt."""
         ...
+
+    def unreadable(self) -> None:
+        """Told, once a session, that a cell which it may see does not open; what this raises ends the query."""
+        ...

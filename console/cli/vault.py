@@ -117,7 +117,7 @@ def check(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) 
     elif problems:
         print_table(["problem"], [[problem] for problem in problems])
     else:
-        print("every sealed value opens; edits, assignments and accounts are as the audit log tells them")
+        print("every sealed value of the records opens; edits, assignments and accounts are as the audit log tells them")
     return Exit.DATA if problems else Exit.DONE
 
 

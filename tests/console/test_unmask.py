@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -19,15 +20,16 @@ from console.actions.warehouse_queries import Asked, WarehouseQueries
 from console.wiring.cells import VaultCells
 from console.wiring.customer_guard import CustomerGuard
 from console.wiring.security import Security
-from console.wiring.warehouse import warehouse_actions
+from console.wiring.warehouse import FILE, warehouse_actions
 from console.wiring.warehouse_queries import warehouse_queries
-from security.audit.event import Event, Outcome
+from security.audit.event import Event, Kind, Outcome
 from security.errors import AuditUnavailable
 from security.policy.model import Action
 from tests import practice
 from tests.conftest import Lakewarden, SteppableClock
 from warehouse.browser import Browser
 from warehouse.errors import QueryRefused, QueryStopped
+from warehouse.masking import UNREADABLE
 from warehouse.models import MASK
 from warehouse.opened import Opened
 from warehouse.ports import Showing
@@ -96,6 +98,17 @@ def test_clear_columns_are_decided_and_on_record_around_the_query(operator: Desk
     ]
     (event,) = [e.event for e in operator.security.audit.tail(after=before - 1)][:1]
     assert set(event.columns) == {"customer_name", "address"}
+
+
+def test_a_cell_that_does_not_open_is_told_apart_and_on_record_once(operator: Desk) -> None:
+    with closing(sqlite3.connect(operator.security.settings.home / FILE)) as thief, thief:
+        thief.execute("UPDATE Customer_Table SET customer_name = address WHERE customer_id <= 2")
+    before = operator.size
+    assert operator.queries.sql(NAMES, Asked(), unmask=True).answer.rows[0][1] == UNREADABLE
+    assert operator.recorded(before)[2] == ("open_sealed", Outcome.FAILED)
+    assert [action for action, _ in operator.recorded(before)].count("open_sealed") == 1
+    (told,) = [one.event for one in operator.security.audit.tail(after=before - 1) if one.event.code == "seal_broken"]
+    assert (told.kind, told.principal, told.resource) == (Kind.KEY, "operator", "warehouse")
 
 
 def test_without_asking_for_it_an_operator_sees_the_mask(operator: Desk) -> None:

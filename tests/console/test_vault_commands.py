@@ -256,7 +256,7 @@ def test_a_check_names_every_value_that_does_not_open(desk: Desk) -> None:
     desk.sit_down("officer")
     sound = desk("vault", "check", "--json")
     assert (sound.code, sound.json) == (0, {"ok": True, "problems": []})
-    assert desk("vault", "check").out.startswith("every sealed value opens; ")
+    assert desk("vault", "check").out.startswith("every sealed value of the records opens; ")
     for sql in (
         "UPDATE patient SET ssn = (SELECT ssn FROM patient WHERE patient_id = 'P0003') WHERE patient_id = 'P0002'",
         "UPDATE patient SET name = address WHERE patient_id = 'P0004'",

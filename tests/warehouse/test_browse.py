@@ -33,6 +33,10 @@ class Clear:
 
     def __init__(self, hidden: str = "") -> None:
         self.hidden = hidden
+        self.told = 0
+
+    def unreadable(self) -> None:
+        self.told += 1
 
     def showing(self, table: str, column: str) -> Showing:
         return Showing.MASKED if column == self.hidden else Showing.CLEAR
@@ -247,10 +251,12 @@ def test_a_clear_session_reads_names_and_only_the_columns_it_may(shop: Shop, cle
 def test_a_cell_that_was_tampered_with_is_told_apart(tmp_path: Path) -> None:
     shop = Shop(tmp_path)
     shop.build(rows=10)
-    shop.write("UPDATE Customer_Table SET customer_name = address WHERE customer_id = 1")
-    with Session(Source("warehouse", shop.path), guard=Clear(), cipher=shop.cipher) as session:
-        rows = session.run("SELECT customer_name FROM Customer_Table WHERE customer_id = 1").rows
-    assert rows == [("(unreadable)",)]
+    shop.write("UPDATE Customer_Table SET customer_name = address WHERE customer_id <= 2")
+    guard = Clear()
+    with Session(Source("warehouse", shop.path), guard=guard, cipher=shop.cipher) as session:
+        rows = session.run("SELECT customer_name FROM Customer_Table WHERE customer_id <= 2").rows
+    assert rows == [("(unreadable)",)] * 2
+    assert guard.told == 1
 
 
 def test_missing_damaged_and_foreign_files_are_told(tmp_path: Path) -> None:

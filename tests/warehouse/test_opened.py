@@ -168,6 +168,8 @@ class Switch:
     def showing(self, table: str, column: str) -> Showing:
         return self.stands
 
+    def unreadable(self) -> None: ...
+
 
 def test_a_decision_that_changed_holds_for_the_next_result(shop: Shop) -> None:
     guard = Switch()
@@ -242,6 +244,8 @@ class Clear:
 
     def showing(self, table: str, column: str) -> Showing:
         return Showing.CLEAR
+
+    def unreadable(self) -> None: ...
 
 
 def test_what_a_clear_session_keeps_has_a_limit_too(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
