@@ -20,6 +20,7 @@ from console.wiring.key_folder import (
     DATA_KEYS,
     SECRETS,
     KeyUse,
+    extra_keys,
     key_ring,
     key_uses,
     missing_keys,
@@ -112,12 +113,13 @@ def check(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) 
     uses, unread = key_uses(settings)
     missing = missing_keys(settings, uses)
     problems += [f"{settings.keys_dir}: expected {told(use)}, found no such file" for use in missing] + unread
+    problems += extra_keys(settings)
     if arguments.json:
         print_json({"ok": not problems, "problems": problems})
     elif problems:
         print_table(["problem"], [[problem] for problem in problems])
     else:
-        print("every sealed value of the records opens; edits, assignments and accounts are as the audit log tells them")
+        print("every sealed value of the records opens; edits, assignments and accounts are as the audit log says")
     return Exit.DATA if problems else Exit.DONE
 
 

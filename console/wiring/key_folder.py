@@ -55,6 +55,7 @@ _WAREHOUSE = (
     ),
 )
 _PURPOSES = (PURPOSE, "index", "identity", "audit")
+_SINGLE = ("index", "identity")
 
 
 class _Store(NamedTuple):
@@ -103,6 +104,20 @@ def missing_keys(settings: Settings, uses: Iterable[KeyUse]) -> list[KeyUse]:
     """Those uses whose key is not in the folder. Raises OSError."""
     there = {purpose: KeyRing(settings.keys_dir, write_whole, purpose=purpose).ids() for purpose in _PURPOSES}
     return [use for use in uses if use.key_id not in there[use.purpose]]
+
+
+def extra_keys(settings: Settings) -> list[str]:
+    """What is wrong with the folder where it has keys that this program did not make. Raises OSError.
+
+    Whoever put one there can seal with it: of these purposes the program makes one key and never another.
+    """
+    found = {purpose: KeyRing(settings.keys_dir, write_whole, purpose=purpose).ids() for purpose in _SINGLE}
+    return [
+        f"{settings.keys_dir}: expected one {purpose} key, found {', '.join(f'{purpose}-{one}.key' for one in ids)}; "
+        "move away what was put there, and nothing that it sealed opens any more"
+        for purpose, ids in found.items()
+        if len(ids) > 1
+    ]
 
 
 def key_uses(settings: Settings) -> tuple[list[KeyUse], list[str]]:

@@ -160,6 +160,20 @@ def test_a_key_that_something_hangs_on_is_missed_and_one_that_nothing_does_is_no
     assert "removed" in lakewarden("vault", "status").out
 
 
+@pytest.mark.parametrize("purpose", ["identity", "index"])
+def test_a_key_that_somebody_put_beside_the_one_of_its_purpose_is_named(lakewarden: Lakewarden, purpose: str) -> None:
+    signed_in(lakewarden.home, lakewarden.environ, "officer")
+    planted = lakewarden.home / "keys" / f"{purpose}-0002-deadbeef.key"
+    planted.write_bytes(bytes(32))
+    planted.chmod(0o600)
+    found = lakewarden("vault", "check", "--json")
+    (problem,) = found.json["problems"]
+    assert (found.code, f"expected one {purpose} key, found {purpose}-0001-" in problem) == (65, True), problem
+    assert planted.name in problem
+    planted.unlink()
+    assert lakewarden("vault", "check").code == 0
+
+
 def test_a_damaged_warehouse_hides_no_key_of_the_records(lakewarden: Lakewarden) -> None:
     signed_in(lakewarden.home, lakewarden.environ, "officer")
     (lakewarden.home / "warehouse.db").write_bytes(b"damaged " * 1000)
