@@ -13,6 +13,8 @@ import stat
 import sys
 from pathlib import Path
 
+from console.cli.output import safe
+
 LARGEST = 1_048_576  # bytes of the newest file
 KEPT = 5  # older files
 
@@ -99,7 +101,8 @@ class SharedLogFile(logging.Handler):
             return
         self._told = True
         reason = error.strerror or type(error).__name__
-        note = f"lakewarden: {self._path}: expected a log file that can be written, found: {reason}; going on\n"
+        path = safe(str(self._path))
+        note = f"lakewarden: {path}: expected a log file that can be written, found: {reason}; going on\n"
         with contextlib.suppress(OSError, ValueError, AttributeError):
             sys.stderr.write(note)
             sys.stderr.flush()

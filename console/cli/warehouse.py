@@ -14,7 +14,7 @@ from typing import Any
 from console.actions.warehouse import WarehouseActions
 from console.cli.exits import Exit, UsageError, exit_of
 from console.cli.live_session import live_session
-from console.cli.output import print_json, print_table, say
+from console.cli.output import print_json, print_table, safe, say
 from console.cli.progress import ProgressLine, progress_lines, stoppable
 from console.cli.signals import EndedBySignal
 from console.settings import Settings
@@ -163,7 +163,7 @@ def _load_one(actions: WarehouseActions, table: str, file: str, environ: Mapping
         done.append(actions.load(table, Path(file), progress=progress, stop=stop))
         return done[0]
 
-    with closing(ProgressLine(f"loading {Path(file).name[:30]}", environ)) as progress:
+    with closing(ProgressLine(f"loading {safe(Path(file).name)[:30]}", environ)) as progress:
         try:
             return stoppable(work)
         except EndedBySignal:

@@ -14,6 +14,7 @@ from console.settings import Settings, SourceChoice
 from console.wiring import doctor_security
 from console.wiring.clock import SystemClock
 from console.wiring.doctor_check import Check
+from console.wiring.doctor_security import BUSY, NEWER, UNUSABLE
 from console.wiring.key_folder import check_private, key_uses, missing_keys, told
 from console.wiring.pipelines import API_KEY, api_key, open_lake, pipeline_setup, source_name
 from console.wiring.warehouse import FILE, open_store
@@ -36,8 +37,9 @@ from etl.history.database import Database
 from etl.models import City, Units
 from etl.ports import Clock
 from etl.quota import Quota
-from security.errors import KeyFileRefused, KeyUnknown, SecurityError, StoreError
-from warehouse.errors import WarehouseError
+from security.database import ADVICE
+from security.errors import AuditUnavailable, KeyFileRefused, KeyUnknown, PracticeOnly, SecurityError
+from warehouse.errors import StoreBusy, StoreNewer, WarehouseError
 
 MEBIBYTE = 1 << 20
 LEAST_FREE_MIB = 100
@@ -46,7 +48,10 @@ SET_THE_KEY = "set OPENWEATHER_API_KEY or run `lakewarden secrets set openweathe
 
 FAILURES = (EtlError, ConfigError, SecurityError, OSError, ValueError)
 
+_RESTORE_HISTORY = "restore {} from a backup, or move it away to begin a new history"
 _MOUNT = "mount the file system of {} writable"
+
+_KEY_FIX = re.compile(r": expected [^;]+, found [^;]+; (.+)", re.DOTALL)  # what a KeyFileRefused says to do
 
 # Other commands send their readers here; the doctor itself does not.
 _SEE_DOCTOR = re.compile(r" (?:with `lakewarden doctor`|\(see `lakewarden doctor`\))")
@@ -106,40 +111,68 @@ def _is_read_only(settings: Settings) -> bool:
 
 
 def _failed(settings: Settings, name: str, error: Exception) -> Check:
-    return Check(name, False, _SEE_DOCTOR.sub("", str(error)), _remedy(settings, error))
+    return Check(name, False, _SEE_DOCTOR.sub("", str(error)), _remedy(settings, name, error))
 
 
-def _remedy(settings: Settings, error: Exception) -> str:
-    """What to do about an error that ended a check."""
+def _remedy(settings: Settings, name: str, error: Exception) -> str:
+    """What to do about an error that ended the check `name`."""
+    if isinstance(error, InvalidKey):
+        why = error.__cause__
+        return _remedy(settings, API_KEY, why) if isinstance(why, SecurityError) else SET_THE_KEY
+    if isinstance(error, SecurityError):
+        return _security_remedy(settings, name, error)
     match error:
-        case InvalidKey(__cause__=SecurityError() as why):
-            return _remedy(settings, why)
-        case InvalidKey():
-            return SET_THE_KEY
         case ConfigError():
             return f"change {error.key} in {error.where}"
-        case KeyFileRefused():
-            return f"chmod 700 {settings.keys_dir} && chmod 600 {settings.keys_dir}/*.key"
-        case KeyUnknown():
-            return f"restore the keys in {settings.keys_dir} from a backup"
-        case StoreError():
-            return f"restore {settings.identity_db} from a backup"
-        case SecurityError():
-            return f"restore {settings.secrets_file} from a backup, or move it away and set the secrets again"
         case HistoryNewer():
-            return "install the version of lakewarden that wrote it, or a newer one"
+            return NEWER
+        case HistoryError() if str(error).endswith(ADVICE):
+            return UNUSABLE.format(settings.etl_db)
         case HistoryError():
-            return f"restore {settings.etl_db} from a backup, or move it away to begin a new history"
+            return _RESTORE_HISTORY.format(settings.etl_db)
         case QuotaExceeded():
             return "wait until the API answers again, or lower weather.calls_per_minute"
         case SourceError():
             return f"check the network of this host and weather.base_url in {settings.config_file}"
-        case LakeError() | ValueError():
+        case LakeError():
             return f"check [lake] in {settings.config_file} and the AWS settings of this account"
+        case ValueError() if name.startswith("lake") or name == "source":  # an address that no lake can have
+            return f"correct [lake] in {settings.config_file}"
+        case ValueError() if name == "history":  # a value in it that nothing of ours can have
+            return _RESTORE_HISTORY.format(settings.etl_db)
         case OSError(filename=str(path)):
             return f"make {path} readable and writable for this account"
         case _:
             return f"check what {settings.home} lies on: the disk, its mount and its room"
+
+
+def _security_remedy(settings: Settings, name: str, error: SecurityError) -> str:
+    """What to do about an error of the security core that ended the check `name`."""
+    match error:
+        case KeyFileRefused():
+            return _key_remedy(settings, error)
+        case KeyUnknown():
+            return f"restore the keys in {settings.keys_dir} from a backup"
+        case PracticeOnly():
+            made_as = "production" if settings.practice else "practice"
+            return (
+                f'put mode = "{made_as}" back under [workspace] in {settings.config_file}, or bring back the '
+                f"{settings.identity_db.name} that belongs to this workspace"
+            )
+        case AuditUnavailable():
+            return doctor_security.audit_remedy(settings, error)
+    stores = {"accounts": settings.identity_db, "clinical": settings.clinical_db, "audit log": settings.audit_db}
+    if name in stores:
+        return doctor_security.store_remedy(stores[name], error)
+    return f"restore {settings.secrets_file} from a backup, or move it away and set the secrets again"
+
+
+def _key_remedy(settings: Settings, error: KeyFileRefused) -> str:
+    """What the error says to do; where that is to close one file or the folder, all of them at once."""
+    found = _KEY_FIX.search(str(error))
+    if found is None or found[1].startswith("chmod "):
+        return f"chmod 700 {settings.keys_dir} && chmod 600 {settings.keys_dir}/*.key"
+    return found[1]
 
 
 def _workspace(settings: Settings) -> Iterator[Check]:
@@ -169,7 +202,7 @@ def _history(settings: Settings) -> Iterator[Check]:
     database = _database(settings, SystemClock())
     try:
         problems = database.problems()
-        remedy = f"restore {settings.etl_db} from a backup, or move it away to begin a new history"
+        remedy = _RESTORE_HISTORY.format(settings.etl_db)
         yield Check("history", not problems, "; ".join(problems) or f"{settings.etl_db} is sound", remedy)
         paused = requests.paused_since(database)
         state = "disabled in config.toml" if not settings.schedule.enabled else "enabled"
@@ -196,11 +229,15 @@ def _warehouse(settings: Settings) -> Iterator[Check]:
     if not path.exists():
         yield Check("warehouse", True, "none yet")
         return
+    remedy = f"restore {path} from a backup, or move it away and load your files again"
     try:
         problems = open_store(settings, read_only=True).problems()
     except WarehouseError as error:
         problems = [str(error)]
-    remedy = f"restore {path} from a backup, or move it away and load your files again"
+        if isinstance(error, StoreNewer | StoreBusy):
+            remedy = NEWER if isinstance(error, StoreNewer) else BUSY
+        elif str(error).endswith(ADVICE):
+            remedy = UNUSABLE.format(path)
     yield Check("warehouse", not problems, "; ".join(problems) or f"{path} is sound", remedy)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import closing
 from functools import partial
+from pathlib import Path
 
 from console.actions.seat import InMemory
 from console.settings import Settings
@@ -14,13 +15,26 @@ from console.wiring.security import Security, has_account
 from security.audit.file_keeper import REMEDY
 from security.audit.keys import PURPOSE
 from security.audit.opening import BEGUN_ANEW, is_missing
-from security.errors import AuditMissing, AuditUnavailable, CopiesForeign, StoreBusy, StoreError
+from security.database import ADVICE
+from security.errors import (
+    AuditMissing,
+    AuditUnavailable,
+    CopiesForeign,
+    KeyUnknown,
+    SecurityError,
+    StoreBusy,
+    StoreError,
+    StoreNewer,
+)
 from security.identity.first_officer import FirstOfficer
 from security.identity.keys import PURPOSE as IDENTITY_KEYS
 from security.policy.engine import Engine, open_engine
 from security.records.blind_index import PURPOSE as INDEX_KEYS
 
 AHEAD = "set the clock; then a recovery code, or `lakewarden users reset-mfa USER` by an officer, lets them in"
+NEWER = "install the version of lakewarden that wrote it, or a newer one"
+BUSY = "wait until it is done, or end it; change nothing about the file"
+UNUSABLE = "make room on the disk of {0}, and {0} readable and writable for this account"
 NETWORKS_REMEDY = 'name the places of work under [networks] in config.toml, `"10.0.0.0/8" = "ward 3"` a line'
 
 
@@ -61,9 +75,10 @@ def clinical(settings: Settings) -> Iterator[Check]:
     try:
         with closing(Security(settings, {}, InMemory())) as security:
             problems = security.clinical.database.problems()
+        remedy = f"restore {path} from a backup"
     except StoreError as error:
-        problems = [str(error)]
-    yield Check("clinical", not problems, "; ".join(problems) or f"{path} is sound", f"restore {path} from a backup")
+        problems, remedy = [str(error)], store_remedy(path, error)
+    yield Check("clinical", not problems, "; ".join(problems) or f"{path} is sound", remedy)
 
 
 def audit(settings: Settings) -> Iterator[Check]:
@@ -71,7 +86,7 @@ def audit(settings: Settings) -> Iterator[Check]:
     try:
         yield _log(settings)
     except AuditUnavailable as error:
-        yield Check("audit log", False, str(error), _remedy(settings, error))
+        yield Check("audit log", False, str(error), audit_remedy(settings, error))
     yield from _keepers(settings)
 
 
@@ -86,14 +101,31 @@ def _log(settings: Settings) -> Check:
     return Check("audit log", True, f"{size:,} events, continued from its last checkpoint{anew}")
 
 
-def _remedy(settings: Settings, error: AuditUnavailable) -> str:
+def store_remedy(path: Path, error: SecurityError) -> str:
+    """What to do where the database `path` cannot be used."""
+    match error:
+        case StoreNewer():
+            return NEWER
+        case StoreBusy():
+            return BUSY
+        case _ if str(error).endswith(ADVICE):
+            return UNUSABLE.format(path)
+        case _:
+            return f"restore {path} from a backup"
+
+
+def audit_remedy(settings: Settings, error: AuditUnavailable) -> str:
+    """What to do where the audit log cannot be written."""
+    cause = error.__cause__
     if isinstance(error, AuditMissing):
         return f"bring {settings.audit_db} back from a backup, or `lakewarden audit begin`"
     if isinstance(error, CopiesForeign):
         begun = f"keep {settings.checkpoint_file} and set audit.checkpoint_file to another file"
         return f"bring back the log that it has the checkpoints of; if that was given up for good, {begun}"
-    if isinstance(error.__cause__, StoreBusy):
-        return "wait until it is done, or end it; change nothing about the file"
+    if isinstance(cause, KeyUnknown):
+        return f"restore the keys in {settings.keys_dir} from a backup"
+    if isinstance(cause, StoreNewer | StoreBusy) or (isinstance(cause, StoreError) and str(cause).endswith(ADVICE)):
+        return store_remedy(settings.audit_db, cause)
     if not (settings.audit_db.exists() and settings.audit_db.stat().st_size):
         return f"bring {settings.audit_db} back; with a backup in its place, move its -wal and -shm away first"
     return f"`lakewarden audit verify` says where; restore {settings.audit_db} from a backup"

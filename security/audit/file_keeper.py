@@ -6,6 +6,8 @@ Rules:
 1. The file is made for the first note of a place. That one was taken there is remembered in the workspace.
 2. A place that took one before is never begun anew: a file that is missing or empty there was removed, or its disk is
    not mounted, and one in its stead would hide that. It waits until the file is back, or another place is named.
+3. A note ends with its signature lines and a blank one. One that a kill or a power cut tore is left out, wherever it
+   was torn: the next, which was appended right behind it, begins with the name that signed it.
 """
 
 from __future__ import annotations
@@ -13,15 +15,18 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import pairwise
 from pathlib import Path
 
 LARGEST_FILE = 268_435_456  # bytes read back; about a million checkpoints
 NEWEST = 8_192  # bytes at the end that hold the newest of them, unless something else was appended
 FURTHER = 16  # times as many bytes are looked at where they do not
 REMEDY = "mount its disk or bring the file back; if it is gone for good, name another in audit.checkpoint_file"
+
+# The signature lines of a note, with the blank line before them; one that was torn goes on with the note after it.
+_SIGNATURES = re.compile(r"\n\n(— (?P<name>[^\s+]+)(?![^\s+])[^\n]*\n(?:— [^\n]*\n)*)(?=\n|\Z)")
 
 
 class Places:
@@ -75,38 +80,34 @@ class FileKeeper:
             self._places.add(self.name)
 
     def kept(self) -> list[str]:
-        """The notes, oldest first; one cut off at the end is left out. Raises OSError, which says what to do."""
-        with self._told():
-            try:
-                with self._path.open("rb") as file:
-                    text = file.read(LARGEST_FILE).decode("utf-8", errors="replace")
-            except FileNotFoundError:
-                return []
-        parts = text.split("\n\n")
-        return [f"{text}\n\n{signatures}\n" for text, signatures in zip(parts[0:-1:2], parts[1:-1:2], strict=False)]
+        """The notes, oldest first; a torn one is left out (3.). Raises OSError, which says what to do.
+
+        Of a file larger than `LARGEST_FILE` they are those of its end.
+        """
+        text, size = self._end(LARGEST_FILE)
+        return list(_notes(text, is_whole=size <= LARGEST_FILE))
 
     def newest(self) -> Iterator[str]:
-        """The notes, the newest first, and what else two parts of the file give together; some come again.
+        """The notes, the newest first; some come again.
 
         The file is read as far back as they are asked for. Raises OSError, as `kept`.
         """
-        reach, whole = NEWEST, False
-        while not whole:
-            text, whole = self._end(min(reach, LARGEST_FILE))
-            for signatures, before in pairwise(reversed(text.split("\n\n"))):
-                yield f"{before}\n\n{signatures}\n"
-            reach *= FURTHER
+        reach, size = 0, 1
+        while reach < min(size, LARGEST_FILE):
+            reach = min(max(NEWEST, reach * FURTHER), LARGEST_FILE)
+            text, size = self._end(reach)
+            yield from reversed(list(_notes(text, is_whole=size <= reach)))
 
-    def _end(self, reach: int) -> tuple[str, bool]:
-        """The last `reach` bytes of the file, and whether they are all that is ever read of it."""
+    def _end(self, reach: int) -> tuple[str, int]:
+        """The last `reach` bytes of the file, and its size."""
         with self._told():
             try:
                 with self._path.open("rb") as file:
                     size = file.seek(0, os.SEEK_END)
                     file.seek(max(0, size - reach))
-                    return file.read(reach).decode("utf-8", errors="replace"), reach >= min(size, LARGEST_FILE)
+                    return file.read(reach).decode("utf-8", errors="replace"), size
             except FileNotFoundError:
-                return "", True
+                return "", 0
 
     @property
     def _is_begun(self) -> bool:
@@ -128,6 +129,17 @@ class FileKeeper:
                 f"{self._path}: expected a file for copies of checkpoints, found: {error.strerror}; set "
                 "audit.checkpoint_file to a file that this account can read and append to, or make this one so"
             ) from error
+
+
+def _notes(text: str, *, is_whole: bool) -> Iterator[str]:
+    """The notes in `text`, in its order; unless it `is_whole`, what its beginning cut off is none."""
+    end = 0
+    for found in _SIGNATURES.finditer(text):
+        body = f"{text[end : found.start()]}\n"
+        begin = body.rfind(f"{found['name']}\n")
+        if begin >= 0 or end or is_whole:
+            yield body[max(begin, 0) :].lstrip("\n") + f"\n{found[1]}"
+        end = found.end()
 
 
 def _append(path: Path, body: bytes, *, create: bool) -> None:

@@ -13,8 +13,11 @@ import pytest
 
 from console.actions.seat import InMemory
 from console.settings import load_settings
-from console.wiring import doctor_security
+from console.wiring import doctor, doctor_security
 from console.wiring.clock import SystemClock
+from console.wiring.doctor_check import Check
+from console.wiring.warehouse import open_store
+from security.identity.account import Role
 from tests.conftest import API_KEY, Ended, Lakewarden
 from tests.practice import opened, prepare, sit_down
 from tests.simulators.s3 import BUCKET, fake_environment, running_s3, unused_endpoint
@@ -251,3 +254,140 @@ def test_a_production_workspace_without_an_officer_says_how_to_enrol_one(lakewar
     assert lakewarden("init", "--production").code == 0
     found = checks(lakewarden("doctor", "--json"))["officer"]
     assert (found["ok"], found["remedy"]) == (False, "run `lakewarden init --production` in a terminal")
+
+
+def failed(home: Path, **variables: str) -> dict[str, Check]:
+    """The checks of a workspace that failed."""
+    report = doctor.examine(load_settings({"LAKEWARDEN_HOME": str(home), **variables}))
+    return {check.name: check for check in report.checks if not check.ok}
+
+
+def carry_out(database: Path, *statements: str) -> None:
+    connection = sqlite3.connect(database)
+    with closing(connection), connection:
+        for statement in statements:
+            connection.execute(statement)
+
+
+def test_stores_of_a_newer_version_are_not_to_be_restored_but_the_program_is_to_be_upgraded(workspace: Path) -> None:
+    prepare(workspace)
+    open_store(load_settings({"LAKEWARDEN_HOME": str(workspace)}))
+    assert failed(workspace) == {}
+    files = {
+        "history": "etl.db",
+        "warehouse": "warehouse.db",
+        "accounts": "identity.db",
+        "clinical": "clinical.db",
+        "audit log": "audit.db",
+    }
+    for name in files.values():
+        carry_out(workspace / name, "PRAGMA user_version = 99")
+    found = failed(workspace)
+    assert set(found) == set(files)
+    for check in found.values():
+        assert check.detail.endswith("upgrade the program."), check
+        assert check.remedy == "install the version of lakewarden that wrote it, or a newer one", check
+
+
+@pytest.mark.parametrize("name", ["identity", "clinical", "audit"])
+def test_a_store_that_cannot_be_opened_is_not_to_be_restored_but_its_disk_and_mode_are_looked_at(
+    workspace: Path, name: str
+) -> None:
+    """A lock that cannot be taken: what the account may not write, root may, so a folder stands in its place."""
+    prepare(workspace)
+    path = workspace / f"{name}.db"
+    carry_out(path, "PRAGMA journal_mode = DELETE")  # so that it is prepared anew, which takes the lock
+    lock = workspace / "locks" / f"{name}.db.lock"
+    lock.unlink(missing_ok=True)
+    lock.mkdir(parents=True)
+    found = failed(workspace)[{"identity": "accounts", "audit": "audit log"}.get(name, name)]
+    assert found.detail.endswith("Check that the disk is not full and that the workspace is writable."), found
+    assert found.remedy == f"make room on the disk of {path}, and {path} readable and writable for this account"
+
+
+@pytest.mark.parametrize("made_as", ["practice", "production"])
+def test_a_workspace_opened_as_what_it_was_not_made_as_says_which_setting_to_put_back(
+    lakewarden: Lakewarden, made_as: str
+) -> None:
+    if made_as == "practice":
+        prepare(lakewarden.home)
+    else:
+        lakewarden.enrol("officer", Role.OFFICER)
+    config = lakewarden.home / "config.toml"
+    other = "production" if made_as == "practice" else "practice"
+    text = config.read_text()
+    config.write_text(text.replace(f'mode = "{made_as}"', f'mode = "{other}"'))
+    found = failed(lakewarden.home)["accounts"]
+    assert f"expected the accounts of a {other} workspace, found those of a {made_as} one" in found.detail
+    assert found.remedy.startswith(f'put mode = "{made_as}" back under [workspace] in {config}, ')
+    config.write_text(text)
+    assert "accounts" not in failed(lakewarden.home)
+
+
+@pytest.mark.parametrize(
+    ("harm", "remedy"),
+    [
+        ("empty", "restore it from a backup"),
+        ("link", "put the key file itself there"),
+        ("folder", "put the key file there"),
+        ("open", "chmod 700 {0} && chmod 600 {0}/*.key"),
+        ("open folder", "chmod 700 {0} && chmod 600 {0}/*.key"),
+    ],
+)
+def test_the_remedy_for_a_key_that_is_refused_fits_its_cause(workspace: Path, harm: str, remedy: str) -> None:
+    folder = workspace.with_name("odd; keys, found here")
+    prepare(workspace)
+    (workspace / "keys").rename(folder)
+    (key,) = folder.glob("kek-*.key")
+    match harm:
+        case "empty":
+            key.write_bytes(b"")
+        case "link":
+            key.symlink_to(key.rename(workspace / "moved"))
+        case "folder":
+            key.unlink()
+            key.mkdir(mode=0o700)
+        case "open":
+            key.chmod(0o644)
+        case _:
+            folder.chmod(0o755)
+    found = failed(workspace, LAKEWARDEN_VAULT__KEYS_DIR=str(folder))
+    assert found["keys"].remedy == remedy.format(folder)
+    assert found["keys"].detail.endswith(remedy) or "chmod" in found["keys"].detail
+
+
+def test_a_shift_that_there_is_not_is_told_of_the_identity_database(workspace: Path) -> None:
+    prepare(workspace)
+    carry_out(
+        workspace / "identity.db", "PRAGMA ignore_check_constraints = ON", "UPDATE account SET shift_start = 9999"
+    )
+    found = failed(workspace)
+    assert set(found) == {"accounts"}
+    assert found["accounts"].detail.startswith("the identity database is damaged: expected the times of a shift")
+    assert found["accounts"].remedy == f"restore {workspace / 'identity.db'} from a backup"
+
+
+def test_a_key_of_the_audit_log_that_is_missing_is_what_is_to_be_restored(workspace: Path) -> None:
+    prepare(workspace)
+    (key,) = (workspace / "keys").glob("audit-*.key")
+    key.rename(key.with_name("audit-0001-ffffffff.key"))
+    assert failed(workspace)["audit log"].remedy == f"restore the keys in {workspace / 'keys'} from a backup"
+
+
+def test_a_time_that_there_is_not_is_told_of_the_history(workspace: Path) -> None:
+    prepare(workspace)
+    assert failed(workspace) == {}
+    carry_out(workspace / "etl.db", "UPDATE scheduler SET paused = 1, paused_at = 'noon'")
+    found = failed(workspace)
+    assert set(found) == {"history"}
+    assert found["history"].remedy.startswith(f"restore {workspace / 'etl.db'} from a backup")
+
+
+def test_an_address_that_no_lake_can_have_is_a_matter_of_the_settings(workspace: Path) -> None:
+    prepare(workspace)
+    settings = load_settings({"LAKEWARDEN_HOME": str(workspace)})
+    odd = replace(settings, lake=replace(settings.lake, url="s3://bucket", endpoint_url="http://user@127.0.0.1"))
+    found = {check.name: check for check in doctor.examine(odd).checks if not check.ok}
+    assert set(found) == {"source", "lake", "lake: policy"}
+    for check in found.values():
+        assert check.remedy == f"correct [lake] in {workspace / 'config.toml'}", check

@@ -301,9 +301,26 @@ def test_a_signal_ends_a_build_soon_and_nothing_was_changed(lakewarden: Lakeward
 
 def test_a_terminal_sees_progress_and_a_pipe_does_not(lakewarden: Lakewarden) -> None:
     assert "building" not in lakewarden("warehouse", "build", "--rows", "200000").err
+    said = _said_to_a_terminal(lakewarden, "warehouse", "build", "--rows", "300000")
+    assert b"building [" in said
+    assert b"%" in said
+
+
+def test_the_progress_of_a_file_whose_name_a_terminal_would_obey_is_escaped(
+    lakewarden: Lakewarden, sales: Path
+) -> None:
+    build(lakewarden)
+    file = sales.rename(sales.with_name("ev\x1b]0;PWNED\x07il.csv"))
+    said = _said_to_a_terminal(lakewarden, "warehouse", "load", "--table", "Sales_Transactions_Table", str(file))
+    assert rb"loading ev\x1b]0;PWNED\x07il.csv [" in said
+    assert b"\x1b]" not in said
+
+
+def _said_to_a_terminal(lakewarden: Lakewarden, *words: str) -> bytes:
+    """What a command that does its work says on a stderr that is a terminal."""
     leader, follower = os.openpty()
     process = subprocess.Popen(
-        [sys.executable, "-m", "console", "warehouse", "build", "--rows", "300000"],
+        [sys.executable, "-m", "console", *words],
         env=lakewarden.environ | {"TERM": "xterm"},
         cwd=lakewarden.folder,
         stdin=subprocess.DEVNULL,
@@ -319,8 +336,7 @@ def test_a_terminal_sees_progress_and_a_pipe_does_not(lakewarden: Lakewarden) ->
         process.wait(timeout=30)
         os.close(leader)
     assert process.returncode == 0
-    assert b"building [" in said
-    assert b"%" in said
+    return said
 
 
 def _read(leader: int) -> bytes:

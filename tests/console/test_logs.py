@@ -334,11 +334,14 @@ class TestLogFile:
     def test_a_disk_that_refuses_is_told_once_and_breaks_nothing(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        (tmp_path / "logs").write_text("a file in place of the folder")
-        set_up(tmp_path / "logs" / "lakewarden.log")
+        folder = tmp_path / "logs\x1b]0;title\x07"
+        folder.write_text("a file in place of the folder")
+        set_up(folder / "lakewarden.log")
         for _ in range(3):
             logging.getLogger("any").error("something")
-        assert capsys.readouterr().err.count("expected a log file that can be written") == 1
+        told = capsys.readouterr().err
+        assert told.count("expected a log file that can be written") == 1
+        assert "\x1b" not in told
 
     def test_a_full_disk_is_told_once_and_breaks_nothing(self, capsys: pytest.CaptureFixture[str]) -> None:
         sink = SharedLogFile(Path("/dev/full"))

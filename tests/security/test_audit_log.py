@@ -426,8 +426,8 @@ def test_a_file_elsewhere_that_is_missing_is_not_made_where_that_is_not_wanted(f
         )
     assert not path.exists()
     path.touch()
-    FileKeeper(path, create=False).keep("a\n\nb\n")
-    assert FileKeeper(path).kept() == ["a\n\nb\n"]
+    FileKeeper(path, create=False).keep("a\n\n— b\n")
+    assert FileKeeper(path).kept() == ["a\n\n— b\n"]
 
 
 class Stuck:

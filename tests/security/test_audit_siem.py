@@ -53,6 +53,26 @@ def test_golden_lines(name: str, case: str) -> None:
     assert FORMATS[name](recorded(CASES[case]), SOURCE) == golden[case][name]
 
 
+@pytest.mark.parametrize("fields", [{"action": "break_glass"}, {"action": "view_record", "code": "break-glass"}])
+@pytest.mark.parametrize("decision", Decision)
+def test_the_broken_glass_and_what_is_seen_through_it_are_graver_than_a_usual_look(
+    fields: dict[str, str], decision: Decision
+) -> None:
+    done = {"outcome": Outcome.DONE, "decision": decision}
+    severities = [
+        (
+            json.loads(ocsf(one, SOURCE))["severity_id"],
+            cef(one, SOURCE).split("|")[6],
+            re.findall(r"\tsev=(\d+)\t", leef(one, SOURCE)),
+            json.loads(hec(one, SOURCE))["event"]["severity"],
+            syslog(one, SOURCE)[:5],
+        )
+        for one in (recorded(event(3, **done, **fields)), recorded(event(3, **done, action="view_record")))
+    ]
+    usual = (1, "3", ["3"], 3, "<109>") if decision is Decision.ALLOW else severities[0]
+    assert severities == [(3, "6", ["6"], 6, "<108>"), usual]
+
+
 @pytest.mark.parametrize("name", FORMATS)
 @given(one=events)
 def test_every_event_is_one_line_without_the_sealed_reason(name: str, one: Event) -> None:

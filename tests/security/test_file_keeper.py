@@ -8,9 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from security.audit import file_keeper
+from security.audit.checkpoint import Checkpoint
 from security.audit.file_keeper import FileKeeper, Places
+from security.audit.keys import AuditKeys
+from security.vault.keys import Key
 
-NOTE, NEWER = "a\n\nb\n", "c\n\nd\n"
+NOTE, NEWER = "a\n\n— b\n", "c\n\n— d\n"
+LOG = AuditKeys.of(Key("0001-ffffffff", b"\xff" * 32))
+FIRST, TORN, NEXT, LAST = (Checkpoint(LOG.origin, size, bytes(32)).sign(LOG.signer) for size in (7, 80, 900, 1000))
 
 
 @pytest.fixture
@@ -33,11 +39,54 @@ def test_the_first_note_of_a_place_makes_its_file(tmp_path: Path, places: Places
 def test_the_newest_notes_come_first_and_all_of_them_however_far_back(tmp_path: Path) -> None:
     keeper = FileKeeper(tmp_path / "copies")
     assert list(keeper.newest()) == []
-    notes = [f"{number}\n{'x' * 900}\n\nb\n" for number in range(400)]
+    notes = [f"{number}\n{'x' * 900}\n\n— b\n" for number in range(400)]
     (tmp_path / "copies").write_text("".join(f"{note}\n" for note in notes))
     newest = [note for note in keeper.newest() if note in set(notes)]
     assert newest[:5] == notes[:-6:-1]
     assert newest[-400:] == notes[::-1]
+
+
+@pytest.mark.parametrize("rest", [b"", b"\x00" * 50], ids=["cut", "zeros"])
+def test_a_note_torn_anywhere_is_left_out_and_spoils_none_after_it(tmp_path: Path, rest: bytes) -> None:
+    """As a power cut leaves it: its first bytes, and where the file system had made room, zeros for the others."""
+    path = tmp_path / "copies"
+    keeper = FileKeeper(path)
+    whole = f"{TORN}\n".encode()
+    for length in range(len(whole)):
+        path.write_bytes(f"{FIRST}\n".encode() + whole[:length] + rest)
+        assert keeper.kept() == [FIRST, TORN] if length == len(whole) - 1 and not rest else [FIRST]
+        keeper.keep(NEXT)
+        keeper.keep(LAST)
+        assert keeper.kept() == [FIRST, NEXT, LAST], length
+        assert list(keeper.newest())[:3] == [LAST, NEXT, FIRST], length
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [FIRST.replace("\n7\n", "\n8\n"), FIRST.replace(LOG.origin, "other", 1), FIRST[:-9] + "\n", FIRST[:-9] + "?\n"],
+    ids=["size", "name", "signature", "no base64"],
+)
+def test_a_note_that_was_changed_is_given_as_it_is_so_that_it_is_named(tmp_path: Path, changed: str) -> None:
+    path = tmp_path / "copies"
+    path.write_text(f"{changed}\n{NEXT}\n")
+    assert FileKeeper(path).kept() == [changed, NEXT]
+
+
+def test_of_a_file_that_is_too_large_the_newest_notes_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "copies"
+    keeper = FileKeeper(path)
+    for size in range(1000, 1100):
+        keeper.keep(Checkpoint(LOG.origin, size, bytes(32)).sign(LOG.signer))
+    notes = keeper.kept()
+    each = len(f"{notes[0]}\n".encode())
+    assert len(notes) == 100
+    for beyond in range(each):
+        monkeypatch.setattr(file_keeper, "LARGEST_FILE", 10 * each + beyond)
+        assert keeper.kept() == notes[-10:], beyond
+        assert list(keeper.newest()) == notes[:-11:-1], beyond
+    path.write_text("".join(f"{note}\n" for note in ("x" * 50 + f"\n{NOTE}", NOTE, NEWER)))
+    monkeypatch.setattr(file_keeper, "LARGEST_FILE", 30)
+    assert keeper.kept() == [NOTE, NEWER]
 
 
 @pytest.mark.parametrize("how", ["removed", "emptied"])
@@ -89,15 +138,15 @@ from pathlib import Path
 from security.audit.file_keeper import FileKeeper
 
 keeper = FileKeeper(Path(sys.argv[1]))
-keeper.keep("a\\n\\nb\\n")
+keeper.keep("a\\n\\n— b\\n")
 free = resource.getrlimit(resource.RLIMIT_FSIZE)
 resource.setrlimit(resource.RLIMIT_FSIZE, (Path(sys.argv[1]).stat().st_size + 4, free[1]))
 try:
-    keeper.keep("c\\n\\nd\\n")
+    keeper.keep("c\\n\\n— d\\n")
 except OSError as error:
     print(error)
 resource.setrlimit(resource.RLIMIT_FSIZE, free)
-keeper.keep("e\\n\\nf\\n")
+keeper.keep("e\\n\\n— f\\n")
 """
 
 
@@ -112,4 +161,4 @@ def test_a_note_that_a_full_disk_cut_off_does_not_spoil_those_after_it(tmp_path:
         cwd=Path(__file__).parents[2],
     )
     assert "No space left on device" in ended.stdout
-    assert FileKeeper(path).kept() == ["a\n\nb\n", "e\n\nf\n"]
+    assert FileKeeper(path).kept() == ["a\n\n— b\n", "e\n\n— f\n"]

@@ -9,12 +9,13 @@ from console.tui.text import plain
 from console.tui.widgets.line_table import Cell, Part
 from security.audit.event import Decision, Event, Outcome
 from security.audit.search import Recorded
+from security.audit.siem.origin import GLASS as GLASS
+from security.audit.siem.origin import is_glass as is_glass
 
 SHORT = 8  # digits of a pseudonym that are shown where there is room
 LOOKING = frozenset(
     {"look", "list", "check", "reason"}
 )  # the words of a use that is not the deed which its action names
-GLASS = frozenset({"break-glass", "break_glass"})
 
 _OUTCOMES = {
     Outcome.INTENT: ("intent", "muted", "about to happen; written before it did"),
@@ -32,11 +33,6 @@ def events_words(count: int) -> str:
 def is_denied(event: Event) -> bool:
     """Whether somebody was kept from something."""
     return event.decision is Decision.DENY or event.outcome is Outcome.REFUSED
-
-
-def is_glass(event: Event) -> bool:
-    """Whether the glass was broken, or a record seen through it."""
-    return event.action in GLASS or event.code in GLASS
 
 
 def sign_of(event: Event, *, cross: str) -> Part:

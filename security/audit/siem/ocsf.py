@@ -9,7 +9,7 @@ from typing import Any
 
 from security.audit.event import Decision, Event, Kind, Outcome
 from security.audit.search import Recorded
-from security.audit.siem.origin import PRODUCT, VENDOR, Source, epoch_ms, fields, refused
+from security.audit.siem.origin import PRODUCT, VENDOR, Source, epoch_ms, fields, is_glass, refused
 
 SCHEMA_VERSION = "1.3.0"
 OTHER = 99
@@ -46,7 +46,7 @@ def _common(recorded: Recorded, source: Source, body: dict[str, Any]) -> dict[st
         "category_uid": class_uid // 1000,
         "type_uid": class_uid * 100 + activity_id,
         "time": epoch_ms(event),
-        "severity_id": 3 if refused(event) or event.action == "break_glass" else 1,  # Medium, Informational
+        "severity_id": 3 if refused(event) or is_glass(event) else 1,  # Medium, Informational
         "status_id": status_id,
         "status": {1: "Success", 2: "Failure"}[status_id],
         "unmapped": fields(recorded),

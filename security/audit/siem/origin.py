@@ -11,6 +11,7 @@ from security.instants import milliseconds
 
 VENDOR = "Lakewarden"
 PRODUCT = "Lakewarden"
+GLASS = frozenset({"break_glass", "break-glass"})  # the action, and the code of what is seen through it
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +37,14 @@ def refused(event: Event) -> bool:
     return event.decision is Decision.DENY or event.outcome is Outcome.REFUSED
 
 
+def is_glass(event: Event) -> bool:
+    """Whether the glass was broken, or a record seen through it."""
+    return event.action in GLASS or event.code in GLASS
+
+
 def severity(event: Event) -> int:
-    """0 to 10 as CEF and LEEF count: 6 where something was refused or a record opened by break-glass, 5 failed, 3."""
-    if refused(event) or event.action == "break_glass":
+    """0 to 10 as CEF and LEEF count: 6 where something was refused or the glass is broken, 5 failed, 3."""
+    if refused(event) or is_glass(event):
         return 6
     return 5 if event.outcome is Outcome.FAILED else 3
 

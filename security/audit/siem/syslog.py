@@ -7,7 +7,7 @@ printable ASCII without spaces, within their lengths, or `-`.
 from __future__ import annotations
 
 from security.audit.search import Recorded
-from security.audit.siem.origin import PRODUCT, Source, fields, refused, rfc3339
+from security.audit.siem.origin import PRODUCT, Source, fields, is_glass, refused, rfc3339
 
 _FACILITY = 13
 _NOTICE, _WARNING = 5, 4
@@ -18,7 +18,7 @@ _SD_ID = "audit@32473"
 def syslog(recorded: Recorded, source: Source) -> str:
     """The event as one syslog message, without framing."""
     event = recorded.event
-    priority = _FACILITY * 8 + (_WARNING if refused(event) else _NOTICE)
+    priority = _FACILITY * 8 + (_WARNING if refused(event) or is_glass(event) else _NOTICE)
     header = f"<{priority}>1 {rfc3339(event)} {_word(source.host, 255)} {_word(PRODUCT.lower(), 48)} -"
     data = "".join(f' {name}="{_in_data(str(value))}"' for name, value in fields(recorded).items())
     words = (event.principal, event.action, event.resource)
