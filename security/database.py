@@ -7,6 +7,8 @@ Rules of opening, in order:
 4. A commit is on the disk before it returns (synchronous = FULL); what is deleted is overwritten (secure_delete).
 5. A file that others could reach is taken from them when it is opened, if it is ours to take.
 6. A write-ahead log whose database is gone is left untouched: SQLite would remove it, and with it the last commits.
+7. A file with a table, index, trigger or view that its migrations do not make, or make otherwise, is not used: a
+   trigger of another's would undo what is written here. An index or trigger of theirs that is missing is made anew.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from security.database_form import FORM, MIGRATION, missing_parts
 from security.errors import StoreBusy, StoreDamaged, StoreError, StoreNewer
 
 BUSY_TIMEOUT_S = 20.0
@@ -38,7 +41,8 @@ class Schema:
     """What a database is: its name in messages, its application id, and where its migrations lie.
 
     The migrations are the files `NNN_name.sql` of the folder `sql` in `package`, applied in the order of NNN; the
-    table `migration` that records them is made here.
+    table `migration` that records them is made here. What a file has is compared with what they make, so one that was
+    ever applied is not edited any more, the comments within its statements included, but followed by another.
     """
 
     name: str  # such as "audit log"
@@ -297,8 +301,10 @@ def _connect(path: Path, schema: Schema, busy_timeout_s: float, *, read_only: bo
 def _prepare(database: Database, lock_file: Path, now: Callable[[], datetime]) -> None:
     migrations = database.schema.migrations()
     newest = migrations[-1][0]
-    if _version(database) == newest and _journal_mode(database) == "wal":
-        return
+    with database.snapshot():
+        ready = _version(database) == newest and _journal_mode(database) == "wal"
+        if ready and not _missing_parts(database):
+            return
     with _file_lock(lock_file, database.schema.name):
         if _version(database) > newest:
             raise StoreNewer(
@@ -310,19 +316,26 @@ def _prepare(database: Database, lock_file: Path, now: Callable[[], datetime]) -
         for version, name, script in migrations:
             if version > _version(database):
                 _migrate(database, version, name, script, stamp(now()))
+        if missing := _missing_parts(database):
+            with database.transaction() as connection:
+                for statement in missing:
+                    connection.execute(statement)
 
 
 def _migrate(database: Database, version: int, name: str, script: str, applied_at: str) -> None:
     with database.transaction() as connection:
-        connection.execute(
-            "CREATE TABLE IF NOT EXISTS migration (version INTEGER PRIMARY KEY, name TEXT NOT NULL, "
-            "applied_at TEXT NOT NULL) STRICT"
-        )
+        connection.execute(MIGRATION)
         for statement in statements(script):
             connection.execute(statement)
         connection.execute("INSERT INTO migration VALUES (?, ?, ?)", (version, name, applied_at))
         connection.execute(f"PRAGMA user_version = {version:d}")
         connection.execute(f"PRAGMA application_id = {database.schema.application_id:d}")
+
+
+def _missing_parts(database: Database) -> list[str]:
+    """The SQL of what the file lacks of its form (7.). Raises StoreDamaged."""
+    scripts = tuple([script for _, _, script in database.schema.migrations()])
+    return missing_parts(database.query(FORM), scripts, f"{database.schema.name} {database.path}")
 
 
 def _version(database: Database) -> int:

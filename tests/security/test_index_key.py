@@ -21,7 +21,7 @@ def older(clinic: Clinic) -> Clinic:
     """A store of before its index key was noted, as it stands in the file."""
     with clinic.core.database.transaction() as connection:
         connection.execute("DROP TABLE index_key")
-        connection.execute("DELETE FROM migration WHERE version = 3")
+        connection.execute("DELETE FROM migration WHERE version > 2")
         connection.execute("PRAGMA user_version = 2")
     return clinic
 
