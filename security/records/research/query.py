@@ -1,8 +1,8 @@
 """Research questions: typed, answered from the projection by one fixed statement, with small groups hidden.
 
 A question groups by columns of the projection, measures one thing, and may ask for single values of columns. Nothing of
-it becomes SQL. At most two columns take part, since for tables of two it can be shown that nothing hidden can be
-computed (see `suppression.py`).
+it becomes SQL. At most two columns take part, since for a table of two it can be shown that no set of its cells with 1
+to 10 persons can be computed (see `suppression.py`).
 """
 
 from __future__ import annotations
