@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import stat
 import tomllib
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,7 @@ def read_document(path: Path) -> dict[str, Any]:
     try:
         content = _content(path)
     except OSError as error:
-        raise ConfigError([Problem(str(path), "file", "a readable file", error.strerror or "an error")]) from error
+        raise ConfigError([_unreadable(path, error)]) from error
     if content is None:
         raise ConfigError([Problem(str(path), "file", f"{expected} of at most 1 MiB", "something else")])
     try:
@@ -42,6 +44,18 @@ def _content(path: Path) -> bytes | None:
     if not stat.S_ISREG(status.st_mode) or status.st_size > LARGEST_FILE:
         return None
     return path.read_bytes()
+
+
+def _unreadable(path: Path, error: OSError) -> Problem:
+    """Why the file cannot be read, whose it is, and what lets it be read."""
+    expected, found = "a readable file", error.strerror or "an error"
+    with suppress(OSError):
+        status, user = path.stat(), os.geteuid()
+        if isinstance(error, PermissionError):
+            theirs = "" if status.st_uid == user else f"`chown {user} {path}`, if you trust it, and "
+            expected += f" ({theirs}`chmod 600 {path}`)"
+            found += f" (mode {stat.S_IMODE(status.st_mode):04o}, of the user {status.st_uid})"
+    return Problem(str(path), "file", expected, found)
 
 
 def _syntax_problem(path: Path, message: str, content: bytes) -> Problem:

@@ -5,13 +5,15 @@ Whole or not at all, and safe between processes that start or edit at once.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
+import sqlite3
 import stat
 import tomllib
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +28,13 @@ from etl.files import sync_folder, write_temporary, write_whole
 SUBFOLDERS = ("keys", "locks", "logs", "exports", "staging", "lake")
 CITIES_VARIABLE = "LAKEWARDEN_WEATHER__CITIES"
 
-_INIT = "`lakewarden init` (practice) or `lakewarden init --production`"
+_INIT = {Mode.PRACTICE: "`lakewarden init`", Mode.PRODUCTION: "`lakewarden init --production`"}
+
+# With accounts and no practice password it was made for production, whatever it says: `security.identity.core`, 2.
+_MADE_AS = (
+    "SELECT practice AND (NOT EXISTS (SELECT 1 FROM account) OR EXISTS (SELECT 1 FROM practice_password)) "
+    "FROM workspace"
+)
 
 _LIVE = (
     "mode",
@@ -38,25 +46,39 @@ def create_workspace(home: Path, *, production: bool) -> bool:
     """Make `home` a workspace: the folder (0700), its subfolders and a commented `config.toml`.
 
     True if this call wrote the file, False if it was there: an existing configuration is never changed.
-    Raises ConfigError if `home` is no folder, belongs to another user, lets others write, or is a practice
-    workspace where `production` is wanted; WorkspaceError if the disk refuses.
+    Raises ConfigError if `home` is no folder, belongs to another user, lets others write, is a practice workspace
+    where `production` is wanted, or has accounts of the other kind; WorkspaceError if the disk refuses.
     """
     config_file = home / "config.toml"
+    mode = Mode.PRODUCTION if production else Mode.PRACTICE
     try:
         _make_private(home)
+        made = mode_of_accounts(home)
+        if not config_file.exists():
+            _require_accounts_of(mode, made, home)
         for name in SUBFOLDERS:
             (home / name).mkdir(mode=0o700, exist_ok=True)
-        mode = Mode.PRODUCTION if production else Mode.PRACTICE
         created = not config_file.exists() and _write_new(config_file, config_text(mode).encode())
     except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise WorkspaceError(
-            f"{home}: expected a folder that can hold the workspace, found: {reason} ({error.filename}); "
-            f"make it writable or name another in {HOME_VARIABLE}"
-        ) from error
-    if production and not created:
-        _require_production(config_file)
+        raise _unwritable(home, error) from error
+    if not created:
+        _require_mode(config_file, made, production=production)
     return created
+
+
+def mode_of_accounts(home: Path) -> Mode | None:
+    """What the identity database of `home` was made as; None where there is none, or none that can be read.
+
+    One row is read and nothing written: quick enough for every run.
+    """
+    path = home / "identity.db"
+    with suppress(OSError, sqlite3.Error):
+        if path.stat().st_size == 0:  # beside an empty one SQLite would remove a write-ahead log
+            return None
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=5)) as connection:
+            row = connection.execute(_MADE_AS).fetchone()
+            return None if row is None else Mode.PRACTICE if row[0] else Mode.PRODUCTION
+    return None
 
 
 def open_or_create_workspace(home: Path) -> None:
@@ -71,9 +93,18 @@ def open_or_create_workspace(home: Path) -> None:
     # Looked at in this order, since another process may be making the workspace: its config.toml comes first.
     left = next(_contents(home), None)
     if left is not None and not (home / "config.toml").exists():
-        expected = f"the settings of this workspace (restore it, or run {_INIT} to make a new one for what is there)"
-        raise ConfigError([Problem(str(home / "config.toml"), "file", expected, f"no such file beside {left}")])
+        raise _lost(home, left)
     create_workspace(home, production=False)
+
+
+def _lost(home: Path, left: str) -> ConfigError:
+    made = mode_of_accounts(home)
+    if made is None:
+        ways = f"{_INIT[Mode.PRACTICE]} (practice) or {_INIT[Mode.PRODUCTION]} makes a new one for what is there"
+    else:
+        ways = f"{_INIT[made]} makes a new one with the defaults for what is there"
+    expected = f"the settings of this {f'{made} ' if made else ''}workspace (restore it, or {ways})"
+    return ConfigError([Problem(str(home / "config.toml"), "file", expected, f"no such file beside {left}")])
 
 
 def _contents(home: Path) -> Iterator[str]:
@@ -111,6 +142,25 @@ def _unfit(home: Path, expected: str, found: str) -> ConfigError:
     return ConfigError([Problem(str(home), HOME_VARIABLE, expected, found)])
 
 
+def _unwritable(home: Path, error: OSError) -> WorkspaceError:
+    reason = error.strerror or type(error).__name__
+    if not _is_full(error):  # of a full disk no file is the cause
+        reason = f"{reason} ({error.filename or home})"
+    return WorkspaceError(
+        f"{home}: expected a folder that can hold the workspace, found: {reason}; {remedy(error)}, or name another in "
+        f"{HOME_VARIABLE}"
+    )
+
+
+def _is_full(error: OSError) -> bool:
+    return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def remedy(error: OSError) -> str:
+    """What to do about a file or folder that cannot be written."""
+    return "make room there" if _is_full(error) else "make it writable"
+
+
 def _write_new(path: Path, body: bytes) -> bool:
     """Put `body` at `path` if nothing is there, whole or not at all; False if another process was first."""
     temporary = write_temporary(path.parent, body)
@@ -124,13 +174,30 @@ def _write_new(path: Path, body: bytes) -> bool:
     return True
 
 
-def _require_production(config_file: Path) -> None:
+def _require_accounts_of(mode: Mode, made: Mode | None, home: Path) -> None:
+    """Return unless there are accounts of the other kind. Raises ConfigError."""
+    if made is not None and made is not mode:
+        expected = f"{_INIT[made]}, which makes its settings anew"
+        found = f"the accounts of a {made} workspace ({home / 'identity.db'}); practice and real data never share one"
+        raise ConfigError([Problem(str(home / "config.toml"), "workspace.mode", expected, found)])
+
+
+def _require_mode(config_file: Path, made: Mode | None, *, production: bool) -> None:
+    """Return if the mode in the file is that of the accounts, and production where wanted. Raises ConfigError."""
     workspace = read_document(config_file).get("workspace")
     mode = workspace.get("mode", "practice") if isinstance(workspace, dict) else "practice"
-    if mode != Mode.PRODUCTION:
+    if made is not None and made != mode:
+        raise changed_mode(config_file, made, mode)
+    if production and mode != Mode.PRODUCTION:
         expected = f"an empty place for a production workspace (name another folder in {HOME_VARIABLE})"
         found = f"a workspace whose mode is {shown(mode)}; practice data and real data never share one"
         raise ConfigError([Problem(str(config_file), "workspace.mode", expected, found)])
+
+
+def changed_mode(config_file: Path, made: Mode, found: object) -> ConfigError:
+    """What is raised where the settings say another mode than the accounts were made for."""
+    expected = f'"{made}", as the accounts beside it were made (a workspace stays what it was made as)'
+    return ConfigError([Problem(str(config_file), "workspace.mode", expected, shown(found))])
 
 
 def config_text(mode: Mode) -> str:

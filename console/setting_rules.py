@@ -21,6 +21,10 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:/")
 
+MAIL_ADDRESS_EXPECTED = "an e-mail address alone, such as ops@example.org"
+_WORDS = r"[^\s\"(),.:;<>@\[\\\]]+"
+_ADDRESS = re.compile(rf"{_WORDS}(\.{_WORDS})*@{_WORDS}(\.{_WORDS})*")  # the dot-atoms of RFC 5321, 4.1.2
+
 API_KEY_EXPECTED = "a key of at most 256 printable ASCII characters without spaces"
 
 
@@ -190,12 +194,11 @@ def is_api_key(key: str) -> bool:
 def mail_address() -> Rule:
     def read(value: object) -> str:
         address = plain_text(value)
-        local, at, domain = address.rpartition("@")
-        if address and not (local and at and domain and " " not in address):
+        if address and not _ADDRESS.fullmatch(address):
             raise Unfit
         return address
 
-    return Rule("an e-mail address", read)
+    return Rule(MAIL_ADDRESS_EXPECTED, read)
 
 
 def network(cidr: str) -> Network:

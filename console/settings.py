@@ -319,6 +319,10 @@ class _Reading:
             found = f"sse = {json.dumps(lake.get('sse', Sse.BUCKET_DEFAULT))} beside it"
             expected = 'sse = "aws:kms" where a key id is given'
             self.problems.append(Problem(self.origin["lake", "kms_key_id"], "lake.kms_key_id", expected, found))
+        smtp = self.values["smtp"]
+        if smtp.get("host") and not smtp.get("sender") and "smtp.from" not in {each.key for each in self.problems}:
+            expected = f"{rules.MAIL_ADDRESS_EXPECTED}, where smtp.host is set"
+            self.problems.append(Problem(self.origin["smtp", "host"], "smtp.from", expected, "nothing"))
 
     def _expand_folders(self) -> None:
         for section, key in (

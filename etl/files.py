@@ -7,6 +7,7 @@ import errno
 import os
 import time
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 STALE_S = 3600.0
@@ -14,6 +15,11 @@ STALE_S = 3600.0
 
 def write_temporary(folder: Path, body: bytes) -> Path:
     """`body`, written and fsynced under a temporary name in `folder` (made if missing). Raises OSError."""
+    with _named(folder):
+        return _write(folder, body)
+
+
+def _write(folder: Path, body: bytes) -> Path:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     temporary = folder / f".{uuid.uuid4().hex}.part"
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -26,6 +32,17 @@ def write_temporary(folder: Path, body: bytes) -> Path:
         temporary.unlink(missing_ok=True)
         raise
     return temporary
+
+
+@contextlib.contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Within it, an error that names no file, as of a full disk, names `path`."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:
+            error.filename = str(path)
+        raise
 
 
 def sync_folder(folder: Path) -> None:
@@ -46,14 +63,15 @@ def write_whole(path: Path, body: bytes, *, temporary_in: Path | None = None, du
     `temporary_in` is where it is written first (same file system; default: the folder of `path`). Without
     `durable_name` a power failure may take the file away again, whole.
     """
-    temporary = write_temporary(temporary_in or path.parent, body)
-    try:
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    if durable_name:
-        sync_folder(path.parent)
+    with _named(path):
+        temporary = _write(temporary_in or path.parent, body)
+        try:
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        if durable_name:
+            sync_folder(path.parent)
 
 
 def temporaries_of(folder: Path) -> Path:

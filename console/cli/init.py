@@ -7,7 +7,8 @@ from collections.abc import Mapping
 
 from console.cli.exits import Exit, UsageError
 from console.cli.output import say
-from console.config_file import create_workspace
+from console.config_errors import WorkspaceError
+from console.config_file import create_workspace, remedy
 from console.settings import home_of, load_settings
 
 
@@ -29,4 +30,12 @@ def init(arguments: Namespace, environ: Mapping[str, str]) -> Exit:
         return Exit.DONE
     from console.cli.first_officer import enrol_first_officer
 
-    return enrol_first_officer(arguments, settings, environ)
+    try:
+        return enrol_first_officer(arguments, settings, environ)
+    except OSError as error:
+        if error.filename is None:  # no file of the workspace, such as a pipe that nobody reads
+            raise
+        raise WorkspaceError(
+            f"{error.filename}: expected a file that can be written, found: {error.strerror}; {remedy(error)}, then "
+            "repeat `lakewarden init --production`"
+        ) from error

@@ -8,7 +8,8 @@ from console import redaction
 from console.actions.permissions import Permissions
 from console.actions.pipelines import Pipelines, PipelineSetup
 from console.config_errors import ConfigError, Problem
-from console.settings import Settings, SourceChoice, load_settings
+from console.config_file import changed_mode, edit_cities, mode_of_accounts
+from console.settings import Mode, Settings, SourceChoice, load_settings
 from console.wiring.clock import SystemClock
 from console.wiring.permissions import HostAccount
 from console.wiring.secrets import read_secret
@@ -41,8 +42,6 @@ def pipelines(
         return pipeline_setup(load_settings(environ, settings.home), at)
 
     def edit(add: Sequence[str], remove: Sequence[str]) -> None:
-        from console.config_file import edit_cities
-
         edit_cities(load_settings(environ, settings.home), add=add, remove=remove)
 
     return Pipelines(
@@ -173,6 +172,8 @@ def _refuse_practice_beyond_this_machine(settings: Settings) -> None:
     if not settings.practice:
         found = "the practice source in a production workspace"
         raise ConfigError([Problem(str(settings.config_file), "weather.source", '"openweather" or "auto"', found)])
+    if mode_of_accounts(settings.home) is Mode.PRODUCTION:
+        raise changed_mode(settings.config_file, Mode.PRODUCTION, settings.workspace.mode.value)
     if settings.lake_url.startswith("s3://") and not _is_on_this_machine(open_lake(settings)):
         expected = "a folder or an endpoint on this machine while the source is practice (made-up) weather"
         raise ConfigError([Problem(str(settings.config_file), "lake.url", expected, settings.lake_url)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from console.wiring.security import Security
+from security.errors import PracticeOnly
 from security.identity.practice import Practice
 from security.policy.model import SERVICE
 from security.records.practice_patients import PatientSpec, practice_patients
@@ -16,7 +17,8 @@ SITES = ("main hospital", "north clinic")
 def prepare_practice(security: Security) -> None:
     """Make what is missing of it; quick where nothing is. One process does it, others wait.
 
-    Raises PracticeOnly in a production workspace, SecurityError, OSError.
+    Raises PracticeOnly in a production workspace and beside patients from before there were accounts, SecurityError,
+    OSError.
     """
     practice = Practice(security.identity)
     if is_prepared(security):
@@ -24,8 +26,15 @@ def prepare_practice(security: Security) -> None:
     locks = security.settings.locks_dir
     locks.mkdir(mode=0o700, parents=True, exist_ok=True)
     with locked(locks / "practice.lock"):
+        patients = security.admission.count()  # first: where that cannot be told, no account is made
+        if patients and not security.accounts.list():
+            raise PracticeOnly(
+                f"{security.settings.clinical_db}: expected no patients in a practice workspace without accounts, "
+                f"found {patients:,}: they may be real. No practice account was made; restore the files of the "
+                "workspace from one backup, or make another practice workspace"
+            )
         practice.create(now=security.now())
-        if security.admission.count() == 0:
+        if patients == 0:
             spec = PatientSpec(sites=SITES, doctors=DOCTORS, until=security.now().date())
             security.admission.add(practice_patients(spec), by=SERVICE)
         if built(security.research) is None:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 import sys
 from collections.abc import Mapping
-from contextlib import closing, suppress
 
 from console.actions.practice_warehouse import PRACTICE_ROWS, PracticeWarehouse
+from console.config_file import mode_of_accounts
+from console.setting_sections import Mode
 from console.settings import HOME_VARIABLE, Settings
 from console.wiring.warehouse import FILE
-from security.database import open_read_only
-from security.errors import StoreError
-from security.identity.core import SCHEMA, made_otherwise
+from security.identity.core import made_otherwise
 from warehouse.database import has_data
 
 _PROGRAM = (sys.executable, "-P", "-m", "console")  # -P: what lies in the current folder is not this program
@@ -46,8 +44,4 @@ def check_made_for_practice(settings: Settings) -> None:
 
 def was_made_for_production(settings: Settings) -> bool:
     """Whether the identity database says so; an unreadable one says nothing."""
-    if not settings.identity_db.exists():
-        return False
-    with suppress(StoreError, sqlite3.Error), closing(open_read_only(settings.identity_db, SCHEMA)) as connection:
-        return connection.execute("SELECT 1 FROM workspace WHERE practice = 0").fetchone() is not None
-    return False
+    return mode_of_accounts(settings.home) is Mode.PRODUCTION

@@ -2,6 +2,11 @@
 
 Every method of identity takes `now`, an aware instant from the trusted clock. What happened is written to the audit
 log inside the transaction that does it, as its last step: if it cannot be recorded, it has not happened.
+
+What the workspace was made as stands in clear, so that whoever writes the file can change it. Rules, in order:
+1. It is opened as what it was made as, and not as the other kind.
+2. With accounts it is opened as a practice one only if there is a practice password.
+3. Practice accounts are made and shown only if one of these opens (`practice.py`): without the key nobody seals one.
 """
 
 from __future__ import annotations
@@ -80,6 +85,8 @@ def open_identity(
     database = open_database(path, SCHEMA, lock_file=lock_file, now=now, busy_timeout_s=busy_timeout_s)
     try:
         workspace = _workspace(database, practice, now(), random_bytes)
+        if practice:
+            _require_practice_passwords(database)
     except BaseException:
         database.close()
         raise
@@ -141,8 +148,18 @@ def made_otherwise(path: Path, *, practice: bool) -> PracticeOnly:
     )
 
 
+def not_of_practice(path: Path) -> PracticeOnly:
+    """What is raised where a practice workspace has accounts, and no practice password that was sealed here."""
+    return PracticeOnly(
+        f"{path}: expected the accounts of a practice workspace, found accounts without any practice password that "
+        "this program sealed: it was made for production and changed since, or each of its practice accounts has a "
+        "password of its own by now. Nothing was changed; restore the workspace from one backup, or make another for "
+        "practice"
+    )
+
+
 def _workspace(database: Database, practice: bool, now: datetime, random_bytes: Callable[[int], bytes]) -> str:
-    """The workspace's name in tokens and seals, made at the first opening."""
+    """The workspace's name in tokens and seals, made at the first opening (1.)."""
     row = database.query("SELECT name, practice FROM workspace")
     if not row:
         with database.transaction() as connection:
@@ -153,3 +170,10 @@ def _workspace(database: Database, practice: bool, now: datetime, random_bytes: 
     if bool(made_as) is not practice:
         raise made_otherwise(database.path, practice=practice)
     return str(name)
+
+
+def _require_practice_passwords(database: Database) -> None:
+    """Return unless there are accounts and no practice password (2.). Raises PracticeOnly."""
+    accounts, passwords = database.query("SELECT (SELECT 1 FROM account), (SELECT 1 FROM practice_password)")[0]
+    if accounts and not passwords:
+        raise not_of_practice(database.path)

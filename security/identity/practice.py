@@ -1,6 +1,7 @@
 """The accounts of a practice workspace: named after their roles, with passwords and codes that it shows.
 
-They exist where the database was made as a practice one; the database itself refuses them anywhere else.
+They exist where the database was made as a practice one; the database itself refuses them anywhere else, and where
+somebody changed what it says, no password that was sealed here is found.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from security.identity import otp
 from security.identity.account import Account, NewAccount, Role, read_accounts
 from security.identity.accounts import insert_account
 from security.identity.authenticator import put_authenticator, secret_of
-from security.identity.core import Core, opened, sealed
+from security.identity.core import Core, not_of_practice, opened, sealed
 from security.identity.events import SERVICE, record_change
 from security.identity.shift import Shift
 from security.instants import milliseconds
@@ -45,7 +46,11 @@ class Practice:
         self._core = core
 
     def create(self, *, now: datetime, timezone: str = "UTC") -> list[str]:
-        """Add the practice accounts that are missing, with shifts in `timezone`; the names of those added."""
+        """Add the practice accounts that are missing, with shifts in `timezone`; the names of those added.
+
+        Raises as `accounts`: they are made beside no others than those of practice.
+        """
+        self.accounts(now=now)
         wanted = practice_accounts(timezone)
         there = {row[0] for row in self._core.database.query("SELECT user FROM account")}
         missing = [(new, self._new_password()) for new in wanted if new.user not in there]
@@ -59,10 +64,17 @@ class Practice:
         return added
 
     def accounts(self, *, now: datetime) -> list[PracticeAccount]:
-        """The practice accounts, each with its password and a code that is good now. Raises VaultError."""
+        """The practice accounts, each with its password and a code that is good now.
+
+        Raises VaultError, and PracticeOnly where there are accounts and none has a password that was sealed here: a
+        mark in clear does not make an account one of practice.
+        """
         with self._core.database.snapshot() as connection:
-            accounts = [account for account in read_accounts(connection) if account.practice]
-            return [self._shown(connection, account, now) for account in accounts]
+            everybody = read_accounts(connection)
+            shown = [self._shown(connection, account, now) for account in everybody if account.practice]
+        if everybody and not any(one.password for one in shown):
+            raise not_of_practice(self._core.database.path)
+        return shown
 
     def _add(self, connection: sqlite3.Connection, new: NewAccount, password: str, encoded: str, now: datetime) -> None:
         insert_account(connection, new, practice=True, now=now)

@@ -157,6 +157,17 @@ def test_a_practice_workspace_whose_mode_was_changed_by_hand_shows_nothing(ready
         assert (ended.code, ended.out, ended.err.count("\n")) == (78, "", 1)
 
 
+def test_beside_patients_from_before_there_were_accounts_none_is_made(ready: Lakewarden) -> None:
+    for path in (*ready.home.glob("identity.db*"), *ready.home.glob("keys/identity-*"), *ready.home.glob("research*")):
+        path.unlink()
+    for command in (["practice", "accounts"], ["practice", "facts"], ["sign-in", "officer", "--stdin"]):
+        ended = ready(*command, stdin=lines_of("a password", "123456"))
+        assert (ended.code, ended.out) == (78, ""), command
+        assert "found 420: they may be real. No practice account was made" in ended.err
+    with closing(opened(ready.home)) as security:
+        assert security.accounts.list() == []
+
+
 def test_two_processes_at_once_make_them_once(lakewarden: Lakewarden) -> None:
     lakewarden("init")
     both = [lakewarden.start("practice", "facts", "--json", stdin=subprocess.DEVNULL) for _ in range(2)]

@@ -6,8 +6,14 @@ import dataclasses
 import ipaddress
 import os
 import re
+import resource
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import getaddresses
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +21,10 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from console.config_file import config_text, create_workspace, edit_cities
+from console.actions.seat import InMemory
+from console.config_file import config_text, create_workspace, edit_cities, mode_of_accounts, open_or_create_workspace
 from console.settings import ConfigError, Mode, Settings, WorkspaceError, home_of, load_settings
+from console.wiring.security import Security
 
 CONTRACT = """
 [workspace]
@@ -372,6 +380,32 @@ class TestMistakes:
         assert error.key == "lake.kms_key_id"
         assert configured(home, '[lake]\nkms_key_id = "alias/a"\nsse = "aws:kms"\n').lake.kms_key_id == "alias/a"
 
+    @pytest.mark.parametrize("sender", ["", 'from = ""\n'])
+    def test_a_mail_server_needs_an_address_to_send_from(self, home: Path, sender: str) -> None:
+        error = refusal(home, f'[smtp]\nhost = "mail.example.org"\n{sender}')
+        assert (error.where, error.key, error.found) == (str(home / "config.toml"), "smtp.from", "nothing")
+        assert error.expected == "an e-mail address alone, such as ops@example.org, where smtp.host is set"
+        assert configured(home, '[smtp]\nhost = "a"\nfrom = "ops@example.org"\n').smtp.sender == "ops@example.org"
+
+    def test_a_host_of_the_environment_without_an_address_names_the_variable(self, home: Path) -> None:
+        with pytest.raises(ConfigError, match=r"LAKEWARDEN_SMTP__HOST: smtp\.from: expected"):
+            configured(home, "", LAKEWARDEN_SMTP__HOST="mail.example.org")
+
+    @pytest.mark.parametrize(
+        "address",
+        ["a", "a@", "@b", "a@b@c", "Ops <a@b.c>", "<a@b>", "a,b@c", "a:b;@c", "a@b;", "a..b@c", "a@.b", "a@b.", '"a@b'],
+    )
+    def test_what_mail_cannot_come_from_is_refused_once(self, home: Path, address: str) -> None:
+        error = refusal(home, f"[smtp]\nhost = 'mail.example.org'\nfrom = '{address}'\n")
+        assert [problem.key for problem in error.problems] == ["smtp.from"]
+        assert address in error.found
+
+    @pytest.mark.parametrize("address", ["ops@example.org", "root@localhost", "a.b+c@d-e.example", "o'x@exämple.org"])
+    def test_mail_comes_from_an_address(self, home: Path, address: str) -> None:
+        message = EmailMessage(policy=SMTP)
+        message["From"] = configured(home, f'[smtp]\nfrom = "{address}"\n').smtp.sender
+        assert getaddresses([message["From"]]) == [("", address)]
+
     @pytest.mark.parametrize(
         ("section", "line", "remedy"),
         [
@@ -495,6 +529,57 @@ class TestWorkspace:
         with pytest.raises(WorkspaceError, match="can hold the workspace"):
             create_workspace(tmp_path / "file" / "home", production=False)
 
+    def test_a_full_disk_names_no_file_and_asks_for_room(self, tmp_path: Path) -> None:
+        with _files_of_at_most(100), pytest.raises(WorkspaceError) as caught:
+            create_workspace(tmp_path / "home", production=True)
+        assert "found: File too large; make room there, or name another in LAKEWARDEN_HOME" in str(caught.value)
+        assert not (tmp_path / "home" / "config.toml").exists()
+
+    @pytest.mark.parametrize("made", list(Mode))
+    def test_lost_settings_are_made_again_only_as_its_accounts_were_made(self, tmp_path: Path, made: Mode) -> None:
+        home = _with_accounts(tmp_path / "home", made)
+        (home / "config.toml").unlink()
+        left = _all_in(home)
+        with pytest.raises(ConfigError) as caught:
+            create_workspace(home, production=made is Mode.PRACTICE)
+        fitting = {Mode.PRACTICE: "`lakewarden init`,", Mode.PRODUCTION: "`lakewarden init --production`,"}[made]
+        assert caught.value.key == "workspace.mode"
+        assert caught.value.expected.startswith(fitting)
+        assert str(home / "identity.db") in caught.value.found
+        assert _all_in(home) == left
+        assert create_workspace(home, production=made is Mode.PRODUCTION)
+        assert load_settings({}, home).workspace.mode is made
+        assert _all_in(home) == left | {"config.toml"}
+
+    @pytest.mark.parametrize("made", list(Mode))
+    def test_lost_settings_are_told_with_the_command_that_fits(self, tmp_path: Path, made: Mode) -> None:
+        home = _with_accounts(tmp_path / "home", made)
+        (home / "config.toml").unlink()
+        with pytest.raises(ConfigError) as caught:
+            open_or_create_workspace(home)
+        named = re.findall("`(.*?)`", caught.value.expected)
+        assert named == [{Mode.PRACTICE: "lakewarden init", Mode.PRODUCTION: "lakewarden init --production"}[made]]
+        assert f"of this {made} workspace" in caught.value.expected
+
+    @pytest.mark.parametrize("made", list(Mode))
+    @pytest.mark.parametrize("production", [True, False])
+    def test_a_mode_that_was_changed_by_hand_is_told(self, tmp_path: Path, made: Mode, production: bool) -> None:
+        home = _with_accounts(tmp_path / "home", made)
+        other = Mode.PRACTICE if made is Mode.PRODUCTION else Mode.PRODUCTION
+        (home / "config.toml").write_text(config_text(other))
+        with pytest.raises(ConfigError) as caught:
+            create_workspace(home, production=production)
+        assert caught.value.key == "workspace.mode"
+        assert caught.value.expected.startswith(f'"{made}", as the accounts')
+        assert caught.value.found == f"the text '{other}'"
+
+    def test_accounts_that_cannot_be_read_tell_nothing(self, home: Path) -> None:
+        for body in (b"", b"no database", b"SQLite format 3\0" + bytes(84)):
+            (home / "identity.db").write_bytes(body)
+            assert mode_of_accounts(home) is None
+            assert (home / "identity.db").read_bytes() == body
+        assert mode_of_accounts(home / "nowhere") is None
+
     @pytest.mark.parametrize("mode", ["practice", "production"])
     def test_processes_that_start_at_once_all_succeed(self, tmp_path: Path, mode: str) -> None:
         home = tmp_path / "home"
@@ -582,6 +667,29 @@ class TestCities:
         started = [subprocess.Popen([sys.executable, "-c", ADD_CITIES, str(home), name]) for name in ("East", "West")]
         assert [process.wait(timeout=100) for process in started] == [0, 0]
         assert len(load_settings({}, home).weather.cities) == 21
+
+
+@contextmanager
+def _files_of_at_most(largest: int) -> Iterator[None]:
+    """Within it no file gets larger, as on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (largest, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def _all_in(home: Path) -> set[str]:
+    return {str(path.relative_to(home)) for path in home.rglob("*")} - {"identity.db-wal", "identity.db-shm"}
+
+
+def _with_accounts(home: Path, mode: Mode) -> Path:
+    """A workspace whose identity database is there, without accounts."""
+    create_workspace(home, production=mode is Mode.PRODUCTION)
+    with closing(Security(load_settings({}, home), {}, InMemory())) as security:
+        assert security.identity.practice is (mode is Mode.PRACTICE)
+    return home
 
 
 def _production(home: Path) -> Path:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import resource
 import stat
 import subprocess
 import sys
@@ -50,6 +52,21 @@ def test_a_failed_write_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(OSError):
         write_whole(tmp_path / "taken", b"body")
     assert names_in(tmp_path) == ["taken"]
+
+
+def test_a_full_disk_names_the_file_that_was_not_written(tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (3, hard))  # as if there were room for three bytes
+    try:
+        with pytest.raises(OSError) as whole:
+            write_whole(tmp_path / "file", b"body", temporary_in=temporaries_of(tmp_path))
+        with pytest.raises(OSError) as temporary:
+            write_temporary(tmp_path, b"body")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert (whole.value.errno, whole.value.filename) == (errno.EFBIG, str(tmp_path / "file"))
+    assert (temporary.value.errno, temporary.value.filename) == (errno.EFBIG, str(tmp_path))
+    assert names_in(tmp_path) == [".partial"]
 
 
 def test_the_unfinished_file_may_lie_in_a_folder_of_its_own(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from security.errors import PracticeOnly
+from security.errors import PracticeOnly, SealBroken
 from security.identity.account import Role
 from security.identity.events import SERVICE
 from security.identity.practice import Practice, PracticeAccount
@@ -115,3 +115,59 @@ def test_a_workspace_stays_what_it_was_made_as(tmp_path: Path, made_as: bool) ->
             past.execute("UPDATE workspace SET practice = NOT practice")
     with pytest.raises(PracticeOnly, match="nothing was changed"), office(tmp_path, practice=not made_as):
         pass
+
+
+def turned_into_practice(folder: Path, *changes: str) -> None:
+    """What somebody does who writes the files of a production workspace and has no key."""
+    with closing(sqlite3.connect(folder / "identity.db", isolation_level=None)) as connection:
+        (trigger,) = connection.execute("SELECT sql FROM sqlite_schema WHERE name = 'workspace_is_final'").fetchone()
+        for change in ("DROP TRIGGER workspace_is_final", "UPDATE workspace SET practice = 1", *changes, trigger):
+            connection.execute(change)
+
+
+PLANTED = "INSERT INTO practice_password SELECT user, key_id, sealed FROM authenticator"
+MARKED = "UPDATE account SET practice = 1"
+
+
+@pytest.mark.parametrize("changes", [(), (MARKED,)])
+def test_a_production_workspace_that_is_made_to_say_practice_is_not_opened(
+    tmp_path: Path, changes: tuple[str, ...]
+) -> None:
+    with office(tmp_path) as there:
+        there.enrolled()
+    turned_into_practice(tmp_path, *changes)
+    with pytest.raises(PracticeOnly, match="made for production and changed"), office(tmp_path, practice=True):
+        pass
+
+
+def test_marks_in_clear_and_other_seals_show_nobodys_code_and_make_no_practice_account(tmp_path: Path) -> None:
+    with office(tmp_path) as there:
+        there.enrolled()
+    turned_into_practice(tmp_path, MARKED, PLANTED)
+    with office(tmp_path, practice=True) as there:
+        with pytest.raises(SealBroken):
+            Practice(there.core).accounts(now=there.now)
+        with pytest.raises(SealBroken):
+            Practice(there.core).create(now=there.now)
+        assert [one.user for one in there.accounts.list()] == ["doctor"]
+
+
+def test_the_planted_password_of_an_account_that_is_not_marked_makes_none_either(tmp_path: Path) -> None:
+    with office(tmp_path) as there:
+        there.enrolled()
+    turned_into_practice(tmp_path, MARKED, PLANTED, "UPDATE account SET practice = 0")
+    with office(tmp_path, practice=True) as there:
+        with pytest.raises(PracticeOnly, match="sealed"):
+            Practice(there.core).create(now=there.now)
+        with pytest.raises(PracticeOnly, match="sealed"):
+            Practice(there.core).accounts(now=there.now)
+        assert [one.user for one in there.accounts.list()] == ["doctor"]
+
+
+def test_a_workspace_with_other_accounts_beside_those_of_practice_is_one_of_practice(tmp_path: Path) -> None:
+    with office(tmp_path, practice=True) as there:
+        Practice(there.core).create(now=there.now)
+        there.enrolled("late")
+    with office(tmp_path, practice=True) as there:
+        assert Practice(there.core).create(now=there.now) == []
+        assert len(Practice(there.core).accounts(now=there.now)) == 9
