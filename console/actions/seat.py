@@ -6,11 +6,12 @@ A session is asked for anew each time, so that a sign-out elsewhere, a reset or 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from typing import Protocol
 
 from security.disclosure import Caller
-from security.errors import SessionEnded
+from security.errors import KeyUnknown, SessionEnded
 from security.identity.core import Source
 from security.identity.sessions import Session, Sessions, SignedIn
 from security.policy.model import Factor
@@ -107,7 +108,8 @@ class Seat:
 
     def take(self, signed_in: SignedIn) -> Session:
         """Sit down: keep the token of a sign-in; an earlier session here is ended. Raises OSError, AuditError."""
-        self._end()
+        with suppress(KeyUnknown):  # of an earlier session, which nobody can use without that key
+            self._end()
         self._keeper.keep(signed_in.token)
         return signed_in.session
 

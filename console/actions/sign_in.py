@@ -32,6 +32,7 @@ class Who:
     factor_age_s: int
     signed_in_at: datetime
     expires: datetime  # if not used before then; the absolute limit included
+    recovery_codes: int = 0  # how many are left
 
 
 class IdentityParts(Protocol):
@@ -165,6 +166,7 @@ class SignInActions:
             factor_age_s=session.factor_age_s(self._now()),
             signed_in_at=session.signed_in_at,
             expires=session.expires,
+            recovery_codes=session.account.recovery_codes,
         )
 
 

@@ -111,7 +111,7 @@ def _vault(commands: argparse._SubParsersAction[Parser]) -> None:
     kinds = group(commands, "vault", "the keys that seal the records", "status|rotate|check")
     status = command(kinds, "status", "vault:status", "the keys, their ages and what they seal")
     rotate = command(kinds, "rotate", "vault:rotate", "exchange the key of the data keys, or go on doing so")
-    check = command(kinds, "check", "vault:check", "open every sealed value of the records and list those that do not open")
+    check = command(kinds, "check", "vault:check", "open every sealed value of the records, list what does not")
     check.description = (
         "Open every sealed value of the records and name those that do not open; name also edits, assignments, roles "
         "and disabled accounts that are otherwise than the audit log tells. Only an officer's fresh code permits it."

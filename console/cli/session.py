@@ -18,7 +18,7 @@ from console.settings import Settings
 from console.wiring.security import Security
 from console.wiring.session_file import SESSION_VARIABLE, TokenFile, session_path
 from etl.files import write_temporary
-from security.errors import AuditUnavailable, PasswordRefused, SignInRefused
+from security.errors import AuditUnavailable, PasswordRefused, SecurityError, SignInRefused
 
 LONGEST_LINE = 1_024  # characters
 MOST_BYTES = 4  # of a character in UTF-8
@@ -33,7 +33,7 @@ def security_of(arguments: Namespace, settings: Settings, environ: Mapping[str, 
     security = Security(settings, environ, TokenFile(session_path(settings.home, environ)))
     arguments.security = security
     arguments.at_end.callback(_close, security)
-    with suppress(AuditUnavailable):  # an ended session cannot be noted; it stays ended
+    with suppress(SecurityError, OSError):  # a use that cannot be noted is none; what is done with it tells why
         security.seat.touch()
     return security
 

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
+from console.actions.permissions import NotSignedIn
 from console.actions.practice import shift_document
 from console.cli.exits import Exit, UsageError
 from console.cli.output import print_json, print_table, say
 from console.cli.session import security_of, with_fresh_code
 from console.cli.signals import unbroken
 from console.settings import Settings
+from console.wiring.security import Security
 from console.wiring.security_actions import users
 from security.identity.account import Account, AccountChange, NewAccount, Role
+from security.identity.first_officer import NO_OFFICER, nobody_enrolled
 from security.identity.shift import Shift
+
+T = TypeVar("T")
 
 
 def add_user(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> Exit:
@@ -24,9 +29,9 @@ def add_user(arguments: Namespace, settings: Settings, environ: Mapping[str, str
     """
     new = NewAccount(arguments.user, Role(arguments.role), arguments.email, arguments.domain, _shift(arguments))
     security = security_of(arguments, settings, environ)
-    with_fresh_code(arguments, security, lambda: unbroken(lambda: print(users(security).add(new), flush=True)))
+    _as_officer(arguments, security, lambda: unbroken(lambda: print(users(security).add(new), flush=True)))
     say(f"{new.user} is added as {new.role}; {_enrolling(new.user)}")
-    _say_missing(new)
+    _say_missing(new, settings)
     return Exit.DONE
 
 
@@ -47,19 +52,17 @@ def change_user(arguments: Namespace, settings: Settings, environ: Mapping[str, 
             "expected what is to be changed: --role, --email, --domain, --shift with --timezone, --no-shift"
         )
     security = security_of(arguments, settings, environ)
-    account = with_fresh_code(
-        arguments, security, lambda: unbroken(lambda: users(security).change(arguments.user, change))
-    )
+    account = _as_officer(arguments, security, lambda: unbroken(lambda: users(security).change(arguments.user, change)))
     facts = (account.role, account.domain, account.shift, account.email)
     say(f"{account.user} is now: {', '.join(str(fact) for fact in facts if fact)}")
-    _say_missing(account)
+    _say_missing(account, settings)
     return Exit.DONE
 
 
 def list_users(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> Exit:
     """Print all accounts. Raises PermissionDenied, SignInRefused, AuditError."""
     security = security_of(arguments, settings, environ)
-    accounts = with_fresh_code(arguments, security, lambda: users(security).list())
+    accounts = _as_officer(arguments, security, lambda: users(security).list())
     if arguments.json:
         print_json([_document(account) for account in accounts])
     else:
@@ -73,7 +76,7 @@ def list_users(arguments: Namespace, settings: Settings, environ: Mapping[str, s
 def disable_user(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> Exit:
     """End the sessions of a user and let nobody sign in by that name. Raises AccountUnknown, AccountRefused, …"""
     security = security_of(arguments, settings, environ)
-    with_fresh_code(arguments, security, lambda: unbroken(lambda: users(security).disable(arguments.user)))
+    _as_officer(arguments, security, lambda: unbroken(lambda: users(security).disable(arguments.user)))
     user = arguments.user
     say(f"{user} is disabled and signed out everywhere; `lakewarden users enable {user}` lets them in again")
     return Exit.DONE
@@ -82,7 +85,7 @@ def disable_user(arguments: Namespace, settings: Settings, environ: Mapping[str,
 def enable_user(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> Exit:
     """Let a user sign in again. Raises AccountUnknown, PermissionDenied, SignInRefused, AuditError."""
     security = security_of(arguments, settings, environ)
-    with_fresh_code(arguments, security, lambda: unbroken(lambda: users(security).enable(arguments.user)))
+    _as_officer(arguments, security, lambda: unbroken(lambda: users(security).enable(arguments.user)))
     say(f"{arguments.user} is enabled")
     return Exit.DONE
 
@@ -97,10 +100,20 @@ def reset_user(arguments: Namespace, settings: Settings, environ: Mapping[str, s
     def reset() -> None:
         print(users(security).reset(arguments.user, password=arguments.password), flush=True)
 
-    with_fresh_code(arguments, security, lambda: unbroken(reset))
+    _as_officer(arguments, security, lambda: unbroken(reset))
     gone, how = ("password and factor", _enrolling) if arguments.password else ("factor", _setting_up)
     say(f"the {gone} of {arguments.user} and all its sessions are gone; {how(arguments.user)}")
     return Exit.DONE
+
+
+def _as_officer(arguments: Namespace, security: Security, work: Callable[[], T]) -> T:
+    """What `work` returns, as `with_fresh_code`; NotSignedIn tells as well where there is no officer yet."""
+    try:
+        return with_fresh_code(arguments, security, work)
+    except NotSignedIn as error:
+        if nobody_enrolled(security.identity):
+            raise NotSignedIn(f"{error}; {NO_OFFICER}") from error
+        raise
 
 
 def _shift(arguments: Namespace) -> Shift | None:
@@ -109,13 +122,18 @@ def _shift(arguments: Namespace) -> Shift | None:
     return None if arguments.shift is None else Shift.parse(arguments.shift, arguments.timezone)
 
 
-def _say_missing(account: Account | NewAccount) -> None:
+def _say_missing(account: Account | NewAccount, settings: Settings) -> None:
     """What the role needs and the account has not, which no denial would explain to its owner."""
     change = f"`lakewarden users change {account.user}"
     if account.role is Role.DOCTOR and account.shift is None:
         say(f"{account.user} is never on shift, so sees no record: {change} --shift 08:00-20:00 --timezone UTC`")
     elif account.role is Role.DATA_SCIENTIST and account.domain is None:
         say(f"{account.user} has no research domain, so may query none: {change} --domain oncology`")
+    elif account.role is Role.GUEST and not settings.access.allow_guest:
+        say(
+            f"{account.user} sees the pipelines alone, as guests are not allowed here: `access.allow_guest = true` in "
+            f"config.toml, or another role: {change} --role operator`"
+        )
 
 
 def _say_lost(account: Account) -> None:

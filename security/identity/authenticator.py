@@ -7,7 +7,7 @@ one wins.
 from __future__ import annotations
 
 import sqlite3
-from datetime import datetime
+from datetime import UTC, datetime
 
 from security.identity import otp
 from security.identity.codes import code_hash, new_code, read_code
@@ -47,6 +47,20 @@ def accept_totp(core: Core, connection: sqlite3.Connection, user: str, typed: st
         return False
     sql = "UPDATE authenticator SET last_step = ? WHERE user = ? AND last_step < ?"
     return connection.execute(sql, (step, user, step)).rowcount == 1
+
+
+def refused_until(connection: sqlite3.Connection, user: str, typed: str, now: datetime) -> datetime | None:
+    """Until when no code that the authenticator shows is accepted, if `typed` has the form of one; None if one is soon.
+
+    Only where the clock was ahead when the last one was accepted is it more than the next half minute.
+    """
+    row = one(connection, "SELECT last_step FROM authenticator WHERE user = ?", user)
+    if row is None or not otp.is_code(spelled(typed)):
+        return None
+    last_step = int(str(row[0]))
+    if last_step <= otp.step_at(now) + otp.DRIFT_STEPS:
+        return None
+    return datetime.fromtimestamp((last_step + 1) * otp.STEP_S, UTC)
 
 
 def accept_recovery(connection: sqlite3.Connection, user: str, typed: str) -> bool:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 
 from security.audit.event import Outcome
-from security.errors import SignInDelayed, SignInRefused
+from security.errors import PasswordRefused, SignInDelayed, SignInRefused
 from security.identity import throttle
-from security.identity.authenticator import accept_totp, new_recovery_codes
+from security.identity.authenticator import accept_totp, new_recovery_codes, refused_until
 from security.identity.core import Core, Source, one
 from security.identity.events import record_change, record_sign_in
 from security.identity.password_rules import check_password
-from security.identity.sessions import Factor, Session, Sessions, check_fresh, end_all
+from security.identity.passwords import normalised
+from security.identity.sessions import RESET, Factor, Session, Sessions, check_fresh, end_all
 from security.instants import milliseconds
 
 _WRONG_CODE = "that code is not right, or was used already; wait for the next one of your authenticator"
@@ -38,7 +39,8 @@ class Credentials:
                 session = self._sessions.renew_factor(connection, token, Factor.TOTP, source, now)
                 record_sign_in(self._core, session.actor(), "step_up", Outcome.DONE, now=now, code="totp")
                 return session
-        refusal = admitted if isinstance(admitted, SignInDelayed) else SignInRefused(_WRONG_CODE)
+            until = refused_until(connection, session.user, code, now)
+        refusal = admitted if isinstance(admitted, SignInDelayed) else SignInRefused(_wrong_code(until))
         why = "delayed" if isinstance(admitted, SignInDelayed) else "wrong_code"
         record_sign_in(self._core, session.actor(), "step_up", Outcome.REFUSED, now=now, code=why)
         raise refusal
@@ -61,6 +63,8 @@ class Credentials:
             session = self._sessions.read(connection, token, source, now)
             check_fresh(session, now)
             check_password(new, user=session.user, second_factor=True)
+            if normalised(new) == normalised(old):
+                raise PasswordRefused("this password is refused: expected another than the old one, found the same")
             admitted = throttle.admit(self._core, connection, session.user, source, now, within=True)
             row = one(connection, "SELECT password FROM account WHERE user = ?", session.user)
         encoded = None if row is None else str(row[0])
@@ -79,3 +83,12 @@ class Credentials:
             connection.execute("DELETE FROM practice_password WHERE user = ?", (session.user,))
             end_all(connection, session.user, but=[session.ref])
             record_change(self._core, session.actor(), "change_password", session.user, now=now)
+
+
+def _wrong_code(until: datetime | None) -> str:
+    if until is None:
+        return _WRONG_CODE
+    return (
+        "the clock was ahead when the authenticator was used last: no code is taken before "
+        f"{until:%Y-%m-%d %H:%M:%S} UTC; until then {RESET}"
+    )

@@ -19,6 +19,7 @@ from security.identity.events import SERVICE, record_change
 from security.identity.sessions import end_all
 
 USUAL_NAME = "officer"
+NO_OFFICER = "no officer is enrolled here yet: `lakewarden init --production` goes on with that"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,11 @@ class FirstOfficer:
             record_change(self._core, SERVICE, action, name, now=now, code="first-officer")
             password = one(connection, "SELECT 1 FROM account WHERE user = ? AND password IS NOT NULL", name)
         return Begun(name, password is not None, code)
+
+
+def nobody_enrolled(core: Core) -> bool:
+    """Whether this is a production workspace that waits for its first officer: `NO_OFFICER` may be told to anybody."""
+    return not core.practice and not FirstOfficer(core).enrolled()
 
 
 def _officers(connection: sqlite3.Connection, *, enrolled: bool) -> list[str]:

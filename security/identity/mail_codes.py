@@ -20,7 +20,7 @@ from security.identity.core import Core, Source, one, opened, sealed
 from security.instants import milliseconds
 
 DIGITS = 8
-# (most, in any): exact sliding windows over the log of what was sent
+# (most, in any): exact sliding windows over the log of what was asked for
 PER_ACCOUNT = ((1, timedelta(minutes=1)), (5, timedelta(hours=1)))
 ALL_ACCOUNTS = ((60, timedelta(hours=1)),)
 _LONGEST = timedelta(hours=1)
@@ -86,7 +86,7 @@ def free_the_minute(connection: sqlite3.Connection, user: str, now: datetime) ->
 
 
 def _count(connection: sqlite3.Connection, user: str, now: datetime) -> None:
-    """Note that a code is sent to `user` now, if the limits allow it. Raises MailNotSent."""
+    """Note that `user` asks for a code now, if the limits allow it. Raises MailNotSent."""
     connection.execute("UPDATE mail_sent SET at = ?1 WHERE at > ?1", (milliseconds(now),))  # the clock went back
     connection.execute("DELETE FROM mail_sent WHERE at <= ?", (milliseconds(now - _LONGEST),))
     for limits, whose in ((PER_ACCOUNT, user), (ALL_ACCOUNTS, None)):
@@ -96,7 +96,8 @@ def _count(connection: sqlite3.Connection, user: str, now: datetime) -> None:
             if row is not None and int(str(row[0])) >= most:
                 raise MailNotSent(
                     f"{'this account' if whose else 'this workspace'} asked for {most} code{'s' if most > 1 else ''} "
-                    f"within {window.total_seconds() / 60:.0f} min, the most that is sent; wait, or use another factor"
+                    f"within {window.total_seconds() / 60:.0f} min, the most there may be, those that could not be "
+                    "sent included; wait, or use another factor"
                 )
     connection.execute("INSERT INTO mail_sent (user, at) VALUES (?, ?)", (user, milliseconds(now)))
 

@@ -12,6 +12,7 @@ from email.policy import SMTP
 from security.errors import MailNotSent
 
 TIMEOUT_S = 10.0
+WANTS_SIGN_IN = 530  # RFC 4954 §6
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +37,13 @@ class SmtpMailer:
             raise self._failed(f"its certificate is not valid for that name ({error.verify_message})") from None
         except smtplib.SMTPAuthenticationError:
             raise self._failed("it refused the user name or the password; see [smtp] and `secrets set`") from None
-        except smtplib.SMTPRecipientsRefused:
+        except smtplib.SMTPRecipientsRefused as error:
+            if all(code == WANTS_SIGN_IN for code, _said in error.recipients.values()):
+                raise self._failed(self._unsigned()) from None
             raise self._failed("it refused the recipient's address") from None
         except smtplib.SMTPResponseException as error:
+            if error.smtp_code == WANTS_SIGN_IN:
+                raise self._failed(self._unsigned()) from None
             raise self._failed(f"it answered {error.smtp_code}") from None
         except smtplib.SMTPException as error:
             raise self._failed(f"it does not speak as expected ({type(error).__name__})") from None
@@ -69,6 +74,11 @@ class SmtpMailer:
                 server.quit()
         finally:
             server.close()
+
+    def _unsigned(self) -> str:
+        if self.username:
+            return "it wants another sign-in than `[smtp] username` gives"
+        return "it wants a sign-in: set `[smtp] username`, and `lakewarden secrets set smtp_password`"
 
     def _failed(self, why: str) -> MailNotSent:
         return MailNotSent(f"the mail was not sent through {self.host}:{self.port}: {why}")

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from security.audit.event import Event, Kind, Outcome
 from security.audit.keys import session_hash
-from security.errors import FreshFactorNeeded, KeyUnknown, SealBroken, SessionEnded
+from security.errors import FreshFactorNeeded, SealBroken, SessionEnded
 from security.identity.account import Account, Role, read_account
 from security.identity.core import Core, Source, from_ms
 from security.identity.events import Actor, record_sign_in
@@ -27,6 +27,7 @@ from security.instants import milliseconds
 FRESH_FOR = timedelta(seconds=600)
 CLOCK_TOLERANCE = timedelta(minutes=5)
 SEEN_SHARE = 60  # a use is noted at most once a sixtieth of the idle limit: reading should not write each time
+RESET = "an officer's `users reset-mfa` lets you set up another"
 _ENDED = "not signed in, or the session has ended; sign in again with `lakewarden sign-in USER`"
 
 
@@ -218,7 +219,7 @@ class Sessions:
         row = _Row(*fields)
         try:
             self._core.seal.open(key_id, envelope, self._aad(key, row))
-        except (SealBroken, KeyUnknown):
+        except SealBroken:
             return None
         return row
 
@@ -298,10 +299,16 @@ def end_all(connection: sqlite3.Connection, user: str, *, but: Sequence[str] = (
 
 
 def check_fresh(session: Session, now: datetime) -> None:
-    """Return if the session's factor is TOTP and at most ten minutes old. Raises FreshFactorNeeded."""
-    age_s = session.factor_age_s(now)
-    if session.factor is not Factor.TOTP or age_s > FRESH_FOR.total_seconds():
-        raise FreshFactorNeeded(
-            f"expected a code of the authenticator at most {FRESH_FOR.total_seconds():.0f} s old, found "
-            f"{session.factor.value} of {age_s} s ago; give a fresh code"
-        )
+    """Return if the session's factor is TOTP and at most ten minutes old, not of the future. Raises FreshFactorNeeded.
+
+    A code from before the clock was put back may be of any age.
+    """
+    age_s, ahead = session.factor_age_s(now), now < session.factor_at
+    if session.factor is Factor.TOTP and not ahead and age_s <= FRESH_FOR.total_seconds():
+        return
+    when = "the future (the clock was put back since)" if ahead else f"{age_s} s ago"
+    lost = "" if session.factor is Factor.TOTP else "; where the authenticator is lost, " + RESET
+    raise FreshFactorNeeded(
+        f"expected a code of the authenticator at most {FRESH_FOR.total_seconds():.0f} s old, found "
+        f"{session.factor.value} of {when}; give a fresh code{lost}"
+    )

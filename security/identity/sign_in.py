@@ -14,19 +14,24 @@ import sqlite3
 from datetime import datetime
 
 from security.audit.event import Outcome
-from security.errors import MailNotSent, SignInDelayed, SignInRefused
+from security.errors import AuditUnavailable, MailNotSent, OutcomeUnrecorded, SignInDelayed, SignInRefused
 from security.identity import throttle
 from security.identity.account import Account, user_name
-from security.identity.authenticator import accept_recovery, accept_totp
+from security.identity.authenticator import accept_recovery, accept_totp, refused_until
 from security.identity.challenges import Challenge, Next, Pending, open_challenge, read_challenge
 from security.identity.core import Core, Source
 from security.identity.events import NO_ROLE, NOBODY, Actor, record_sign_in
+from security.identity.first_officer import NO_OFFICER, nobody_enrolled
 from security.identity.known import Known, next_step, read_known
 from security.identity.mail_codes import accept_mailed, free_the_minute, prepare_mail
 from security.identity.sessions import Factor, Sessions, SignedIn
 from security.ports import Mailer
 
 _REFUSED = "not signed in: the user name, the password or the code is not right"
+_NOT_RECOVERED = (
+    "not signed in: the user name, the password or the recovery code is not right; take another recovery code next "
+    "time, as a right one is used up"
+)
 _WRONG_CODE = "not signed in: that code is not right, has expired, or was used already; wait for the next one"
 _ENROLMENT_OVER = "this enrolment code has expired; ask an officer for another (`users reset-mfa`)"
 
@@ -53,7 +58,7 @@ class SignIn:
         account, what = known.account, next_step(known, password, right)
         if account is None or account.disabled or what is None:
             why = "unknown_user" if account is None else "disabled" if account.disabled else "wrong_password"
-            raise self._refused(user, account, source, now, why, SignInRefused(_REFUSED))
+            raise self._refused(user, account, source, now, why, self._not_right(_REFUSED))
         if what is Next.ENROL and known.enrolment_expires is not None and now >= known.enrolment_expires:
             raise self._refused(user, account, source, now, "enrolment_expired", SignInRefused(_ENROLMENT_OVER))
         better = self._better_hash(known, password)
@@ -83,9 +88,10 @@ class SignIn:
                 throttle.take_back(connection, admitted)
                 connection.execute("DELETE FROM challenge WHERE token_hash = ?", (pending.key,))
                 return self._succeed(connection, pending.account, factor, source, now)
+            until = refused_until(connection, user, code, now)
         if isinstance(admitted, SignInDelayed):
             raise self._refused(user, pending.account, source, now, "delayed", admitted)
-        raise self._refused(user, pending.account, source, now, "wrong_code", SignInRefused(_WRONG_CODE))
+        raise self._refused(user, pending.account, source, now, "wrong_code", SignInRefused(_wrong_code(until)))
 
     def recover(self, user: str, password: str, code: str, source: Source, *, now: datetime) -> SignedIn:
         """Sign in with password and recovery code at once: what works however many failures were counted.
@@ -107,7 +113,7 @@ class SignIn:
         right = self._core.hashing.matches(password, known.password)
         if not (held and right and account is not None):
             why = "unknown_user" if account is None else "wrong_password" if held else "wrong_code"
-            raise self._refused(user, account, source, now, why, SignInRefused(_REFUSED))
+            raise self._refused(user, account, source, now, why, self._not_right(_NOT_RECOVERED))
         with self._core.database.transaction() as connection:
             still = read_known(connection, user)
             if still.account is None or still.account.disabled or still.password != known.password:
@@ -117,7 +123,7 @@ class SignIn:
     def mail_code(self, challenge: str, source: Source, *, now: datetime) -> str:
         """Send a one-time code to the account's address, and return the address with most of it hidden.
 
-        Raises SignInRefused, MailNotSent, AuditError.
+        Raises SignInRefused, MailNotSent, AuditError, and OutcomeUnrecorded where it was sent.
         """
         if self._mailer is None:
             raise MailNotSent("no mail server is configured: set [smtp] in config.toml, or use another factor")
@@ -131,7 +137,12 @@ class SignIn:
         except MailNotSent:
             with self._core.database.transaction() as connection:
                 free_the_minute(connection, pending.account.user, now)
+            record_sign_in(self._core, actor, "mail_code", Outcome.FAILED, now=now, code="not_sent")
             raise
+        try:
+            record_sign_in(self._core, actor, "mail_code", Outcome.DONE, now=now)
+        except AuditUnavailable as error:
+            raise OutcomeUnrecorded(f"a code was sent, only its outcome is not on record: {error}") from error
         return message.shown_to
 
     def _factor(self, connection: sqlite3.Connection, pending: Pending, code: str, now: datetime) -> Factor | None:
@@ -153,6 +164,10 @@ class SignIn:
         record_sign_in(self._core, actor, "sign_in", Outcome.DONE, now=now, code=factor.value)
         return signed_in
 
+    def _not_right(self, why: str) -> SignInRefused:
+        """The refusal, of any name alike; where nobody can sign in yet, with what comes first."""
+        return SignInRefused(f"{why}; {NO_OFFICER}" if nobody_enrolled(self._core) else why)
+
     def _better_hash(self, known: Known, password: str) -> str | None:
         if known.password is None or not self._core.hashing.is_outdated(known.password):
             return None
@@ -171,6 +186,15 @@ class SignIn:
         name = None if account is not None else typed
         record_sign_in(self._core, _actor(account, source), "sign_in", Outcome.REFUSED, now=now, code=why, typed=name)
         return refusal
+
+
+def _wrong_code(until: datetime | None) -> str:
+    if until is None:
+        return _WRONG_CODE
+    return (
+        "not signed in: the clock was ahead when the authenticator was used last, so no code is taken before "
+        f"{until:%Y-%m-%d %H:%M:%S} UTC; give a recovery code instead; `lakewarden sign-in USER --recovery` takes one"
+    )
 
 
 def _named(typed: str) -> str:

@@ -124,6 +124,13 @@ def _domain(case: Case) -> str:
     return f"the research domain {case.situation.resource.domain}: the account's is {own or 'none'}"
 
 
+def _when_guests_are_not(case: Case) -> str:
+    """What helps who is signed in as a guest already; a visitor signs in."""
+    if case.request.mfa is Factor.VISITOR:
+        return "sign in with a second factor"
+    return "`access.allow_guest = true` in config.toml, or an officer gives the account another role"
+
+
 def _told(text: str) -> Told:
     return lambda _: text
 
@@ -144,9 +151,7 @@ CLAUSES: dict[str, _Words] = {
     _IS_FRESH: _Words(_age, _told("give a fresh code")),
     "when { context.reason }": _Words(_told("a reason: none was given"), _told("give a reason")),
     "when { context.break_glass }": _Words(_glass, _break),
-    "when { context.guest_allowed }": _Words(
-        _told("guests allowed: they are not"), _told("sign in with a second factor")
-    ),
+    "when { context.guest_allowed }": _Words(_told("guests allowed: they are not"), _when_guests_are_not),
     "when { (principal has domain) && ((principal.domain) == (resource.domain)) }": _Words(
         _domain, _told("an officer assigns the research domain")
     ),

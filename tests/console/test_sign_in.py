@@ -15,13 +15,13 @@ from console.actions.seat import InMemory
 from console.wiring.security_actions import sign_in_actions
 from security.audit.event import Outcome
 from security.audit.search import Filter
-from security.errors import SignInDelayed, SignInRefused
+from security.errors import KeyUnknown, SignInDelayed, SignInRefused
 from security.identity.account import NewAccount, Role
 from security.identity.events import SERVICE
 from tests import practice
-from tests.conftest import ROOT, Ended, Lakewarden, SteppableClock
+from tests.conftest import PATIENCE_S, ROOT, Ended, Lakewarden, SteppableClock
 from tests.console.desk import desk_at
-from tests.console.enrolling import PASSWORD, RECOVERY_CODES, code_of, enrol, lines_of, shown
+from tests.console.enrolling import PASSWORD, RECOVERY_CODES, begin_enrolling, code_of, enrol, lines_of, shown
 from tests.e2e.terminal import Terminal
 from tests.security.mail_server import certificate, mail_server
 
@@ -72,6 +72,26 @@ def test_sign_out_ends_it(ready: Lakewarden) -> None:
     assert (ended.code, ended.out, ended.err.count("\n")) == (77, "", 1)
     again = ready("sign-out")
     assert (again.code, again.err) == (0, "lakewarden: nobody was signed in\n")
+
+
+@pytest.mark.parametrize("arguments", [["sign-out"], ["sign-out", "--all"]])
+@pytest.mark.parametrize("disk", ["full", "damaged"])
+def test_sign_out_keeps_no_token_on_a_disk_that_takes_nothing(
+    ready: Lakewarden, disk: str, arguments: list[str]
+) -> None:
+    earlier(ready, "operator", 2)
+    identity = ready.home / "identity.db"
+    body = identity.read_bytes()
+    if disk == "damaged":
+        identity.write_bytes(bytes(len(body)))
+    process = ready.start(*arguments, largest_file=0 if disk == "full" else None)
+    out, err = process.communicate(timeout=PATIENCE_S)
+    assert (process.returncode, out, err.count(b"\n")) == (74, b"", 1), err
+    if disk == "damaged":
+        for rest in ready.home.glob("identity.db-*"):
+            rest.unlink()
+        identity.write_bytes(body)
+    assert ready("whoami").code == 77
 
 
 def test_sign_out_of_all_ends_the_session_of_a_console_too(workspace: Path) -> None:
@@ -130,6 +150,53 @@ def test_a_wrong_key_of_the_identity_database_is_named_and_on_record(ready: Lake
     ready.sign_in("auditor")
     told = [event for event in ready("audit", "search", "--action", "open_sealed", "--json").json if "code" in event]
     assert [(event["resource"], event["code"]) for event in told] == [("user:operator", "seal_broken")]
+
+
+def test_a_missing_key_of_the_identity_database_is_named_by_every_command_and_ends_no_session(
+    ready: Lakewarden,
+) -> None:
+    given = shown(ready, "auditor")
+    earlier(ready, "operator", 2)
+    (key,) = (ready.home / "keys").glob("identity-*.key")
+    aside = key.rename(ready.home / "aside")
+    for ended in (ready("whoami"), ready("users", "list"), ready("whoami"), sign_in(ready, "auditor", *given)):
+        assert (ended.code, ended.out, ended.err.count("\n")) == (78, "", 1)
+        assert f"{key.name}: expected" in ended.err
+    aside.rename(key)
+    assert ready("whoami", "--json").json["user"] == "operator"
+
+
+def test_a_session_whose_key_is_missing_is_left_and_makes_room(ready: Lakewarden) -> None:
+    """Sign out, or sign in by another key: nobody is stuck with a token that nothing can read."""
+    clock = SteppableClock(datetime.now(UTC).replace(microsecond=0))
+    with closing(practice.opened(ready.home, {}, keeper=InMemory(), clock=clock)) as security:
+        practice.sit_down(security, "operator")
+        with security.identity.database.transaction() as connection:
+            connection.execute("UPDATE session SET key_id = '0009-deadbeef'")
+        assert practice.sit_down(security, "auditor").user == "auditor"
+        with security.identity.database.transaction() as connection:
+            connection.execute("UPDATE session SET key_id = '0009-deadbeef'")
+        with pytest.raises(KeyUnknown):
+            security.seat.leave()
+        assert not security.seat.holds_token
+
+
+def test_where_no_officer_is_enrolled_yet_every_refusal_says_what_comes_first(lakewarden: Lakewarden) -> None:
+    lakewarden.make_production()
+    hint = "no officer is enrolled here yet: `lakewarden init --production` goes on with that"
+    process, _secret = begin_enrolling(lakewarden, "init", "--production", lines=[PASSWORD])
+    process.kill()
+    process.communicate(timeout=PATIENCE_S)
+    tries = [sign_in(lakewarden, user, "a wrong password", "123456") for user in ("officer", "nobody-here")]
+    assert {(ended.code, ended.out, ended.err) for ended in tries} == {(77, "", f"{REFUSED[:-1]}; {hint}\n")}
+    for arguments in (["list"], ["add", "kim", "--role", "operator"]):
+        ended = lakewarden("users", *arguments)
+        assert (ended.code, ended.out, ended.err.count("\n")) == (77, "", 1)
+        assert hint in ended.err
+    assert enrol(lakewarden, "init", "--production", lines=[PASSWORD]).ended.code == 0
+    assert lakewarden("sign-out").code == 0
+    assert sign_in(lakewarden, "officer", "a wrong password", "123456").err == REFUSED
+    assert hint not in lakewarden("users", "list").err
 
 
 def test_a_code_is_accepted_once(ready: Lakewarden) -> None:
@@ -204,10 +271,15 @@ def test_an_account_enrols_and_its_recovery_codes_are_good_once(ready: Lakewarde
     assert sign_in(ready, "new.operator", code, PASSWORD).code == 77, "an enrolment code is good once"
     recovering = ("sign-in", "new.operator", "--recovery", "--stdin")
     given = lines_of(PASSWORD, done.codes[3].lower().replace("-", " "))
-    assert ready(*recovering, stdin=given).code == 0
+    recovered = ready(*recovering, stdin=given)
+    assert recovered.code == 0
+    assert "lakewarden: 9 recovery codes are left\n" in recovered.err
     assert ready("whoami", "--json").json["factor"] == "recovery"
     again = ready(*recovering, stdin=given)
-    assert (again.code, again.out, again.err) == (77, "", REFUSED)
+    assert (again.code, again.out, again.err.count("\n")) == (77, "", 1)
+    assert "take another recovery code next time" in again.err
+    unknown = ready("sign-in", "nobody-here", "--recovery", "--stdin", stdin=given)
+    assert (unknown.code, unknown.out, unknown.err) == (again.code, again.out, again.err)
 
 
 def test_the_secret_is_printed_as_one_line_of_text_before_the_code_is_read(ready: Lakewarden) -> None:
@@ -317,6 +389,9 @@ def test_a_password_is_changed_with_the_old_one(ready: Lakewarden) -> None:
     sign_in(ready, "operator", password, code)
     wrong = ready("account", "password", "--stdin", stdin=lines_of("not the old one", PASSWORD))
     assert (wrong.code, wrong.out, wrong.err.count("\n")) == (77, "", 1)
+    same = ready("account", "password", "--stdin", stdin=lines_of(password, password))
+    assert (same.code, same.out, same.err.count("\n")) == (65, "", 1)
+    assert "another than the old one" in same.err
     weak = ready("account", "password", "--stdin", stdin=lines_of(password, "12345678"))
     assert (weak.code, weak.out, weak.err.count("\n")) == (65, "", 1)
     ended = ready("account", "password", "--stdin", stdin=lines_of(password, PASSWORD))

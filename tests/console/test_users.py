@@ -231,6 +231,16 @@ def test_what_an_account_may_do_is_changed_and_what_is_not_named_stays(office: L
     assert state(office, "kim") == {**before, "role": "data_scientist", "email": None}
 
 
+def test_a_guest_where_guests_are_not_allowed_is_told_in_a_line(office: Lakewarden) -> None:
+    assert office("users", "add", "kim", "--role", "guest").err.count("\n") == 1
+    office.environ |= {"LAKEWARDEN_ACCESS__ALLOW_GUEST": "false"}
+    for command in (["add", "lee", "--role", "guest"], ["change", "operator", "--role", "guest"]):
+        ended = office("users", *command)
+        assert (ended.code, ended.err.count("\n")) == (0, 2), ended.err
+        assert "as guests are not allowed here: `access.allow_guest = true` in config.toml" in ended.err
+        assert f"`lakewarden users change {command[1]} --role operator`" in ended.err
+
+
 @pytest.mark.parametrize(
     ("command", "said"),
     [

@@ -76,6 +76,18 @@ def test_where_nothing_would_change_it_nothing_is_told() -> None:
     assert remedies(ENGINE.decide(request(), assigned)) == ["an officer gives the account a shift"]
 
 
+def test_who_is_signed_in_as_a_guest_is_not_told_to_sign_in() -> None:
+    not_allowed = ward()
+    not_allowed.guests = False
+    visitor, signed_in = (
+        request("guest", "query_warehouse", "warehouse", mfa=mfa) for mfa in (Factor.VISITOR, Factor.TOTP)
+    )
+    assert remedies(ENGINE.decide(visitor, not_allowed)) == ["sign in with a second factor"]
+    assert remedies(ENGINE.decide(signed_in, not_allowed)) == [
+        "`access.allow_guest = true` in config.toml, or an officer gives the account another role"
+    ]
+
+
 def test_what_forbids_it_is_told_alone() -> None:
     decision = ENGINE.decide(request(at=NIGHT, ip=ELSEWHERE, mfa=Factor.NONE), ward())
     assert decision.determining == ("signed-in",)

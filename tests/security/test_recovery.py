@@ -83,7 +83,7 @@ def test_a_right_code_with_a_wrong_password_is_used_up_and_signs_nobody_in(there
     with pytest.raises(SignInRefused):
         there.sign_in.recover("doctor", "wrong", code, HERE, now=there.now)
     assert there.accounts.get("doctor").recovery_codes == 9
-    with pytest.raises(SignInRefused):
+    with pytest.raises(SignInRefused, match="take another recovery code next time, as a right one is used up"):
         there.sign_in.recover("doctor", PASSWORD, code, HERE, now=there.now)
 
 
@@ -115,6 +115,17 @@ def test_a_session_begun_with_a_recovery_code_gets_no_new_codes(there: Office) -
     signed_in = there.sign_in.recover("doctor", PASSWORD, member.enrolled.recovery_codes[0], HERE, now=there.now)
     with pytest.raises(FreshFactorNeeded, match="recovery"):
         there.credentials.regenerate_recovery_codes(signed_in.token, HERE, now=there.now)
+
+
+def test_a_session_begun_with_a_recovery_code_is_told_who_resets_a_lost_authenticator(there: Office) -> None:
+    member = there.enrolled()
+    token = there.sign_in.recover("doctor", PASSWORD, member.enrolled.recovery_codes[0], HERE, now=there.now).token
+    with pytest.raises(FreshFactorNeeded, match=r"give a fresh code; where .* is lost, an officer's `users reset-mfa`"):
+        there.credentials.regenerate_recovery_codes(token, HERE, now=there.now)
+    there.clock.forward(601)
+    with pytest.raises(FreshFactorNeeded) as needed:
+        there.credentials.regenerate_recovery_codes(member.sign_in().token, HERE, now=there.clock.forward(601))
+    assert "reset-mfa" not in str(needed.value)
 
 
 def test_codes_are_read_as_people_type_them() -> None:

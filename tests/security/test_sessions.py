@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
-from datetime import timedelta
+from contextlib import closing, nullcontext
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from security.audit.keys import session_hash
-from security.errors import AuditUnavailable, FreshFactorNeeded, SessionEnded, SignInDelayed, SignInRefused
+from security.errors import (
+    AuditUnavailable,
+    FreshFactorNeeded,
+    KeyUnknown,
+    PasswordRefused,
+    SessionEnded,
+    SignInDelayed,
+    SignInRefused,
+)
 from security.identity.account import Role
 from security.identity.core import Source
 from security.identity.events import SERVICE
@@ -228,7 +236,7 @@ def test_a_session_put_into_the_database_of_another_workspace_is_worth_nothing(t
     [
         "user = 'auditor'", "factor = 'email'", "factor_at = factor_at + 1", "made_at = made_at + 1",
         "seen_at = seen_at + 1", "address = '10.0.0.7'", "ref = 'ffffffffffffffffffffffffffffffff'",
-        "key_id = '0009-deadbeef'", "seal = zeroblob(length(seal))",
+        "seal = zeroblob(length(seal))",
     ],
 )  # fmt: skip
 def test_a_session_that_another_changed_in_the_file_is_worth_nothing(
@@ -269,6 +277,29 @@ def test_a_session_that_another_wrote_into_the_file_is_worth_nothing(there: Offi
         )
     ended(there, token)
     assert there.sessions.resume(mine, HERE, now=there.now).user == "doctor"
+
+
+def test_a_missing_key_is_named_and_ends_no_session(there: Office, member: Member, tmp_path: Path) -> None:
+    token = member.sign_in().token
+    (key,) = (tmp_path / "keys").glob("identity-*.key")
+    aside = key.rename(tmp_path / "aside")
+    before = there.core.database.query("SELECT * FROM session")
+    there.clock.forward(60)
+    for use in (there.sessions.resume, there.sessions.peek, there.sessions.sign_out):
+        with pytest.raises(KeyUnknown, match=key.name):
+            use(token, HERE, now=there.now)
+    assert there.core.database.query("SELECT * FROM session") == before
+    aside.rename(key)
+    assert there.sessions.resume(token, HERE, now=there.now).user == "doctor"
+
+
+def test_a_session_whose_key_another_renamed_in_the_file_is_worth_nothing(there: Office, member: Member) -> None:
+    token = member.sign_in().token
+    with closing(sqlite3.connect(there.core.database.path)) as thief, thief:
+        thief.execute("UPDATE session SET key_id = '0009-deadbeef'")
+    for use in (there.sessions.resume, there.sessions.peek, there.sessions.sign_out_everywhere):
+        with pytest.raises(KeyUnknown, match="0009-deadbeef"):
+            use(token, HERE, now=there.now)
 
 
 def test_a_used_and_a_stepped_up_session_go_on_as_they_were_written(there: Office, member: Member) -> None:
@@ -329,6 +360,47 @@ def test_a_step_up_renews_the_factor(there: Office, member: Member) -> None:
     assert session.signed_in_at == there.now - timedelta(seconds=700)
 
 
+def test_a_factor_of_the_future_is_not_fresh(there: Office, member: Member) -> None:
+    """The clock was put back by less than what ends the session: the code may be of any age."""
+    token = member.sign_in().token
+    there.clock.forward(-1)
+    with pytest.raises(
+        FreshFactorNeeded, match=r"totp of the future .the clock was put back since.; give a fresh code"
+    ):
+        there.credentials.regenerate_recovery_codes(token, HERE, now=there.now)
+    there.clock.forward(1)
+    assert there.credentials.regenerate_recovery_codes(token, HERE, now=there.now)
+
+
+def test_codes_that_a_clock_ahead_has_used_up_are_refused_until_a_time_that_is_told(
+    there: Office, member: Member
+) -> None:
+    there.clock.forward(3_600)
+    member.sign_in()
+    there.clock.forward(-3_600)
+    challenge = there.sign_in.begin("doctor", PASSWORD, HERE, now=there.now)
+    with pytest.raises(
+        SignInRefused,
+        match=r"no code is taken before 2026-03-02 10:01:00 UTC; give a recovery code instead; `.* --recovery`",
+    ):
+        there.sign_in.answer(challenge.token, member.code(), HERE, now=there.now)
+    with pytest.raises(SignInRefused, match="wait for the next one"):
+        there.sign_in.answer(challenge.token, "a mistyped recovery code", HERE, now=there.now)
+    by_recovery = there.sign_in.answer(challenge.token, member.enrolled.recovery_codes[0], HERE, now=there.now)
+    with pytest.raises(SignInRefused, match=r"no code is taken before 2026-03-02 10:01:00 UTC; .* `users reset-mfa`"):
+        there.credentials.step_up(by_recovery.token, member.code(), HERE, now=there.now)
+    there.clock.instant = datetime(2026, 3, 2, 10, 1, tzinfo=UTC)
+    member.sign_in()
+
+
+def test_a_code_of_the_next_half_minute_that_was_used_is_told_as_used(there: Office, member: Member) -> None:
+    ahead = member.code(there.now + timedelta(seconds=30))
+    for refusal in (None, "was used already; wait for the next one"):
+        challenge = there.sign_in.begin("doctor", PASSWORD, HERE, now=there.now)
+        with pytest.raises(SignInRefused, match=refusal) if refusal else nullcontext():
+            there.sign_in.answer(challenge.token, ahead, HERE, now=there.now)
+
+
 def test_a_step_up_takes_a_code_of_the_authenticator_once_and_nothing_else(there: Office, member: Member) -> None:
     token = member.sign_in().token
     for code in (member.code(), member.wrong_code(), member.enrolled.recovery_codes[0], "", "1" * 100_000):
@@ -368,6 +440,17 @@ def test_a_changed_password_ends_the_other_sessions(there: Office, member: Membe
     with pytest.raises(SignInRefused):
         there.sign_in.begin("doctor", PASSWORD, HERE, now=there.now)
     there.sign_in.begin("doctor", NEW_PASSWORD, HERE, now=there.now)
+
+
+@pytest.mark.parametrize("typed", [PASSWORD, NEW_PASSWORD])
+def test_the_old_password_is_none_to_change_to(there: Office, member: Member, typed: str) -> None:
+    token = member.sign_in().token
+    events = len(there.audit.events)
+    with pytest.raises(PasswordRefused, match="this password is refused: expected another than the old one, found"):
+        there.credentials.change_password(token, typed, typed, HERE, now=there.now)
+    assert len(there.audit.events) == events
+    there.clock.forward(30)
+    member.sign_in()
 
 
 def test_a_password_is_changed_with_a_fresh_factor_only(there: Office, member: Member) -> None:

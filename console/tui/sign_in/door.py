@@ -123,7 +123,8 @@ class Door:
     def _welcome(self, then: Again | None) -> None:
         self._app.who_changed()
         if self.who is not None:
-            self._app.notify(f"Signed in as {plain(self.who.user)}.", markup=False)
+            left = f" Recovery codes left: {self.who.recovery_codes}." if self.who.factor == "recovery" else ""
+            self._app.notify(f"Signed in as {plain(self.who.user)}.{left}", markup=False)
             if then is not None:
                 then()
 

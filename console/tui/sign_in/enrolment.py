@@ -30,6 +30,7 @@ if TYPE_CHECKING:  # the domain is loaded after the first paint
     from security.identity.enrolment import Proposal
 
 BESIDE = 36  # cells that the form needs beside the picture
+ROOMY = 28  # lines of a screen on which the form beside it has room for empty ones
 TYPE_IT = "Type this secret into an authenticator app:"
 WIDE, CODES_FRAME = 70, 11  # lines of the dialog around the recovery codes on a screen so wide
 AS_MANY_AS_IT_TAKES = 200  # rows of a picture that can be scrolled
@@ -93,6 +94,7 @@ class EnrolmentScreen(Screen["Who | None"]):
         self.query_one("#picture", Static).update(picture)
         self.set_class(lines is not None, "-drawn")
         self.set_class(lines is not None and self.size.width - len(lines[0]) >= BESIDE, "-beside")
+        self.set_class(self.size.height < ROOMY, "-low")
         self.query_one("#secret", Static).update(secret_words(self._proposal.secret, drawn=lines is not None))
         self.call_after_refresh(self._hint)
 

@@ -39,17 +39,19 @@ class FreshCode(Dialog):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
             yield Static("A fresh code, please", classes="dialog-title", markup=False)
-            yield Static(
-                f"This wants a code of {self._user}'s authenticator that is at most ten minutes old.",
-                classes="dialog-text",
-                markup=False,
-            )
+            yield Static(self._words(), classes="dialog-text", markup=False)
             yield CodeField("6 digits")
             yield Refusal()
             yield Static("", id="practice-code", classes="dialog-text", markup=False)
             with Horizontal(classes="dialog-buttons"):
                 yield Button("Give", id="give", classes="primary")
                 yield Button("Cancel", id="cancel")
+
+    def _words(self) -> str:
+        words = f"This wants a code of {self._user}'s authenticator that is at most ten minutes old."
+        who = self._shell.who
+        lost = who is not None and who.factor == "recovery"
+        return f"{words} If it is lost, an officer resets it: `users reset-mfa`." if lost else words
 
     def on_mount(self) -> None:
         self.query_one("#practice-code").display = self._shell.practice

@@ -8,7 +8,7 @@ from time import monotonic
 from textual.timer import Timer
 from textual.widgets import Static
 
-from console.tui.text import plain
+from console.tui.sign_in.words import refusal_words
 
 RECOVERY = "Ctrl+R signs in with a recovery code at once."
 
@@ -46,15 +46,13 @@ class Refusal(Static):
         """Tell why; where a delay was imposed, how many seconds of it are left."""
         from security.errors import SignInDelayed
 
-        message = plain(str(error) or type(error).__name__)
-        message = message[:1].upper() + message[1:]
         if isinstance(error, SignInDelayed) and error.retry_after_s is not None:
             self.say("", bad=True)
             self._until = monotonic() + error.retry_after_s
             self._count()
             self._timer = self.set_interval(1.0, self._count)
             return
-        self.say(message, bad=True)
+        self.say(refusal_words(error), bad=True)
 
     def _count(self) -> None:
         left = ceil(self._until - monotonic())

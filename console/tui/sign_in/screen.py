@@ -39,9 +39,11 @@ class SignInScreen(Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "back", "Back", id="sign-in.back", tooltip="One step back; from the first, leave"),
         Binding("ctrl+r", "recover", "Recovery code", id="sign-in.recover", tooltip="Sign in with a recovery code"),
-        Binding("ctrl+e", "mail", "Code by mail", id="sign-in.mail", tooltip="Have a code sent to your address"),
-        Binding("down", "next", "Next field", show=False, id="sign-in.next",
-                tooltip="The field below; before anything is typed, the practice accounts"),
+        Binding("ctrl+e", "mail", "Code by mail", id="sign-in.mail", tooltip="Have a code sent to your address",
+                priority=True),  # a field would take it
+        Binding("down", "accounts", "Practice accounts", show=False, id="sign-in.accounts",
+                tooltip="The practice accounts; once something is typed, the field below"),
+        Binding("down", "next", "Next field", show=False, id="sign-in.next", tooltip="The field below"),
         Binding("up", "app.focus_previous", "Previous field", show=False, id="sign-in.previous"),
     ]  # fmt: skip
 
@@ -196,6 +198,7 @@ class SignInScreen(Screen[None]):
             idle.add("recover")
         if not (isinstance(form, CodeForm) and form.can_mail):
             idle.add("mail")
+        idle.add("next" if self._leads_to_accounts else "accounts")
         return idle
 
     def action_back(self) -> None:
@@ -235,7 +238,7 @@ class SignInScreen(Screen[None]):
         else:
             first = [Binding("enter", "submit", "Go on")]
             if self._leads_to_accounts:
-                first.append(Binding("down", "next", "Accounts"))
+                first.append(Binding("down", "accounts", "Accounts"))
             elif self._shell.practice:
                 first.append(Binding("tab", "app.focus_next", "Next"))
         self.query_one(KeyHints).show([*first, *own], typing=not isinstance(focused, PracticeCodes))
@@ -245,14 +248,13 @@ class SignInScreen(Screen[None]):
         """Whether the line that is marked in the list of practice accounts is what Down is for: nothing is typed."""
         if not self._shell.practice or not isinstance(self.form, PasswordForm) or any(self.form.texts().values()):
             return False
-        return self.query_one(PracticeCodes).account is not None
+        return any(codes.account is not None for codes in self.query(PracticeCodes))
+
+    def action_accounts(self) -> None:
+        self.set_focus(self.query_one(PracticeCodes))
 
     def action_next(self) -> None:
-        """To the list, or else to the field below."""
-        if self._leads_to_accounts:
-            self.set_focus(self.query_one(PracticeCodes))
-        else:
-            self.focus_next()
+        self.focus_next()
 
     def on_input_changed(self) -> None:
         """Down leads elsewhere once something is typed."""

@@ -13,6 +13,7 @@ from textual.widgets import Input
 from console.tui.sign_in.enrolment import EnrolmentScreen
 from console.tui.sign_in.fields import CODE_ONLY
 from console.tui.sign_in.forms import PasswordForm
+from console.tui.sign_in.refusal import Refusal
 from tests.console.tui.sign_in.people import PASSWORD, code_of, form_of, gone, production, shown, typed
 from tests.console.tui.workspaces import Opened, screen_text, settled, until
 
@@ -62,6 +63,25 @@ async def test_a_password_that_cannot_be_set_is_told_before_it_is_repeated(open_
             await at(made, "repeated")
             await pilot.press("up")
             await at(made, "password")
+
+
+@pytest.mark.parametrize("password", [*WEAK, "aaaaaaaaaaaaaaaaaaaaaaaa", "1234567890", "lakewarden1"])
+async def test_why_a_password_is_refused_is_seen_whole_beside_the_picture_at_80x24(
+    open_production: tuple[Opened, str], password: str
+) -> None:
+    made, code = open_production
+    async with made.app.run_test(size=(80, 24)) as pilot:
+        screen = await begun(made, pilot, code)
+        assert screen.has_class("-beside")
+        refusal = screen.query_one(Refusal)
+        screen.query_one("#password", Input).value = password
+        await pilot.press("enter")
+        await until(lambda: refusal.has_class("-bad"), lambda: screen_text(made.app))
+        await settled(made.app)
+        left = screen.query_one("#enrolment-form").region.x
+        beside = " ".join(line[left:].strip() for line in screen_text(made.app).splitlines()[2:-1])
+        assert refusal.said in " ".join(beside.split())
+        assert "6 digits the app shows" in beside
 
 
 async def test_a_password_repeated_otherwise_is_told_before_the_code(open_production: tuple[Opened, str]) -> None:

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from threading import Event
 
 import pytest
+from textual.binding import Binding
+from textual.screen import Screen
 from textual.widgets import Input
 
 from console.actions.practice import PracticeActions
 from console.tui.pipelines.screen import PipelinesScreen
+from console.tui.sign_in.enrolment import EnrolmentScreen
 from console.tui.sign_in.forms import CodeForm, PasswordForm, RecoveryForm
+from console.tui.sign_in.fresh_code import FreshCode
+from console.tui.sign_in.new_password import NewPassword
 from console.tui.sign_in.practice_codes import PracticeCodes, spaced
+from console.tui.sign_in.refusal import Refusal
 from console.tui.sign_in.screen import SignInScreen
 from security.audit.search import Filter
 from security.errors import SignInRefused
@@ -21,6 +28,7 @@ from tests.console.tui.sign_in.people import (
     choose,
     form_of,
     gone,
+    production,
     shown,
     shown_account,
     sign_in,
@@ -57,6 +65,77 @@ async def test_password_and_code_typed_by_hand_sign_in(console: Open) -> None:
         await pilot.press("enter")
         await signed_in(made, "auditor")
         await shown(made, "auditor · 15 min")
+
+
+async def test_a_code_by_mail_is_asked_for_while_the_field_of_the_code_has_the_focus(console: Open) -> None:
+    made = console()
+    async with made.app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("f8")
+        await form_of(made, PasswordForm)
+        user = made.app.screen.query_one("#user", Input)
+        await pilot.press(*"operator", "home", "ctrl+e")
+        assert user.cursor_position == len("operator"), "where no mail is offered the key is the field's"
+        await pilot.press("enter")
+        await typed(made, pilot, shown_account(made, "operator").password or "")
+        await pilot.press("enter")
+        await form_of(made, CodeForm)
+        await shown(made, "Code by mail")
+        await pilot.press("ctrl+e")
+        await shown(made, "No mail server is configured")
+        await pilot.press("1", "ctrl+e")
+        await form_of(made, CodeForm)
+
+
+@pytest.mark.parametrize("kind", [SignInScreen, EnrolmentScreen, FreshCode, NewPassword])
+def test_no_key_of_a_screen_with_fields_is_one_that_a_field_takes(kind: type[Screen[object]]) -> None:
+    taken = {key for binding in Input.BINDINGS if isinstance(binding, Binding) for key in binding.key.split(",")}
+    for binding in kind.BINDINGS:
+        assert isinstance(binding, Binding)
+        if not binding.priority:
+            # Enter is the field's, which tells that it was pressed.
+            assert not taken.intersection(binding.key.split(",")) - {"enter"}, binding.id
+
+
+@pytest.mark.parametrize("practice", [True, False])
+async def test_the_help_speaks_of_practice_accounts_only_where_there_are_some(
+    console: Open, consoles: list[Opened], tmp_path: Path, practice: bool
+) -> None:
+    if practice:
+        made = console()
+    else:
+        settings, environ, _code = production(tmp_path / "real")
+        made = Opened(settings, environ, permissions=None)
+        consoles.append(made)
+    async with made.app.run_test(size=(80, 50)) as pilot:
+        await pilot.press("f8")
+        await form_of(made, PasswordForm)
+        if practice:
+            await until(lambda: made.app.screen.query_one(PracticeCodes).line_count(), "the practice accounts")
+        await pilot.press("f1")
+        await shown(made, "This screen", "Sign in with a recovery code")
+        assert ("practice accounts" in screen_text(made.app).lower()) is practice
+        assert ("The field below" in screen_text(made.app)) is not practice
+        await pilot.press("escape")
+        await form_of(made, PasswordForm)
+        await pilot.press("x", "f1")
+        await shown(made, "The field below")
+        assert "practice accounts" not in screen_text(made.app).lower()
+
+
+async def test_where_no_officer_is_enrolled_yet_a_refusal_says_what_comes_first(
+    consoles: list[Opened], tmp_path: Path
+) -> None:
+    settings, environ, _code = production(tmp_path / "home")
+    made = Opened(settings, environ, permissions=None)
+    consoles.append(made)
+    async with made.app.run_test(size=(80, 24)) as pilot:
+        await form_of(made, PasswordForm)
+        for text in ("nobody-here", "not the password"):
+            await typed(made, pilot, text)
+            await pilot.press("enter")
+        refusal = made.app.screen.query_one(Refusal)
+        await until(lambda: refusal.said.endswith("init --production` goes on with that"), lambda: refusal.said)
+        assert "is not right; no officer is enrolled here yet" in refusal.said
 
 
 async def test_a_wrong_password_and_an_unknown_user_are_told_alike(console: Open) -> None:
@@ -242,7 +321,7 @@ async def test_a_recovery_code_signs_in_at_once_and_is_used_up(console: Open) ->
         await pilot.press("o")
         await until(lambda: made.app.who is None and isinstance(made.app.screen, PipelinesScreen), "the sign-out")
         password = shown_account(made, "operator").password or ""
-        for told in ("operator · 15 min", "is not right"):
+        for told in ("operator · 15 min", "take another recovery"):
             await pilot.press("f8")
             await form_of(made, PasswordForm)
             await pilot.press("ctrl+r")
@@ -252,8 +331,35 @@ async def test_a_recovery_code_signs_in_at_once_and_is_used_up(console: Open) ->
                 await pilot.press("enter")
             await shown(made, told)
             if made.app.who is not None:
-                await pilot.press("f8", "o")
+                await until(
+                    lambda: any("codes left: 9." in one.message for one in made.app._notifications), "how many are left"
+                )
+                await pilot.press("f8", "r")
+                await shown(made, "Make new recovery codes?")
+                await pilot.press("y")
+                await shown(made, "A fresh code, please", "lost, an officer resets", "reset-mfa")
+                await pilot.press("escape", "o")
                 await until(lambda: made.app.who is None and isinstance(made.app.screen, PipelinesScreen), "out")
+
+
+async def test_codes_that_a_clock_ahead_has_used_up_are_told_with_what_goes_on(console: Open) -> None:
+    clock = SetClock(datetime.now(UTC) + timedelta(hours=1))
+    made = console(clock=clock)
+    async with made.app.run_test(size=(80, 24)) as pilot:
+        await sign_in(made, pilot, "operator")
+        await pilot.press("f8", "o")
+        await until(lambda: made.app.who is None and isinstance(made.app.screen, PipelinesScreen), "the sign-out")
+        clock.at -= timedelta(hours=1)
+        await pilot.press("f8")
+        await form_of(made, PasswordForm)
+        for text in ("operator", shown_account(made, "operator").password or ""):
+            await typed(made, pilot, text)
+            await pilot.press("enter")
+        await form_of(made, CodeForm)
+        await typed(made, pilot, "123456")
+        await pilot.press("enter")
+        await shown(made, "the clock was ahead", "no code is taken before", "instead")
+        assert "lakewarden sign-in" not in screen_text(made.app), "that is for the command line"
 
 
 async def test_another_password_is_set_and_told_where_it_is_too_weak(console: Open) -> None:
