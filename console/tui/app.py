@@ -35,6 +35,7 @@ from console.tui.pipelines.screen import PipelinesScreen
 from console.tui.screens.help import Bound, HelpScreen, TooSmall, bindings_of, offered_elsewhere
 from console.tui.shell import Shell, WarehouseParts
 from console.tui.sign_in.door import Door
+from console.tui.sign_in.words import left_words
 from console.tui.state import UiState, load_state, save_state
 from console.tui.terminal import guarded_run
 from console.tui.theme import DARK, LIGHT, AsciiOnly, speaks_unicode, themes, variables
@@ -51,6 +52,8 @@ PALETTE_KEYS = (
     Binding("down", "cursor_down", "Next"),
     Binding("escape", "escape", "Close"),
 )
+NOT_KEPT = "What you were writing was not kept."
+UNTIL_SEEN_S = 7 * 86_400.0  # a warning for whoever comes back, whenever that is
 DOOR, NOTHING = "door", "nothing"  # modes beside the tabs: the sign-in that comes first, and an empty screen
 
 
@@ -60,6 +63,29 @@ class Drawn(Protocol):
 
     def restyle(self) -> None:
         """Everything is repainted, in the colours of the theme."""
+        ...
+
+
+@runtime_checkable
+class Writing(Protocol):
+    """A dialog in which something is written, which goes with the session."""
+
+    @property
+    def unkept(self) -> bool:
+        """Whether what is typed would be lost."""
+        ...
+
+    def ends_in(self, left: str) -> None:
+        """The session ends in `left` unless it is used; empty where that is more than a minute."""
+        ...
+
+
+@runtime_checkable
+class Refusing(Protocol):
+    """A screen with keys that lead to a refusal now."""
+
+    def is_refused(self, action: str) -> bool:
+        """Whether a key for `action` does."""
         ...
 
 
@@ -173,6 +199,7 @@ class LakewardenApp(App[None]):
         self._listener: MessagePump = self
         self._told: News | Trouble | None = None
         self._renewing = False
+        self._lost = False  # something was being written when the session ended
         for tab in SCREENS:
             self.add_mode(tab.name, lambda tab=tab: tab.screen(self))  # type: ignore[misc]
         self.add_mode(DOOR, self.door.first_screen)
@@ -258,10 +285,19 @@ class LakewardenApp(App[None]):
             for screen in stack:
                 for header in screen.query(AttendedLine):
                     header.refresh()
+        left = last_minute_words(self.who, self.now())
+        for dialog in self._writing():
+            dialog.ends_in(left)
+
+    def _writing(self) -> list[Writing]:
+        """The dialogs in which something is written, of every tab."""
+        found = [screen for stack in self._screen_stacks.values() for screen in stack]
+        return [screen for screen in found if screen.is_mounted and isinstance(screen, Writing)]
 
     def empty(self) -> None:
-        """Show nothing from now on, until `renew`; what was copied here is forgotten."""
+        """Show nothing from now on, until `renew`; what was copied here is forgotten, what was written is lost."""
         self._renewing = True
+        self._lost = self._lost or any(dialog.unkept for dialog in self._writing())
         self.clear_notifications()
         self._clipboard = ""
         self.switch_mode(NOTHING)
@@ -291,6 +327,13 @@ class LakewardenApp(App[None]):
         self._renewing = False
         self._fit(self.size)
         self.call_after_refresh(then)
+        if self._lost:
+            self._lost = False
+            self.call_after_refresh(self._tell_lost)
+
+    def _tell_lost(self) -> None:
+        """Beside why the session ended; until whoever comes back goes on."""
+        self.notify(NOT_KEPT, severity="warning", timeout=UNTIL_SEEN_S, markup=False)
 
     def leave_section(self) -> None:
         """Whoever comes next does not begin in a section of Security: what it shows may not be for them."""
@@ -412,6 +455,7 @@ class LakewardenApp(App[None]):
             return
         name = SECTIONS[0].name if name == SECURITY[0] else name
         if name != self.current_mode:
+            self.clear_notifications()  # they tell of what is no longer on the screen
             self.switch_mode(name)
         self.remember(tab=name)
 
@@ -465,7 +509,8 @@ class LakewardenApp(App[None]):
         everything = [(binding.description, (binding, node)) for binding, node in self._bound(screen)]
         elsewhere = [(title, bound) for title, bound in offered_elsewhere(screen) if _possible(*bound)]
         for title, (binding, namespace) in [*everything, *elsewhere]:
-            if title and not binding.action.startswith(("app.focus", "command_palette")):
+            refused = isinstance(screen, Refusing) and screen.is_refused(binding.action)
+            if title and not refused and not binding.action.startswith(("app.focus", "command_palette")):
                 yield SystemCommand(
                     title,
                     binding.tooltip or title,
@@ -500,6 +545,12 @@ def run_console(settings: Settings, environ: Mapping[str, str]) -> int:
             f"lakewarden: {runs} left unfinished: the next call of its hour completes it, `r` a manual one\n"
         )
     return code
+
+
+def last_minute_words(who: Who | None, now: datetime) -> str:
+    """How long the session lasts if it is not used, in its last minute; else nothing."""
+    left = left_words(who, now) if who is not None else ""
+    return left if left.endswith(" s") else ""
 
 
 def _wall_clock() -> datetime:

@@ -20,11 +20,16 @@ from textual.drivers.linux_driver import LinuxDriver
 GIVE_BACK_S = 0.3  # how long the last bytes may take
 BETWEEN_TRIES_S = 0.002
 
+# Empties the alternate screen before it is left: tmux puts rows of it among those of the shell if the window's size has
+# changed. From the last cell backwards, as tmux and others keep in their scrollback what is erased forwards or whole.
+ERASE = b"\x1b[0m\x1b[9999;9999H\x1b[1J\x1b[H"
+
 # Everything Textual switches on, off: an unfinished sequence first, then synchronised output, mouse reports, pastes,
-# resizes, line wrap, the keyboard protocol, colours, the alternate screen, the cursor and focus reports.
+# resizes, line wrap, the keyboard protocol, colours, the alternate screen, the cursor and focus reports. Whether
+# Textual has left the alternate screen is not known here: it is entered, so that nothing of the shell's is erased.
 GIVE_BACK = (
     b"\x18\x1b[?2026l\x1b[?1000l\x1b[?1003l\x1b[?1015l\x1b[?1006l\x1b[?1016l\x1b[?2004l\x1b[?2048l\x1b[?7h"
-    b"\x1b[<u\x1b[0m\x1b[?1049l\x1b[?25h\x1b[?1004l"
+    b"\x1b[<u\x1b[?1049h" + ERASE + b"\x1b[?1049l\x1b[?25h\x1b[?1004l"
 )
 
 
@@ -121,7 +126,9 @@ class GuardedDriver(LinuxDriver):
             super().disable_input()
 
     def stop_application_mode(self) -> None:
+        """Leave nothing of what was shown: neither on the screen, nor where the terminal could put it."""
         if self.terminal_output.in_use:
+            self.write(ERASE.decode())
             super().stop_application_mode()
 
     def close(self) -> None:

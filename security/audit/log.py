@@ -79,9 +79,7 @@ class AuditLog:
         with Unavailable(), database.snapshot() as connection:
             last = self._check(connection)
             self._check_outside(connection, outside)
-        self._couriers = [
-            Courier(keeper) for keeper in keepers
-        ]  # threads: none for a log that is refused
+        self._couriers = [Courier(keeper) for keeper in keepers]  # threads: none for a log that is refused
         self._ticker = threading.Thread(target=self._tick, args=(every_s,), name="audit-checkpoints", daemon=True)
         self._ticker.start()
         if last is not None:

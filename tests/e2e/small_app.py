@@ -1,7 +1,7 @@
 """A trivial application under the terminal rules: `python -m tests.e2e.small_app LOG_FILE`.
 
 Its keys do what a console may come to do: `q` quits, `x` fails, `w` fails in a worker, `s` has a slow thread,
-`f` floods the terminal, `h` holds up the loop, `z` stops itself, `c` copies.
+`f` floods the terminal, `r` fills it, `h` holds up the loop, `z` stops itself, `c` copies.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ class Line(Static):
     DEFAULT_CSS = "Line { height: 1fr; }"
 
     def on_resize(self, event: Resize) -> None:
-        self.update(f"ready {event.size.width}x{event.size.height}")
+        if "record" not in str(self.content):
+            self.update(f"ready {event.size.width}x{event.size.height}")
 
 
 class SmallApp(App[None]):
@@ -50,8 +51,11 @@ class SmallApp(App[None]):
     def key_f(self) -> None:
         self.set_interval(0.01, self._flood)
 
+    def key_r(self) -> None:
+        self.query_one(Line).update("\n".join(f"record {number}" for number in range(80)))
+
     def key_h(self) -> None:
-        self.query_one(Line).update("held")
+        self.query_one(Line).update("\n".join(["held", *(f"record {number}" for number in range(80))]))
         self.set_timer(0.3, lambda: time.sleep(30))
 
     def key_z(self) -> None:

@@ -43,7 +43,7 @@ _KEYS = {
 _UNKNOWN = re.compile(rb"\x1b\[(?:[<>=][0-9;]*u|\?[0-9;]*\$p)")
 
 
-def _surroundings() -> dict[str, str]:
+def surroundings() -> dict[str, str]:
     """The environment without the size of another terminal, which pytest-xdist announces."""
     return {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
 
@@ -75,7 +75,7 @@ class Terminal:
             self.process = subprocess.Popen(
                 [sys.executable, "-ISc", _LAUNCH, "nohup" if ignore_hangup else "", *command],
                 stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
-                env={**_surroundings(), "TERM": "xterm-256color", "COLORTERM": "truecolor", **(environ or {})},
+                env={**surroundings(), "TERM": "xterm-256color", "COLORTERM": "truecolor", **(environ or {})},
             )  # fmt: skip
         finally:
             os.close(slave)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import resource
 import signal
 import sys
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from console.tui.clipboard import clipboard_sequence
+from console.tui.terminal_driver import ERASE, GIVE_BACK
 from tests.e2e.terminal import Terminal
 
 ROOT = Path(__file__).parents[2]
@@ -27,6 +29,7 @@ ON_AND_OFF = [
     (b"\x1b[?25l", b"\x1b[?25h"),  # cursor
     (b"\x1b[?7l", b"\x1b[?7h"),  # line wrap
 ]
+_CONTROL = re.compile(rb"\x1b\[[<>=?]?[0-9;]*[a-zA-Z]")
 NONE_LEFT_S = 2.0  # the end of a process, as promised to operators; plus the interpreter's own end on a busy machine
 SLACK_S = 2.0
 
@@ -54,7 +57,12 @@ def assert_given_back(terminal: Terminal) -> None:
     for on, off in ON_AND_OFF:
         assert received.rfind(off) > received.rfind(on) > -1, f"{off!r} is missing after {on!r}"
     assert received.count(b"\x1b[<u") == received.count(b"\x1b[>25u"), "the keyboard protocol is left on"
-    assert received.count(b"\x1b[?1049l") == received.count(b"\x1b[?1049h")
+    by_textual = received.replace(GIVE_BACK, b"")
+    assert by_textual.count(b"\x1b[?1049l") == by_textual.count(b"\x1b[?1049h") - received.count(GIVE_BACK)
+    left_at = received.rfind(b"\x1b[?1049l")
+    assert ERASE in received[:left_at], "the alternate screen is left as it was"
+    after = received[received.rfind(ERASE, 0, left_at) + len(ERASE) : left_at]
+    assert _CONTROL.sub(b"", after) == b"", "the alternate screen was drawn on after it was erased"
     assert terminal.settings() == terminal.found_settings
 
 

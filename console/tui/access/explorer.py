@@ -23,6 +23,7 @@ from console.tui.access.question import (
     Offer,
     account_note,
     account_words,
+    askable,
     first_values,
     fitting_resource,
     moment,
@@ -102,7 +103,10 @@ class Explorer(Horizontal):
         self.answer.show([words(text, "busy")])
 
     def ask_about(self, role: str, action: str) -> bool:
-        """Ask whether an account of `role` may do `action`; False where there is no such account."""
+        """Ask whether an account of `role` may do `action`; False where there is no such account.
+
+        What was typed stays where it can be asked with.
+        """
         choices = self._choices
         if choices is None:
             return False
@@ -114,7 +118,8 @@ class Explorer(Horizontal):
         domains = {account.user: account.domain for account in choices.users}
         own = f"dataset:{domains[user]}" if domains[user] else self.form.values["resource"]
         resource = fitting_resource(own, action, choices)
-        self.form.put({"user": user, "action": action, "resource": resource})
+        mended = askable(self.form.values, self._now())
+        self.form.put({**mended, "user": user, "action": action, "resource": resource})
         self.ask_again()
         return True
 

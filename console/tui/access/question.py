@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from console.actions.decisions import Choices
     from security.policy.facts import AccountFacts
 
-NOW = "now"
+NOW, HERE, JUST_NOW = "now", "127.0.0.1", "0"
 DOCTOR = "doctor"
 NO_SHIFT = (
     "A doctor without a shift is never on shift: no record opens but, in an emergency, that of a patient who is not "
@@ -115,12 +115,29 @@ def first_values(choices: Choices, user: str | None) -> dict[str, str]:
         "user": user if user in names else next(iter([*doctors, *names]), ""),
         "action": "view_record" if choices.patients else "view_pipelines",
         "at": NOW,
-        "ip": "127.0.0.1",
+        "ip": HERE,
         "mfa": "totp",
-        "mfa_age_s": "0",
+        "mfa_age_s": JUST_NOW,
         "reason": "",
     }
     return {**values, "resource": fitting_resource("", values["action"], choices)}
+
+
+def askable(values: Mapping[str, str], now: datetime) -> dict[str, str]:
+    """What takes the place of values that no question can be asked with: a time, a place or an age that is none."""
+    found: dict[str, str] = {}
+    try:
+        moment(values["at"], now)
+    except NotATime:
+        found["at"] = NOW
+    try:
+        ip_address(values["ip"].strip())
+    except ValueError:
+        found["ip"] = HERE
+    age = values["mfa_age_s"].strip()
+    if age and not _is_age(age):
+        found["mfa_age_s"] = JUST_NOW
+    return found
 
 
 def fitting_resource(resource: str, action: str, choices: Choices) -> str:
@@ -136,7 +153,7 @@ def request_fields(values: Mapping[str, str], now: datetime) -> dict[str, Any]:
     if at is not None:
         fields["at"] = at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     age = values["mfa_age_s"].strip()
-    fields["mfa_age_s"] = int(age) if age.isascii() and age.isdigit() and len(age) < 18 else (age or 0)
+    fields["mfa_age_s"] = int(age) if _is_age(age) else (age or 0)
     if values["reason"].strip():
         fields["reason"] = values["reason"].strip()
     return fields
@@ -164,6 +181,10 @@ def moment(text: str, now: datetime) -> datetime | None:
             "an offset from UTC is taken as it is"
         ) from None
     return instant
+
+
+def _is_age(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 18
 
 
 def site_of(address: str, networks: Sequence[tuple[str, str]]) -> str | None:

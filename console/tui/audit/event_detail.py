@@ -82,6 +82,10 @@ class EventDetail(LinesDialog):
             found += [(), *sentence(*self._told, width)]
         return found
 
+    @property
+    def ends_with_answer(self) -> bool:
+        return bool(self._use or self._reason_lines or self._told[0])
+
     def hint(self) -> str:
         return "Left, Right: the events before and after"
 

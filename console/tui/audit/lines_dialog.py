@@ -50,7 +50,12 @@ class LinesDialog(Dialog):
         self.call_after_refresh(self.show)
 
     def on_resize(self) -> None:
-        self.call_after_refresh(self.show)
+        self.call_after_refresh(lambda: self.show(at_end=self.ends_with_answer))
+
+    @property
+    def ends_with_answer(self) -> bool:
+        """Whether the last lines are what was asked for, which stay in sight in a window of another size."""
+        return False
 
     def show(self, *, at_end: bool = False, stay: bool = False) -> None:
         """Show the lines as they are now: from the first one, down to the last, or from where the reader is."""

@@ -329,8 +329,9 @@ class AuditScreen(Screen[None]):
         self._show_preview()
         self._hint()
 
-    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
-        self.query_one("#log-title", SectionTitle).activate(event.widget is self._table)
+    def on_descendant_focus(self) -> None:
+        """Of what has the focus now: it may have moved on since this was told."""
+        self.query_one("#log-title", SectionTitle).activate(self.focused is self._table)
         self._hint()
 
     def on_resize(self, event: events.Resize) -> None:

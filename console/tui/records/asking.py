@@ -75,6 +75,15 @@ class Asking(Dialog):
         fields = list(self.query(Input))
         self.set_focus(next((one for one in fields if not one.value), fields[0]))
 
+    @property
+    def unkept(self) -> bool:
+        """Whether something is typed that would be lost."""
+        given = {one.name: one.value for one in self._asked.fields}
+        return any(one.value.strip() and one.value != given[str(one.name)] for one in self.query(Input))
+
+    def ends_in(self, left: str) -> None:
+        """Nothing: what is typed here is short, and the header tells the time."""
+
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Enter goes on to the next field that is empty, and does it from there."""
         empty = [one for one in self.query(Input) if not one.value.strip()]

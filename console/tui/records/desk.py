@@ -138,10 +138,13 @@ class RecordDesk(Vertical):
         off_loop(self, work, receive, refused)
 
     def _show_patients(self, lines: Sequence[Line], wanted: str) -> None:
-        first = "first " if len(lines) == MOST_PATIENTS else ""
-        note = f"{first}{len(lines):,}"
+        capped = len(lines) == MOST_PATIENTS
+        note = f"{'first ' if capped else ''}{len(lines):,}"
         words = "None of your patients; names are found by whole words." if wanted else "No patient is assigned to you."
-        self.list.show(lines, ((words, "muted"),), note, select=self._to_select)
+        by = "a name or id" if self.treats else "an id"
+        found = "found" if wanted else "by id"
+        more = f"The first {len(lines):,} {found}; / finds the others by {by}." if capped else ""
+        self.list.show(lines, ((words, "muted"),), note, select=self._to_select, more=more)
         if self.wanted is None:
             self.view.say(NOTHING_OPEN)
         self.post_message(self.Changed())

@@ -18,6 +18,8 @@ from console.tui.text import plain
 from security.errors import RecordChanged
 from security.records.models import HistoryEntry
 
+KEYS = "Ctrl+S saves, Esc leaves"
+
 
 @dataclass(frozen=True, slots=True)
 class Draft:
@@ -75,7 +77,7 @@ class EntryDialog(Dialog):
             yield EntryArea(self._draft.text)
             with VerticalScroll(id="entry-words", can_focus=False):
                 yield Static("", markup=False)
-            yield Static("Ctrl+S saves, Esc leaves", classes="dialog-hint", markup=False)
+            yield Static(KEYS, classes="dialog-hint", markup=False)
 
     def on_mount(self) -> None:
         area = self.query_one(EntryArea)
@@ -87,9 +89,20 @@ class EntryDialog(Dialog):
         """What is typed."""
         return self.query_one(EntryArea).text
 
+    @property
+    def unkept(self) -> bool:
+        """Whether what is typed would be lost."""
+        return self.text.strip() != self._draft.text.strip()
+
+    def ends_in(self, left: str) -> None:
+        """The session ends in `left`; empty where there is time."""
+        hint = self.query_one(".dialog-hint", Static)
+        hint.set_class(bool(left), "tone-wait")
+        hint.update(f"You are signed out in {left}: Ctrl+S saves, else this is lost" if left else KEYS)
+
     def action_close(self) -> None:
         """Leave; a text that would be lost is asked about first."""
-        if self.text.strip() == self._draft.text.strip():
+        if not self.unkept:
             self.dismiss(None)
             return
 

@@ -144,18 +144,24 @@ class PatientList(Vertical):
         yield FindField(self._wanted)
         yield Static("", id="find-words", markup=False)
         yield PatientTable()
+        yield Static("", id="more-patients", markup=False)
         yield Static("", id="patient-detail", markup=False)
 
     def on_mount(self) -> None:
         self.table = self.query_one(PatientTable)
         self.field = self.query_one(FindField)
         self._words = self.query_one("#find-words", Static)
-        self.field.display = self._words.display = False
+        self._more = self.query_one("#more-patients", Static)
+        self.field.display = self._words.display = self._more.display = False
 
-    def show(self, lines: Sequence[Line], words: Sequence[Part], note: str, *, select: str | None = None) -> None:
-        """Show these patients with `select` selected; `note` says how many they are."""
+    def show(
+        self, lines: Sequence[Line], words: Sequence[Part], note: str, *, select: str | None = None, more: str = ""
+    ) -> None:
+        """Show these patients with `select` selected; `note` says how many they are, `more` how others are found."""
         self.table.show(lines, words, select=select)
         self.query_one("#patients-title", SectionTitle).say(note)
+        self._more.update(more)
+        self._more.display = bool(more)
         self._say_search()
         self._detail()
 

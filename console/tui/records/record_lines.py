@@ -41,6 +41,12 @@ class RecordLine:
     column: str
     cells: tuple[Cell, ...]
     entry: HistoryEntry | None = None
+    encounter: int | None = None  # which, counted from the oldest
+
+    @property
+    def part(self) -> tuple[str, int | None]:
+        """The column, and the number of the entry or encounter: the same whenever the record is read again."""
+        return self.column, self.entry.entry if self.entry is not None else self.encounter
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +64,16 @@ def lines_of(record: Record, width: int, reveal: Reveal) -> list[RecordLine]:
     for column in PATIENT_COLUMNS:
         lines += _column(record, column, width, reveal)
     return lines
+
+
+def same_place(before: Sequence[RecordLine], place: int, now: Sequence[RecordLine]) -> int:
+    """Where the line at `place` is `now`: of the same part as near as can be, else of the same number."""
+    if place >= len(before):
+        return max(0, min(place, len(now) - 1))
+    part = before[place].part
+    within = sum(line.part == part for line in before[:place])
+    places = [number for number, line in enumerate(now) if line.part == part]
+    return places[min(within, len(places) - 1)] if places else max(0, min(place, len(now) - 1))
 
 
 def copied(record: Record, line: RecordLine) -> str | None:
@@ -104,12 +120,13 @@ def _identifier(column: str, reveal: Reveal) -> RecordLine:
 def _encounters(value: object, width: int) -> Iterator[RecordLine]:
     found = [one for one in value if isinstance(one, Encounter)] if isinstance(value, tuple) else []
     yield _first("encounters", SIGNS[Show.CLEAR], _count(len(found), "encounter"), "muted")
-    for one in sorted(found, key=lambda encounter: encounter.on, reverse=True):
+    newest_first = sorted(found, key=lambda encounter: encounter.on, reverse=True)
+    for number, one in zip(range(len(found), 0, -1), newest_first, strict=True):
         texts = _wrap(one.diagnosis, width)
         head = (cell(f"  {one.on.isoformat()}"), cell(plain(one.kind), "muted"), cell(texts[0]))
-        yield RecordLine("encounters", head)
+        yield RecordLine("encounters", head, encounter=number)
         for text in texts[1:]:
-            yield RecordLine("encounters", (cell(""), cell(""), cell(text)))
+            yield RecordLine("encounters", (cell(""), cell(""), cell(text)), encounter=number)
 
 
 def _history(value: object, width: int) -> Iterator[RecordLine]:

@@ -12,7 +12,7 @@ from textual.widgets import Static
 
 from console.tui.records.keys import FIND, OF_RECORD
 from console.tui.records.reading import Opened
-from console.tui.records.record_lines import NAME_WIDTH, SHOWN_WIDTH, RecordLine, Reveal, lines_of
+from console.tui.records.record_lines import NAME_WIDTH, SHOWN_WIDTH, RecordLine, Reveal, lines_of, same_place
 from console.tui.text import plain
 from console.tui.widgets.line_table import Cell, Column, LineTable
 from console.tui.widgets.section_title import SectionTitle
@@ -43,10 +43,12 @@ class RecordLines(LineTable):
         """Show this record, or none; the selected line stays selected while it is the same patient's."""
         stays = opened and self.opened and opened.patient_id == self.opened.patient_id
         self.opened, self.reveal = opened, reveal
-        self._make()
+        before, selected = self.cursor, self._make()
         if not stays:
             self.scroll_to(y=0, animate=False, force=True)
-        self.lines_changed(self.cursor if stays else 0)
+        self.lines_changed(selected if stays else 0)
+        if stays and selected != before:
+            self.show_cursor()
         if opened is None:
             self._painted.clear()
             self.refresh()
@@ -71,16 +73,17 @@ class RecordLines(LineTable):
 
     def on_resize(self) -> None:
         self.columns = self.layout_columns(self.line_width)
-        self._make()
+        self.set_reactive(LineTable.cursor, self._make())
         super().on_resize()
-        self.move_to(self.cursor)
 
     def cells(self, index: int) -> Sequence[Cell]:
         return self._lines[index].cells
 
-    def _make(self) -> None:
+    def _make(self) -> int:
+        """Make the lines anew; the place of the one that was selected."""
         width = self.columns[VALUE].width if self.columns else 40
-        self._lines = lines_of(self.opened.shown.record, width, self.reveal) if self.opened else []
+        before, self._lines = self._lines, lines_of(self.opened.shown.record, width, self.reveal) if self.opened else []
+        return same_place(before, self.cursor, self._lines)
 
 
 class RecordNotice(Words):

@@ -35,6 +35,7 @@ if TYPE_CHECKING:  # the actions are made when the office is opened
 
 Body = RecordDesk | ResearchDesk | NoRecords
 WIDE, ROOMY, NARROW = 110, 96, 76
+EDITS = ("add", "amend")
 RECORD_SIGNS = (
     ("= clear", "good", "as it is stored"),
     ("# masked", "wait", "its mask alone is shown to this session"),
@@ -156,6 +157,12 @@ class RecordsScreen(Screen[None]):
         """For the help, which names these keys too."""
         return action in {f"screen.do('{name}')" for name in self._denied}
 
+    def is_refused(self, action: str) -> bool:
+        """For the command palette, which leaves out what this role never may, and edits where a record is read only."""
+        opened = self._body.opened if isinstance(self._body, RecordDesk) and self._body.is_mounted else None
+        read_only = opened is not None and not opened.may_edit.allowed
+        return self.is_denied(action) or (read_only and action in {f"screen.do('{name}')" for name in EDITS})
+
     def help_signs(self, _drawn: Glyphs) -> Sequence[Sign]:
         """How each value is shown; none of it stands before who reads no record."""
         return RECORD_SIGNS if isinstance(self._body, RecordDesk) else ()
@@ -175,11 +182,12 @@ class RecordsScreen(Screen[None]):
         self.set_class(ROOMY <= event.size.width < WIDE, "-roomy")
         self.set_class(event.size.width < NARROW, "-narrow")
 
-    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
-        focused = event.widget
+    def on_descendant_focus(self) -> None:
+        """Of what has the focus now: it may have moved on since this was told."""
+        around = {node.id for node in self.focused.ancestors} if self.focused is not None else set()
         for title, panel in (("patients-title", "patient-list"), ("record-title", "record-view")):
             for found in self.query(f"#{title}").results(SectionTitle):
-                found.activate(any(node.id == panel for node in focused.ancestors))
+                found.activate(panel in around)
         self._hint()
 
     def on_line_table_selected(self) -> None:

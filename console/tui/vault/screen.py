@@ -318,9 +318,12 @@ class VaultScreen(Screen[None]):
         elif not self._shut.display:
             self.set_focus(self._table)
 
-    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
-        self.query_one("#keys-title", SectionTitle).activate(event.widget is self._table)
-        self.query_one("#bench-title", SectionTitle).activate(event.widget.id in ("bench", "bench-text"))
+    def on_descendant_focus(self) -> None:
+        """Of what has the focus now: it may have moved on since this was told."""
+        focused = self.focused
+        self.query_one("#keys-title", SectionTitle).activate(focused is self._table)
+        on_bench = focused is not None and focused.id in ("bench", "bench-text")
+        self.query_one("#bench-title", SectionTitle).activate(on_bench)
         self._hint()
 
     def _hint(self) -> None:

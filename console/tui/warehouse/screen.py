@@ -375,8 +375,9 @@ class WarehouseScreen(Screen[None]):
             self._desk.ask_again(opened, unmask=True)
 
     def _mask(self) -> None:
-        """Take away what is in clear, and ask the same again."""
+        """Take away what is in clear and what was told of it, and ask the same again."""
         self._stop_masking()
+        self.app.clear_notifications()
         opened = self.view.opened
         while isinstance(self.app.screen, CellDetail) and self.app.screen.in_clear:
             self.app.pop_screen()
@@ -466,6 +467,8 @@ class WarehouseScreen(Screen[None]):
         known = {binding.description for binding in of_panel}
         own = [b for b in type(self).BINDINGS if isinstance(b, Binding) and b.show and b.description not in known]
         mask = [Binding("U", "unmask", "Mask")] if self._masking is not None else []
+        if self.view.masks and isinstance(focused, ResultTable):
+            mask = [Binding("U", "unmask", "Unmask")]
         back = [Binding("z", "zoom", "Back")] if self.zoomed else []
         back += [SHOW_ALL] if isinstance(focused, CatalogueLines) and focused.wanted else []
         self.query_one(KeyHints).show([*back, *mask, *of_panel, *own])

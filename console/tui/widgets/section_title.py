@@ -10,6 +10,8 @@ from textual.widget import Widget
 from console.tui.text import fitted, plain
 from console.tui.theme import glyphs, tones
 
+AROUND = 6  # cells of the line at both ends, and of the spaces beside the note
+
 
 class SectionTitle(Widget):
     """`── Runs ──────────────── failed only ──`; `active` while its panel has the focus."""
@@ -36,8 +38,10 @@ class SectionTitle(Widget):
     def render_line(self, _y: int) -> Strip:
         width, styles = self.size.width, tones(self.app.theme)
         signs = glyphs(unicode=getattr(self.app, "unicode", True))
-        note = fitted(plain(self._note), min(cell_len(plain(self._note)), max(width - 24, 0)), "left", signs.ellipsis)
-        head, tail = f" {self._title} ", f" {note} " if note else ""
+        head, told = f" {self._title} ", plain(self._note)
+        room = width - cell_len(head) - AROUND
+        note = fitted(told, min(cell_len(told), max(room, 0)), "left", signs.ellipsis)
+        tail = f" {note} " if note else ""
         line = styles["accent" if self._active else "faint"]
         space = max(width - cell_len(head) - cell_len(tail) - 2 * (1 + bool(note)), 0)
         return Strip(

@@ -39,6 +39,7 @@ from console.tui.widgets.log_text import shown_lines
 from warehouse.browse import CANCELLED
 from warehouse.errors import QueryStopped
 from warehouse.limits import QueryLimits
+from warehouse.models import MASK
 from warehouse.opened import BROWSING, Kind, Opened
 from warehouse.shaping import PLAIN, Condition, Order, Shape
 from warehouse.words import rows_words
@@ -176,6 +177,12 @@ class ResultView(Vertical):
         """What is in clear is so for these seconds more."""
         self._clear_s = seconds
         self.tell()
+
+    @property
+    def masks(self) -> bool:
+        """Whether the result that is shown has customers' values which are masked."""
+        opened = self.opened
+        return opened is not None and self.table.display and not opened.unmasked and _has_masks(opened)
 
     @property
     def content(self) -> Widget:
@@ -432,3 +439,8 @@ def next_order(order: tuple[Order, ...], column: int, *, also: bool) -> tuple[Or
     if now is None:
         return (*order, *wanted)
     return tuple(new for term in order for new in (wanted if term.column == column else (term,)))
+
+
+def _has_masks(opened: Opened) -> bool:
+    """Of the first rows: a masked column is the same in all of them."""
+    return opened.database == "warehouse" and any(MASK in row for row in opened.result.first)

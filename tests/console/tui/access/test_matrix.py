@@ -134,3 +134,17 @@ async def test_the_text_of_the_policies_follows_the_list(tmp_path: Path) -> None
         assert policies.cedar.has_focus
         await here.press("escape")
         assert policies.list.has_focus
+
+
+async def test_enter_gives_a_decision_although_a_time_and_a_place_that_are_none_were_typed(tmp_path: Path) -> None:
+    async with console(tmp_path / "home") as here:
+        form = here.access.explorer.form
+        for name, typed in (("at", "half past nine"), ("ip", "at home"), ("reason", "a reason")):
+            form.focus_field(name)
+            await here.type(typed)
+        await here.press("escape", "f3")
+        await at(here, "data_scientist", Action.QUERY_RESEARCH)
+        await here.press("enter")
+        await here.shows("F2 [Explorer]")
+        await here.answers("data-scientist (data scientist, oncology) may query_research dataset:oncology")
+        assert (form.values["at"], form.values["ip"], form.values["reason"]) == ("now", "127.0.0.1", "a reason")

@@ -14,6 +14,7 @@ from console.tui.access.question import (
     NotATime,
     account_note,
     account_words,
+    askable,
     first_values,
     fitting_resource,
     moment,
@@ -178,3 +179,12 @@ def test_now_is_left_to_who_decides_and_an_age_that_is_no_number_is_left_to_be_r
     assert "at" not in fields
     assert "reason" not in fields
     assert fields["mfa_age_s"] == "old"
+
+
+def test_what_no_question_can_be_asked_with_is_replaced_and_nothing_else() -> None:
+    asked = {"at": "tomorrow 03:00", "ip": "2001:db8::7", "mfa_age_s": "601"}
+    assert askable(asked, NOW) == {}
+    assert askable({**asked, "mfa_age_s": ""}, NOW) == {}
+    assert askable({"at": "soon", "ip": "10.0.0", "mfa_age_s": "old"}, NOW) == {
+        "at": "now", "ip": "127.0.0.1", "mfa_age_s": "0",
+    }  # fmt: skip

@@ -679,3 +679,16 @@ async def test_every_key_is_in_the_help_with_the_signs_of_the_log_and_of_nothing
         app.pop_screen()
         named = {binding.id for binding, _node in bindings_of(app.screen)}
         assert {"audit.search", "audit.proof", "audit.verify", "audit.show-all", "audit.open"} <= named
+
+
+async def test_a_reason_stays_in_sight_in_a_window_of_another_size(glass: Security) -> None:
+    app = Desk(glass, AuditScreen)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await on_the_reason(app, pilot)
+        await press(pilot, "r")
+        await shows(app, REASON, "hidden again in")
+        for size in ((60, 16), (80, 24), (120, 40), (60, 16)):
+            await pilot.resize_terminal(*size)
+            await shows(app, "hidden again in")
+            await pilot.pause()
+            assert "The reason" in text_of(app)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from console.tui.app import NOT_KEPT
 from console.tui.records.screen import RecordsScreen
 from security.records.models import Grant
 from security.records.reading import Reading
@@ -19,10 +21,15 @@ SIZE = (80, 24)
 
 
 @pytest.fixture
-def console(tmp_path: Path) -> Iterator[Opened]:
+def clock() -> SetClock:
+    return SetClock(DAY)
+
+
+@pytest.fixture
+def console(tmp_path: Path, clock: SetClock) -> Iterator[Opened]:
     """The console on a practice workspace at noon, whose policies decide."""
     settings, environ = practice(tmp_path / "home")
-    made = Opened(settings, environ, permissions=None, clock=SetClock(DAY))
+    made = Opened(settings, environ, permissions=None, clock=clock)
     yield made
     made.close()
 
@@ -74,3 +81,74 @@ async def test_a_sign_off_leaves_nothing_of_a_record(console: Opened) -> None:
         await shown(console, "Nobody is signed in here.")
         assert name.split()[0] not in screen_text(console.app)
         assert console.app.clipboard == ""
+
+
+async def test_a_sign_off_while_an_entry_is_written_is_announced_and_tells_that_it_was_not_kept(
+    console: Opened, clock: SetClock
+) -> None:
+    async with console.app.run_test(size=SIZE, notifications=True) as pilot:
+        await sign_in(console, pilot, "doctor")
+        await pilot.press("4")
+        await shown(console, "P0001", "No record is open")
+        await pilot.press("enter")
+        await shown(console, "# hidden XXX-XX-XXXX")
+        await pilot.press("a", *"walks again")
+        await shown(console, "Ctrl+S saves, Esc leaves")
+        clock.at += timedelta(minutes=14, seconds=30)
+        await shown(console, "You are signed out in 30 s: Ctrl+S saves, else this is lost")
+        clock.at += timedelta(seconds=31)
+        await shown(console, "Signed out", "without a key", NOT_KEPT)
+        await gone(console, "walks again")
+        await pilot.press("enter")
+        await gone(console, NOT_KEPT)
+
+
+async def test_a_sign_off_with_nothing_written_tells_of_nothing_lost(console: Opened) -> None:
+    async with console.app.run_test(size=SIZE, notifications=True) as pilot:
+        await sign_in(console, pilot, "doctor")
+        await pilot.press("4")
+        await shown(console, "P0001", "No record is open")
+        await pilot.press("o")
+        await shown(console, "Open a record")
+        console.app.action_sign_out()
+        await shown(console, "not signed in", "doctor is signed out.")
+        assert NOT_KEPT not in screen_text(console.app)
+
+
+async def test_what_was_told_of_one_section_does_not_lie_over_the_next(console: Opened) -> None:
+    async with console.app.run_test(size=SIZE, notifications=True) as pilot:
+        await sign_in(console, pilot, "doctor")
+        await pilot.press("4")
+        await shown(console, "P0001", "No record is open")
+        await pilot.press("e")
+        await shown(console, "No record is open.")
+        await pilot.press("3")
+        await shown(console, "Explorer")
+        assert not console.app._notifications
+
+
+async def test_the_palette_offers_edits_where_they_are_permitted_alone(console: Opened) -> None:
+    async with console.app.run_test(size=SIZE) as pilot:
+        await sign_in(console, pilot, "doctor")
+        await pilot.press("4")
+        await shown(console, "P0001", "No record is open")
+        await pilot.press("enter")
+        await shown(console, "# hidden XXX-XX-XXXX")
+        assert {"Add", "Amend", "Identifiers"} <= offered(console)
+        console.app.action_sign_out()
+        await shown(console, "not signed in")
+        await sign_in(console, pilot, "doctor-nights")  # who is not on shift
+        await pilot.press("4")
+        await shown(console, "The list of patients is not open to you")
+        await pilot.press("o", *"P0001", "enter")
+        await shown(console, "In an emergency, b opens it")
+        await pilot.press("b")
+        await shown(console, "EMERGENCY: break the glass")
+        await pilot.press(*"unconscious, allergies unknown", "enter")
+        await shown(console, "EMERGENCY P0001")
+        assert {"Identifiers", "Versions"} <= offered(console)
+        assert not {"Add", "Amend"} & offered(console)
+
+
+def offered(console: Opened) -> set[str]:
+    return {command.title for command in console.app.get_system_commands(console.app.screen)}

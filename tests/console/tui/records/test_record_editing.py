@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from console.tui.records.record_view import RecordLines
 from tests.console.tui.records.conftest import Open
 from tests.console.tui.records.records_app import Desk
 
@@ -113,3 +114,51 @@ async def test_what_is_cut_in_the_editor_stays_in_it(desk: Open) -> None:
         await pilot.press("ctrl+v")
         await found.shows("cut me")
         assert found.app.clipboard == ""
+
+
+async def three_entries(found: Desk, pilot: Any) -> int:
+    """Entries with long texts, the record open at the newest; the number of the oldest of the three."""
+    records = found.app.office.records
+    version = records.show("P0001", identifiers=False).version
+    for number in range(3):
+        records.add("P0001", f"text {number} " + "in many words " * 12, expected_version=version + number)
+    await found.shows("P0001")
+    await pilot.press("enter")
+    await found.shows("# hidden XXX-XX-XXXX")
+    await pilot.press("h")
+    return version + 1
+
+
+def selected(found: Desk) -> int | None:
+    line = found.app.records.query_one(RecordLines).line
+    return line.entry.entry if line is not None and line.entry is not None else None
+
+
+async def test_the_amended_entry_stays_the_selected_one_for_the_next_edit(desk: Open) -> None:
+    found = desk("doctor")
+    async with found.app.run_test(size=SIZE) as pilot:
+        first = await three_entries(found, pilot)
+        while selected(found) != first:
+            await pilot.press("down")
+        await pilot.press("e", *" One.", "ctrl+s")
+        await found.shows(f"version {first + 3}")
+        assert selected(found) == first
+        await pilot.press("e", *" Two.", "ctrl+s")
+        await found.shows(f"version {first + 4}")
+        assert selected(found) == first
+    texts = [one.text for one in found.app.office.records.versions("P0001") if one.entry == first]
+    assert texts[1:] == [f"{texts[0].rstrip()} One.", f"{texts[0].rstrip()} One. Two."]
+
+
+async def test_the_selected_entry_stays_selected_in_a_window_of_another_size(desk: Open) -> None:
+    found = desk("doctor")
+    async with found.app.run_test(size=(140, 40)) as pilot:
+        first = await three_entries(found, pilot)
+        while selected(found) != first:
+            await pilot.press("down")
+        for size in ((80, 24), (60, 16), (140, 40)):
+            await pilot.resize_terminal(*size)
+            await pilot.pause()
+            assert selected(found) == first
+        await pilot.press("v")
+        await found.shows(f"P0001, entry {first}: 1 text")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 
+import pytest
 from rich.cells import cell_len
 
-from console.tui.records.record_lines import NAME_WIDTH, SHOWN_WIDTH, Reveal, copied, lines_of
+from console.tui.records.record_lines import NAME_WIDTH, SHOWN_WIDTH, Reveal, copied, lines_of, same_place
 from security.policy.columns import PATIENT_COLUMNS
 from security.records.masks import mask
 from security.records.models import Encounter, HistoryEntry, Record, Show, Value
@@ -84,3 +85,31 @@ def test_a_text_in_wide_characters_is_wrapped_by_cells_and_nothing_of_it_is_lost
     shown = ["".join(part for part, _ in line.cells[0].parts) for line in lines]
     assert "".join(shown).replace(" ", "") == text
     assert max(map(cell_len, shown)) <= NAME_WIDTH + 1 + SHOWN_WIDTH + 1 + 30
+
+
+def amended(number: int, text: str) -> Record:
+    """The record with a newer text of one entry, which stands first from then on."""
+    history = [HistoryEntry(entry, entry, f"text {entry}", "doctor", AT) for entry in (1, 2, 3)]
+    history[number - 1] = HistoryEntry(number, 4, text, "doctor", AT)
+    return Record("P1", 4, {**VALUES, "history": tuple(history)}, dict.fromkeys(PATIENT_COLUMNS, Show.CLEAR))
+
+
+@pytest.mark.parametrize("width", [30, 60])
+def test_a_line_is_found_again_where_texts_wrap_otherwise_and_entries_stand_elsewhere(width: int) -> None:
+    before, now = lines_of(record(Show.CLEAR), 30, Reveal()), lines_of(amended(2, "one"), width, Reveal())
+    for place, line in enumerate(before):
+        found = now[same_place(before, place, now)]
+        assert (found.column, found.part) == (line.column, line.part)
+
+
+def test_a_line_within_a_text_stays_that_line_as_far_as_there_is_one() -> None:
+    before, now = lines_of(amended(1, "a\nb\nc"), 30, Reveal()), lines_of(amended(1, "a\nb"), 30, Reveal())
+    first = next(place for place, line in enumerate(before) if line.part == ("history", 1))
+    assert [same_place(before, first + by, now) for by in range(4)] == [first, first + 1, first + 2, first + 2]
+
+
+def test_where_the_part_is_gone_the_line_of_the_same_number_is_taken() -> None:
+    before, now = lines_of(amended(3, "x"), 30, Reveal()), lines_of(record(Show.DENIED), 30, Reveal())
+    assert same_place(before, len(before) - 1, now) == len(now) - 1
+    assert same_place(before, 2, []) == 0
+    assert same_place([], 7, now) == 7

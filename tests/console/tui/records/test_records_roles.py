@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from console.tui.office import SecurityOffice
+from console.tui.records import desk as records_desk
 from console.tui.records.patient_list import PatientTable
+from console.tui.widgets.section_title import SectionTitle
 from security.errors import StoreBusy
 from tests.console.tui.records.conftest import Open
 from tests.console.tui.records.records_app import Desk
@@ -246,3 +248,48 @@ async def test_an_officer_assigns_and_unassigns_with_a_fresh_code(desk: Open) ->
         await found.shows("Expected an account with the role doctor")
     assert found.security.admission.facts("P0001").assigned == before
     assert len(found.app.explained) == 1, "the fresh code was asked for once"
+
+
+@pytest.mark.parametrize(("user", "how"), [("doctor", "a name or id"), ("auditor", "an id")])
+async def test_a_list_that_is_cut_off_says_so_and_how_the_others_are_found(
+    desk: Open, monkeypatch: pytest.MonkeyPatch, user: str, how: str
+) -> None:
+    monkeypatch.setattr(records_desk, "MOST_PATIENTS", 3)
+    found = desk(user)
+    async with found.app.run_test(size=(80, 24)) as pilot:
+        text = await found.shows("Patients ", " first 3 ", "The first 3 by id; / finds")
+        assert how in " ".join(line[:29].strip() for line in text.splitlines())
+        await pilot.press("slash", *"P0009", "enter")
+        await found.shows("P0009")
+        await found.hides("The first")
+
+
+async def test_a_note_beside_a_short_heading_has_all_the_room_there_is(desk: Open) -> None:
+    found = desk("doctor")
+    async with found.app.run_test(size=(80, 24)):
+        await found.shows("P0001")
+        title = found.app.records.query_one("#patients-title", SectionTitle)
+        title.say("first 500")
+        await found.shows("── Patients ──── first 500 ──")
+        title.say("first 500 of very many")
+        await found.shows("── Patients  first 500 of… ──")
+
+
+async def test_the_heading_that_is_marked_is_that_of_the_panel_with_the_keys(desk: Open) -> None:
+    found = desk("doctor")
+    async with found.app.run_test(size=(80, 24)) as pilot:
+
+        def marked() -> list[str]:
+            titles = found.app.records.query(SectionTitle)
+            return [str(title.id) for title in titles if title._active]
+
+        await found.shows("P0001")
+        for _ in range(3):
+            await pilot.press("enter")
+            await found.shows("version")
+            await until(lambda: marked() == ["record-title"], lambda: str(marked()))
+            await pilot.press("escape")
+            await found.shows("No record is open")
+            await pilot.pause()
+            assert found.app.records.focused is found.app.records.query_one(PatientTable)
+            assert marked() == ["patients-title"]

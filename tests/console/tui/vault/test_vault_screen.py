@@ -25,6 +25,7 @@ from console.tui.vault.key_table import KeyTable
 from console.tui.vault.screen import VaultScreen
 from console.tui.vault.words import age_of, question, state_words
 from console.tui.widgets.closed import Closed
+from console.tui.widgets.section_title import SectionTitle
 from console.wiring.security import Security
 from security.audit.event import Outcome
 from security.audit.search import Filter
@@ -416,3 +417,14 @@ async def test_every_key_is_in_the_help(opening: Opening) -> None:
         await listed(app)
         named = {binding.id for binding, _node in bindings_of(app.screen)}
         assert {"vault.rotate", "vault.check", "vault.bench", "vault.stop"} <= named
+
+
+async def test_the_heading_that_is_marked_is_that_of_the_panel_with_the_keys(opening: Opening) -> None:
+    app = Desk(opening("officer"), VaultScreen)
+    async with app.run_test(size=(80, 24)) as pilot:
+        table = await listed(app)
+        assert app.screen.focused is table
+        app.screen.post_message(events.DescendantFocus(app.screen.query_one("#bench-text", Input)))  # told late
+        await pilot.pause()
+        titles = app.screen.query(SectionTitle)
+        assert [title.id for title in titles if title._active] == ["keys-title"]
