@@ -319,7 +319,7 @@ def _prepare(database: Database, lock_file: Path, now: Callable[[], datetime]) -
         if missing := _missing_parts(database):
             with database.transaction() as connection:
                 for statement in missing:
-                    connection.execute(statement)
+                    _make_anew(connection, statement, database)
 
 
 def _migrate(database: Database, version: int, name: str, script: str, applied_at: str) -> None:
@@ -336,6 +336,16 @@ def _missing_parts(database: Database) -> list[str]:
     """The SQL of what the file lacks of its form (7.). Raises StoreDamaged."""
     scripts = tuple([script for _, _, script in database.schema.migrations()])
     return missing_parts(database.query(FORM), scripts, f"{database.schema.name} {database.path}")
+
+
+def _make_anew(connection: sqlite3.Connection, statement: str, database: Database) -> None:
+    try:
+        connection.execute(statement)
+    except sqlite3.IntegrityError as error:
+        raise StoreDamaged(
+            f"the {database.schema.name} {database.path} is damaged: an index was missing, and its rows do not fit it "
+            f"({error}). Nothing was changed; restore it from a backup"
+        ) from error
 
 
 def _version(database: Database) -> int:

@@ -95,6 +95,7 @@ class Session:
         self.rows_known: dict[str, int] = {}
         self.keys: dict[str, tuple[str, ...]] = {}  # of each table, in lower case
         self._deadline: Deadline | None = None
+        self._untold: Exception | None = None  # why an unreadable cell could not be put on record
         self._read: dict[str, frozenset[str]] = {}
         self._permitted_before: dict[str, tuple[str, list[Token]]] = {}
         self._layouts: dict[str, Layout | None] = {}
@@ -255,7 +256,18 @@ class Session:
         finally:
             self.authorizer.ours = False
 
+    def _unreadable(self) -> None:
+        """Tell the guard of a cell that does not open; what it raises is kept, as SQLite says only that it failed."""
+        try:
+            if self._guard is not None:
+                self._guard.unreadable()
+        except Exception as error:
+            self._untold = error
+            raise
+
     def _told(self, text: str, error: Exception, deadline: Deadline) -> Exception:
+        if self._untold is not None:
+            return self._untold
         if "interrupted" in str(error):
             return deadline.error()
         if isinstance(error, MemoryError):
@@ -331,7 +343,7 @@ class Session:
                 # What was opened is not sorted on a disk. This drops all that is TEMP, so it comes first.
                 connection.execute("PRAGMA temp_store = MEMORY")
                 limit_temp(connection)
-            inner = install_views(connection, self.showing, self._cipher, self._guard)
+            inner = install_views(connection, self.showing, self._cipher, self._unreadable)
         for name, select in self.source.views:
             connection.execute(f"CREATE TEMP VIEW {name} AS {select}")
             names.add(name.lower())

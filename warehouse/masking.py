@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import secrets
 import sqlite3
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from warehouse.errors import QueryRefused
 from warehouse.models import MASK, SENSITIVE
@@ -33,13 +33,13 @@ def install_views(
     connection: sqlite3.Connection,
     showing: Mapping[tuple[str, str], Showing],
     cipher: CellCipher | None,
-    guard: ColumnGuard | None,
+    unreadable: Callable[[], None],
 ) -> dict[str, str]:
     """Put a TEMP view over every table that has sensitive columns or paths; its inner view by table, in lower case.
 
-    Without a cipher, all of them are masked.
+    Without a cipher, all of them are masked. `unreadable` is told of the first cell that does not open.
     """
-    untold = [guard] if guard is not None else []
+    untold = [unreadable]
 
     def open_cell(sealed: bytes, table: str, column: str, row: int) -> str:
         if cipher is None or showing.get((table, column)) is not Showing.CLEAR:
@@ -47,8 +47,9 @@ def install_views(
         try:
             return cipher.open(sealed, table=table, column=column, row=row)
         except (ValueError, TypeError):
-            while untold:
-                untold.pop().unreadable()
+            if untold:
+                untold[0]()
+                untold.clear()
             return UNREADABLE
 
     connection.create_function(OPEN_CELL, 4, open_cell, deterministic=True)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from security.errors import AccountRefused
 from security.identity.account import Account, AccountChange, NewAccount, Role, read_account, read_accounts
 from security.identity.codes import code_hash, new_code
-from security.identity.core import Core
+from security.identity.core import Core, empty_practice_password
 from security.identity.events import Actor, record_change
 from security.identity.otp import DRIFT_STEPS, step_at
 from security.identity.sessions import end_all
@@ -115,7 +115,7 @@ class Accounts:
             connection.execute("DELETE FROM recovery WHERE user = ?", (user,))
             if password:
                 connection.execute("UPDATE account SET password = NULL, password_at = NULL WHERE user = ?", (user,))
-                connection.execute("DELETE FROM practice_password WHERE user = ?", (user,))
+                empty_practice_password(self._core, connection, user)
             end_all(connection, user)
             open_lanes(self._core, connection, user, None)
             code = give_enrolment_code(self._core, connection, user, now)

@@ -7,11 +7,12 @@ one wins.
 from __future__ import annotations
 
 import sqlite3
-from datetime import UTC, datetime
+from datetime import datetime
 
+from security.errors import StoreDamaged
 from security.identity import otp
 from security.identity.codes import code_hash, new_code, read_code
-from security.identity.core import Core, one, opened, sealed
+from security.identity.core import Core, from_ms, one, opened, sealed
 from security.instants import milliseconds
 
 RECOVERY_CODES = 10
@@ -60,7 +61,10 @@ def refused_until(connection: sqlite3.Connection, user: str, typed: str, now: da
     last_step = int(str(row[0]))
     if last_step <= otp.step_at(now) + otp.DRIFT_STEPS:
         return None
-    return datetime.fromtimestamp((last_step + 1) * otp.STEP_S, UTC)
+    try:
+        return from_ms((last_step + 1) * otp.STEP_S * 1_000)
+    except StoreDamaged:  # no clock shows it: written by somebody with the file
+        return None
 
 
 def accept_recovery(connection: sqlite3.Connection, user: str, typed: str) -> bool:

@@ -5,7 +5,7 @@ log inside the transaction that does it, as its last step: if it cannot be recor
 
 What the workspace was made as stands in clear, so that whoever writes the file can change it. Rules, in order:
 1. It is opened as what it was made as, and not as the other kind.
-2. With accounts it is opened as a practice one only if there is a practice password.
+2. With accounts it is opened as a practice one only if there is a practice password, be it empty as it was changed.
 3. Practice accounts are made and shown only if one of these opens (`practice.py`): without the key nobody seals one.
 """
 
@@ -28,6 +28,7 @@ from security.ports import AuditSink, TextSeal
 SCHEMA = Schema("identity database", 0x4C4B5749, "security.identity")  # "LKWI"
 BUSY_TIMEOUT_S = 20.0
 TOKEN_BYTES = 32
+OF_PRACTICE = "practice-password"  # the use of what is sealed of a practice account
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,12 @@ def from_ms(stored: int) -> datetime:
 def sealed(core: Core, plaintext: bytes, use: str, user: str) -> tuple[str, bytes]:
     """The key id and envelope of a secret of `user`, bound to its use and its account."""
     return core.seal.seal(plaintext, _aad(core, use, user))
+
+
+def empty_practice_password(core: Core, connection: sqlite3.Connection, user: str) -> None:
+    """The account has another password now; that it is one of practice stays sealed (3.)."""
+    row = (*sealed(core, b"", OF_PRACTICE, user), user)
+    connection.execute("UPDATE practice_password SET key_id = ?, sealed = ? WHERE user = ?", row)
 
 
 def opened(core: Core, key_id: str, envelope: bytes, use: str, user: str) -> bytes:

@@ -8,7 +8,7 @@ from security.audit.event import Outcome
 from security.errors import PasswordRefused, SignInDelayed, SignInRefused
 from security.identity import throttle
 from security.identity.authenticator import accept_totp, new_recovery_codes, refused_until
-from security.identity.core import Core, Source, one
+from security.identity.core import Core, Source, empty_practice_password, one
 from security.identity.events import record_change, record_sign_in
 from security.identity.password_rules import check_password
 from security.identity.passwords import normalised
@@ -80,7 +80,7 @@ class Credentials:
             sql = "UPDATE account SET password = ?, password_at = ? WHERE user = ? AND password = ?"
             if connection.execute(sql, (better, milliseconds(now), session.user, encoded)).rowcount != 1:
                 raise SignInRefused("not changed: the password was changed meanwhile; try again")
-            connection.execute("DELETE FROM practice_password WHERE user = ?", (session.user,))
+            empty_practice_password(self._core, connection, session.user)
             end_all(connection, session.user, but=[session.ref])
             record_change(self._core, session.actor(), "change_password", session.user, now=now)
 

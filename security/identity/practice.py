@@ -17,7 +17,7 @@ from security.identity import otp
 from security.identity.account import Account, NewAccount, Role, read_accounts
 from security.identity.accounts import insert_account
 from security.identity.authenticator import put_authenticator, secret_of
-from security.identity.core import Core, not_of_practice, opened, sealed
+from security.identity.core import OF_PRACTICE, Core, not_of_practice, opened, sealed
 from security.identity.events import SERVICE, record_change
 from security.identity.shift import Shift
 from security.instants import milliseconds
@@ -71,10 +71,10 @@ class Practice:
         """
         with self._core.database.snapshot() as connection:
             everybody = read_accounts(connection)
-            shown = [self._shown(connection, account, now) for account in everybody if account.practice]
-        if everybody and not any(one.password for one in shown):
-            raise not_of_practice(self._core.database.path)
-        return shown
+            passwords = {one.user: self._password(connection, one.user) for one in everybody if one.practice}
+            if everybody and all(password is None for password in passwords.values()):
+                raise not_of_practice(self._core.database.path)
+            return [self._shown(connection, one, passwords[one.user], now) for one in everybody if one.practice]
 
     def _add(self, connection: sqlite3.Connection, new: NewAccount, password: str, encoded: str, now: datetime) -> None:
         insert_account(connection, new, practice=True, now=now)
@@ -82,7 +82,7 @@ class Practice:
         connection.execute(sql, (encoded, milliseconds(now), new.user))
         secret = self._core.random_bytes(otp.SECRET_BYTES)
         put_authenticator(self._core, connection, new.user, secret, otp.NEVER, now)
-        key_id, envelope = sealed(self._core, password.encode(), "practice-password", new.user)
+        key_id, envelope = sealed(self._core, password.encode(), OF_PRACTICE, new.user)
         connection.execute("INSERT INTO practice_password VALUES (?, ?, ?)", (new.user, key_id, envelope))
         record_change(self._core, SERVICE, "add_user", new.user, now=now, code="practice")
 
@@ -90,15 +90,18 @@ class Practice:
         text = base64.b32encode(self._core.random_bytes(PASSWORD_BYTES)).decode("ascii").lower()
         return "-".join(text[at : at + _GROUP] for at in range(0, len(text), _GROUP))
 
-    def _shown(self, connection: sqlite3.Connection, account: Account, now: datetime) -> PracticeAccount:
+    def _shown(
+        self, connection: sqlite3.Connection, account: Account, password: str | None, now: datetime
+    ) -> PracticeAccount:
         held = secret_of(self._core, connection, account.user)
         code, wait_s = (None, 0) if held is None else _unused_code(*held, now)
-        return PracticeAccount(account, wait_s, self._password(connection, account.user), code)
+        return PracticeAccount(account, wait_s, password or None, code)
 
     def _password(self, connection: sqlite3.Connection, user: str) -> str | None:
+        """None where none was sealed here; empty where it was changed."""
         sql = "SELECT key_id, sealed FROM practice_password WHERE user = ?"
         row: tuple[Any, ...] | None = connection.execute(sql, (user,)).fetchone()
-        return None if row is None else opened(self._core, row[0], row[1], "practice-password", user).decode()
+        return None if row is None else opened(self._core, row[0], row[1], OF_PRACTICE, user).decode()
 
 
 def practice_accounts(timezone: str) -> list[NewAccount]:

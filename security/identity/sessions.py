@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from security.audit.event import Event, Kind, Outcome
 from security.audit.keys import session_hash
-from security.errors import FreshFactorNeeded, SealBroken, SessionEnded
+from security.errors import FreshFactorNeeded, KeyUnknown, SealBroken, SessionEnded
 from security.identity.account import Account, Role, read_account
 from security.identity.core import Core, Source, from_ms
 from security.identity.events import Actor, record_sign_in
@@ -221,6 +221,11 @@ class Sessions:
             self._core.seal.open(key_id, envelope, self._aad(key, row))
         except SealBroken:
             return None
+        except KeyUnknown:
+            # Missing is only a key that sealed something else as well; any other stands there by somebody's hand.
+            if connection.execute("SELECT 1 FROM authenticator WHERE key_id = ?", (key_id,)).fetchone() is None:
+                return None
+            raise
         return row
 
     def _write(self, connection: sqlite3.Connection, key: bytes, row: _Row) -> None:

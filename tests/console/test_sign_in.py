@@ -174,11 +174,12 @@ def test_a_session_whose_key_is_missing_is_left_and_makes_room(ready: Lakewarden
         with security.identity.database.transaction() as connection:
             connection.execute("UPDATE session SET key_id = '0009-deadbeef'")
         assert practice.sit_down(security, "auditor").user == "auditor"
-        with security.identity.database.transaction() as connection:
-            connection.execute("UPDATE session SET key_id = '0009-deadbeef'")
+        (key,) = (ready.home / "keys").glob("identity-*.key")
+        aside = key.rename(ready.home / "aside")
         with pytest.raises(KeyUnknown):
             security.seat.leave()
         assert not security.seat.holds_token
+        aside.rename(key)
 
 
 def test_where_no_officer_is_enrolled_yet_every_refusal_says_what_comes_first(lakewarden: Lakewarden) -> None:

@@ -100,6 +100,20 @@ def test_clear_columns_are_decided_and_on_record_around_the_query(operator: Desk
     assert set(event.columns) == {"customer_name", "address"}
 
 
+def test_one_that_cannot_be_put_on_record_ends_the_query_with_the_reason(
+    operator: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with closing(sqlite3.connect(operator.security.settings.home / FILE)) as thief, thief:
+        thief.execute("UPDATE Customer_Table SET customer_name = address WHERE customer_id = 1")
+
+    def no_room(_: object) -> None:
+        raise AuditUnavailable("nothing can be recorded: no room")
+
+    monkeypatch.setattr("security.disclosure.Record.append_broken", no_room)
+    with pytest.raises(AuditUnavailable, match="no room"):
+        operator.queries.sql(NAMES, Asked(), unmask=True)
+
+
 def test_a_cell_that_does_not_open_is_told_apart_and_on_record_once(operator: Desk) -> None:
     with closing(sqlite3.connect(operator.security.settings.home / FILE)) as thief, thief:
         thief.execute("UPDATE Customer_Table SET customer_name = address WHERE customer_id <= 2")

@@ -219,3 +219,13 @@ def test_an_audit_log_with_a_trigger_of_another_discloses_nothing_and_is_verifie
     assert folder.verify().ok
     with closing(open_read_only(folder.path, AUDIT)) as connection:
         assert connection.execute("SELECT count(*) FROM event").fetchone() == (5,)
+
+
+def test_rows_that_do_not_fit_an_index_that_was_missing_are_damage(tmp_path: Path) -> None:
+    path = tmp_path / "clinical.db"
+    opened(path, CLINICAL).close()
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("DROP INDEX rotation_open")
+        connection.executemany("INSERT INTO rotation (kek_id, started_at) VALUES (?, 0)", [("a",), ("b",)])
+    with pytest.raises(StoreDamaged, match="its rows do not fit it"):
+        opened(path, CLINICAL)

@@ -89,6 +89,23 @@ def test_a_changed_password_is_not_shown_any_more(tmp_path: Path) -> None:
         assert doctor.password is None
 
 
+def test_one_whose_every_account_has_another_password_goes_on(tmp_path: Path) -> None:
+    with office(tmp_path, practice=True) as there:
+        for user in Practice(there.core).create(now=there.now):
+            if user != "officer":
+                there.accounts.reset(user, by=SERVICE, password=True, now=there.now)
+        practice = Practice(there.core)
+        officer = next(one for one in practice.accounts(now=there.now) if one.account.user == "officer")
+        session = signed_in(there, officer)
+        there.credentials.change_password(
+            session.token, str(officer.password), "walnut harbour violet 77", HERE, now=there.now
+        )
+    with office(tmp_path, practice=True) as there:
+        shown = Practice(there.core).accounts(now=there.now)
+        assert [one.password for one in shown] == [None] * 9
+        assert Practice(there.core).create(now=there.now) == []
+
+
 def test_a_reset_factor_has_no_code_to_show(tmp_path: Path) -> None:
     with office(tmp_path, practice=True) as there:
         practice = Practice(there.core)

@@ -297,9 +297,11 @@ def test_a_session_whose_key_another_renamed_in_the_file_is_worth_nothing(there:
     token = member.sign_in().token
     with closing(sqlite3.connect(there.core.database.path)) as thief, thief:
         thief.execute("UPDATE session SET key_id = '0009-deadbeef'")
-    for use in (there.sessions.resume, there.sessions.peek, there.sessions.sign_out_everywhere):
-        with pytest.raises(KeyUnknown, match="0009-deadbeef"):
+    for use in (there.sessions.peek, there.sessions.sign_out_everywhere, there.sessions.resume):
+        with pytest.raises(SessionEnded):
             use(token, HERE, now=there.now)
+    assert there.core.database.query("SELECT * FROM session") == []
+    assert there.audit.told()[-1][:2] == ("service", "open_sealed")
 
 
 def test_a_used_and_a_stepped_up_session_go_on_as_they_were_written(there: Office, member: Member) -> None:
@@ -391,6 +393,14 @@ def test_codes_that_a_clock_ahead_has_used_up_are_refused_until_a_time_that_is_t
         there.credentials.step_up(by_recovery.token, member.code(), HERE, now=there.now)
     there.clock.instant = datetime(2026, 3, 2, 10, 1, tzinfo=UTC)
     member.sign_in()
+
+
+def test_a_last_code_that_no_clock_shows_stops_no_refusal(there: Office, member: Member) -> None:
+    there.core.database.query("UPDATE authenticator SET last_step = 20000000000 RETURNING 1")
+    challenge = there.sign_in.begin("doctor", PASSWORD, HERE, now=there.now)
+    with pytest.raises(SignInRefused, match="wait for the next one"):
+        there.sign_in.answer(challenge.token, member.code(), HERE, now=there.now)
+    assert there.audit.told()[-1][1:3] == ("sign_in", "refused")
 
 
 def test_a_code_of_the_next_half_minute_that_was_used_is_told_as_used(there: Office, member: Member) -> None:
