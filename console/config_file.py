@@ -177,8 +177,8 @@ def _write_new(path: Path, body: bytes) -> bool:
 def _require_accounts_of(mode: Mode, made: Mode | None, home: Path) -> None:
     """Return unless there are accounts of the other kind. Raises ConfigError."""
     if made is not None and made is not mode:
-        expected = f"{_INIT[made]}, which makes its settings anew"
-        found = f"the accounts of a {made} workspace ({home / 'identity.db'}); practice and real data never share one"
+        expected = f'"{made}", as the accounts beside it were made ({_INIT[made]} makes the settings anew)'
+        found = f'"{mode}"; practice and real data never share a workspace'
         raise ConfigError([Problem(str(home / "config.toml"), "workspace.mode", expected, found)])
 
 

@@ -53,6 +53,10 @@ def test_lost_settings_of_a_production_workspace_come_back_as_production_or_not_
     again = lakewarden("init", "--production")
     assert (again.code, again.out) == (0, "")
     assert "made the production workspace" in again.err
+    assert (
+        "settings were lost and are the defaults now: set vault.keys_dir, audit.checkpoint_file and lake.url"
+        in again.err
+    )
     assert "an officer is enrolled already (officer)" in again.err
     assert lakewarden("whoami").code == 0, "who was signed in still is"
 

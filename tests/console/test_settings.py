@@ -542,10 +542,9 @@ class TestWorkspace:
         left = _all_in(home)
         with pytest.raises(ConfigError) as caught:
             create_workspace(home, production=made is Mode.PRACTICE)
-        fitting = {Mode.PRACTICE: "`lakewarden init`,", Mode.PRODUCTION: "`lakewarden init --production`,"}[made]
+        fitting = {Mode.PRACTICE: "(`lakewarden init` makes", Mode.PRODUCTION: "(`lakewarden init --production` makes"}
         assert caught.value.key == "workspace.mode"
-        assert caught.value.expected.startswith(fitting)
-        assert str(home / "identity.db") in caught.value.found
+        assert caught.value.expected.startswith(f'"{made}", as the accounts beside it were made {fitting[made]}')
         assert _all_in(home) == left
         assert create_workspace(home, production=made is Mode.PRODUCTION)
         assert load_settings({}, home).workspace.mode is made
