@@ -303,7 +303,7 @@ def _prepare(database: Database, lock_file: Path, now: Callable[[], datetime]) -
     newest = migrations[-1][0]
     with database.snapshot():
         ready = _version(database) == newest and _journal_mode(database) == "wal"
-        if ready and not _missing_parts(database):
+        if ready and not _missing_parts(database, migrations):
             return
     with _file_lock(lock_file, database.schema.name):
         if _version(database) > newest:
@@ -316,7 +316,7 @@ def _prepare(database: Database, lock_file: Path, now: Callable[[], datetime]) -
         for version, name, script in migrations:
             if version > _version(database):
                 _migrate(database, version, name, script, stamp(now()))
-        if missing := _missing_parts(database):
+        if missing := _missing_parts(database, migrations):
             with database.transaction() as connection:
                 for statement in missing:
                     _make_anew(connection, statement, database)
@@ -332,9 +332,9 @@ def _migrate(database: Database, version: int, name: str, script: str, applied_a
         connection.execute(f"PRAGMA application_id = {database.schema.application_id:d}")
 
 
-def _missing_parts(database: Database) -> list[str]:
+def _missing_parts(database: Database, migrations: Sequence[tuple[int, str, str]]) -> list[str]:
     """The SQL of what the file lacks of its form (7.). Raises StoreDamaged."""
-    scripts = tuple([script for _, _, script in database.schema.migrations()])
+    scripts = tuple([script for _, _, script in migrations])
     return missing_parts(database.query(FORM), scripts, f"{database.schema.name} {database.path}")
 
 

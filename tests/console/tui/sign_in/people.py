@@ -17,6 +17,7 @@ from console.settings import Settings, load_settings
 from console.tui.sign_in.forms import Form
 from console.tui.sign_in.practice_codes import PracticeCodes
 from console.tui.sign_in.screen import SignInScreen
+from console.tui.warehouse.screen import WarehouseScreen
 from console.wiring.security import Security
 from security.identity import otp
 from security.identity.account import NewAccount, Role
@@ -24,6 +25,8 @@ from security.identity.events import SERVICE
 from security.identity.practice import PracticeAccount
 from tests.console.tui.workspaces import Opened, screen_text, until
 from tests.practice import account_of, prepare
+
+CUSTOMERS = "SELECT customer_name FROM Customer_Table ORDER BY customer_id LIMIT 5"
 
 PASSWORD = "a long walk along the river Ob"
 
@@ -119,3 +122,16 @@ async def signed_in(made: Opened, user: str) -> None:
         lambda: app.who is not None and app.who.user == user and not isinstance(app.screen, SignInScreen),
         lambda: f"{user} signed in:\n{screen_text(app)}",
     )
+
+
+async def asked(made: Opened, text: str = CUSTOMERS) -> WarehouseScreen:
+    """The Warehouse with the result of a query, which has the focus."""
+    app = made.app
+    app.call_later(app.action_show_tab, "warehouse")
+    await until(lambda: isinstance(app.screen, WarehouseScreen) and app.screen._parts is not None, "the warehouse")
+    screen = app.screen
+    assert isinstance(screen, WarehouseScreen)
+    app.call_later(screen._desk.run, text, "warehouse")
+    await until(lambda: screen.view.opened is not None and not screen._desk.at_work, lambda: screen_text(app))
+    screen.view.focus_content()
+    return screen

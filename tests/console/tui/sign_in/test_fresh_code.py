@@ -16,10 +16,9 @@ from console.tui.warehouse.results.result_title import ResultTitle
 from console.tui.warehouse.screen import WarehouseScreen
 from console.wiring.warehouse import warehouse_actions
 from tests.console.tui.sign_in.conftest import Open
-from tests.console.tui.sign_in.people import choose, practice, shown, shown_account, sign_in, typed
-from tests.console.tui.workspaces import Opened, SetClock, screen_text, until
+from tests.console.tui.sign_in.people import asked, choose, practice, shown, shown_account, sign_in, typed
+from tests.console.tui.workspaces import SetClock, screen_text, until
 
-CUSTOMERS = "SELECT customer_name FROM Customer_Table ORDER BY customer_id LIMIT 5"
 MASK = "***"
 
 
@@ -28,19 +27,6 @@ def shop(tmp_path: Path) -> None:
     """The workspace has a small warehouse."""
     settings, _environ = practice(tmp_path / "home")
     warehouse_actions(settings).build(rows=500)
-
-
-async def asked(made: Opened, text: str = CUSTOMERS) -> WarehouseScreen:
-    """The Warehouse with the result of a query."""
-    app = made.app
-    app.call_later(app.action_show_tab, "warehouse")
-    await until(lambda: isinstance(app.screen, WarehouseScreen) and app.screen._parts is not None, "the warehouse")
-    screen = app.screen
-    assert isinstance(screen, WarehouseScreen)
-    app.call_later(screen._desk.run, text, "warehouse")
-    await until(lambda: screen.view.opened is not None and not screen._desk.at_work, lambda: screen_text(app))
-    screen.view.focus_content()
-    return screen
 
 
 def names(screen: WarehouseScreen) -> list[object]:

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from console.tui.warehouse.screen import WarehouseScreen
 from console.wiring.warehouse import warehouse_actions
-from tests.console.tui.sign_in.people import practice, shown, sign_in
+from tests.console.tui.sign_in.people import asked, practice, shown, sign_in
 from tests.console.tui.workspaces import Opened, screen_text, until
 
 
@@ -21,19 +20,6 @@ def console(tmp_path: Path) -> Iterator[Opened]:
     made = Opened(settings, environ, permissions=None)
     yield made
     made.close()
-
-
-async def asked(made: Opened, text: str) -> WarehouseScreen:
-    """The Warehouse with the result of a query, which has the focus."""
-    app = made.app
-    app.call_later(app.action_show_tab, "warehouse")
-    await until(lambda: isinstance(app.screen, WarehouseScreen) and app.screen._parts is not None, "the warehouse")
-    screen = app.screen
-    assert isinstance(screen, WarehouseScreen)
-    app.call_later(screen._desk.run, text, "warehouse")
-    await until(lambda: screen.view.opened is not None and not screen._desk.at_work, lambda: screen_text(app))
-    screen.view.focus_content()
-    return screen
 
 
 def hints(made: Opened) -> str:
