@@ -10,7 +10,7 @@ from console.actions.gate import Gate
 from security.audit.event import Event, Kind
 from security.audit.log import AuditLog
 from security.audit.opening import BEGUN_ANEW
-from security.audit.search import Filter
+from security.audit.search import Filter, every
 from security.errors import RecordRefused, SealBroken
 from security.identity.account import Role
 from security.identity.audited_accounts import altered_accounts, told_accounts
@@ -121,8 +121,8 @@ class VaultActions:
         return found
 
     def _events(self, wanted: Filter) -> list[Event]:
-        """The events that fit, oldest first: never by the search index, which who changed the stores can change too."""
-        return [recorded.event for recorded in self._audit().scan(wanted)]
+        """The events that fit, oldest first."""
+        return [recorded.event for recorded in every(self._audit().search, wanted)][::-1]
 
     def _altered(self) -> list[str]:
         """Which accounts and assignments are not as the audit log tells; what is changed meanwhile is none of them."""

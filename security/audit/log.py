@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -22,9 +23,10 @@ from security.audit.checkpoint import Checkpoint, open_checkpoint
 from security.audit.courier import Courier, KeeperStatus
 from security.audit.event import Event
 from security.audit.group_commit import GroupCommit
+from security.audit.index import index_all
 from security.audit.keys import AuditKeys
 from security.audit.outside import Outside, look_outside
-from security.audit.search import Filter, Page, Recorded, index_all, scan, search, tail
+from security.audit.search import Filter, Page, Recorded, search, tail
 from security.audit.store import Receipt, Tree
 from security.audit.turnstile import Turnstile
 from security.database import Database, stamp
@@ -37,6 +39,7 @@ SECONDS_PER_CHECKPOINT = 60.0
 MOST_EVENTS_PER_COMMIT = 4_096
 UNRECORDED = "nothing can be recorded, so nothing is disclosed: "  # what an event that cannot be written comes to
 CLOSING_PATIENCE_S = 2.0  # how long closing waits for the keepers
+BLOCK_PAUSE_S = 0.002
 KEEPER_PATIENCE_S = 2.0  # how long opening waits for what a keeper holds
 
 
@@ -119,17 +122,14 @@ class AuditLog:
         """Bring what is new into the search index, until closed."""
         with Unavailable(), self._database.told_in_words(), closing(self._database.connect(read_only=False)) as own:
             own.execute("PRAGMA synchronous = NORMAL")  # a copy: what a power cut takes of it is made again
-            index_all(own, go_on=lambda: not self._closing.is_set())
+            # With a pause after each block: it is made in Python, and the console would feel a whole log of them.
+            go_on = partial(self._closing.wait, BLOCK_PAUSE_S)
+            index_all(own, self.keys.origin, self.keys.head_key, go_on=lambda: not go_on())
 
     def search(self, wanted: Filter, *, before: int | None = None, limit: int = 50) -> Page:
         """Up to `limit` events that fit, with a number below `before`, the most recently recorded first."""
         with self._reading() as connection:
-            return search(connection, wanted, before=before, limit=limit)
-
-    def scan(self, wanted: Filter) -> list[Recorded]:
-        """The events that fit, oldest first, read past the search index: as slow as the log is long."""
-        with self._reading() as connection:
-            return list(scan(connection, wanted))
+            return search(connection, self.keys.head_key, wanted, before=before, limit=limit)
 
     def tail(self, *, after: int, limit: int = 200) -> list[Recorded]:
         """Up to `limit` events with a number above `after`, oldest first."""

@@ -21,7 +21,7 @@ class Fault(StrEnum):
     CHECKPOINT = "checkpoint"  # a checkpoint is missing, changed, or not signed by the log's key
     HISTORY = "history"  # events are not those that a signed checkpoint covers
     TRUNCATED = "truncated"  # the log ends before a checkpoint says it did
-    INDEX = "index"  # the search index hides or misstates an event
+    INDEX = "index"  # the search index was changed, or is of other events
     DAMAGED = "damaged"  # the file is no sound database of this kind
 
 

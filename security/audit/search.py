@@ -1,23 +1,21 @@
-"""Searching the log, newest first and a page at a time, and keeping the search index behind the appends.
+"""Searching the log, newest first and a page at a time.
 
-The newest events are not in the index yet; they are read one by one. What is found is always read from the events
-themselves, and compared with the question once more: a wrong index can hide an event, never invent one, and a
-verification finds it.
+The search index (`index.py`) says which events need not be looked at. What is found is always read from the events
+themselves, and compared with the question once more.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from security.audit.event import Decision, Event, Kind, decode
-from security.audit.store import SCHEMA
+from security.audit.index import Probe, sound_blocks
 from security.instants import microseconds
 
-ENTRIES_AT_ONCE = 2_000  # indexed in one transaction, so that appends wait for some 20 ms at most
 LARGEST_PAGE = 1_000
 
 
@@ -32,6 +30,17 @@ class Filter:
     subject: str | None = None  # a pseudonym
     since: datetime | None = None
     until: datetime | None = None
+
+    def fields(self) -> dict[str, str]:
+        """The wanted values of the fields that are texts, by their names in the encoding."""
+        wanted = {
+            "kind": self.kind,
+            "action": self.action,
+            "principal": self.principal,
+            "decision": self.decision,
+            "subject": self.subject,
+        }
+        return {name: str(value) for name, value in wanted.items() if value is not None}
 
     def fits(self, event: Event) -> bool:
         return (
@@ -62,14 +71,17 @@ class Page:
     before: int | None
 
 
-def search(connection: sqlite3.Connection, wanted: Filter, *, before: int | None = None, limit: int = 50) -> Page:
+def search(
+    connection: sqlite3.Connection, head_key: bytes, wanted: Filter, *, before: int | None = None, limit: int = 50
+) -> Page:
     """Up to `limit` events that fit, with a number below `before`, the most recently recorded first.
 
+    `head_key` tells the blocks of the index that can be trusted; the events of others are read, as slow as that is.
     Raises AuditEventRefused where an event cannot be read, and sqlite3.Error.
     """
     limit = max(1, min(limit, LARGEST_PAGE))
     found: list[Recorded] = []
-    for recorded in _candidates(connection, wanted, before):
+    for recorded in _candidates(connection, head_key, wanted, before):
         if wanted.fits(recorded.event):
             found.append(recorded)
             if len(found) > limit:
@@ -98,21 +110,6 @@ def every(
         before = page.before
 
 
-def scan(connection: sqlite3.Connection, wanted: Filter) -> Iterator[Recorded]:
-    """The events that fit, oldest first, read past the search index: for what must hold although somebody changed it.
-
-    Every event of the log is looked at. Raises AuditEventRefused where one cannot be read, and sqlite3.Error.
-    """
-    # The encoding is canonical and its texts hold no quotation mark, so each occurs only as that field.
-    fields = {"kind": wanted.kind, "action": wanted.action}
-    given = [f'"{name}":"{value}"' for name, value in fields.items() if value is not None]
-    sql = " AND ".join([f"{_EVENT} WHERE seq >= 0", *["instr(body, ?)"] * len(given)])
-    for row in connection.execute(f"{sql} ORDER BY seq", given):
-        recorded = _recorded(row)
-        if wanted.fits(recorded.event):
-            yield recorded
-
-
 def tail(connection: sqlite3.Connection, *, after: int, limit: int = 200) -> list[Recorded]:
     """Up to `limit` events with a number above `after`, oldest first: what a live view asks again and again."""
     rows = connection.execute(f"{_EVENT} WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit))
@@ -125,59 +122,33 @@ def at(connection: sqlite3.Connection, seq: int) -> Recorded | None:
     return None if row is None else _recorded(row)
 
 
-def index_some(connection: sqlite3.Connection) -> int:
-    """Bring up to `ENTRIES_AT_ONCE` events into the index; how many, 0 when it is complete. Within a transaction."""
-    return connection.execute(SCHEMA.script("index"), (ENTRIES_AT_ONCE,)).rowcount
-
-
-def index_all(connection: sqlite3.Connection, *, go_on: Callable[[], bool] = lambda: True) -> None:
-    """Complete the index in short transactions on a connection in autocommit mode, while `go_on()`."""
-    while go_on() and index_some(connection):
-        pass
-
-
 _EVENT = "SELECT seq, body, substr(nodes, 1, 32) FROM event"
 
 
-def _candidates(connection: sqlite3.Connection, wanted: Filter, before: int | None) -> Iterator[Recorded]:
-    """The events that the index does not know, then those it gives, newest first."""
-    below = before if before is not None else 2**62
-    (indexed,) = connection.execute("SELECT coalesce(max(seq), -1) FROM entry").fetchone()
-    fresh = f"{_EVENT} WHERE seq > ? AND seq < ? ORDER BY seq DESC"
-    yield from map(_recorded, connection.execute(fresh, (indexed, below)))
-    conditions, values = _conditions(connection, wanted)
-    if not conditions:
-        yield from map(
-            _recorded, connection.execute(f"{_EVENT} WHERE seq <= ? AND seq < ? ORDER BY seq DESC", (indexed, below))
-        )
-        return
-    sql = f"SELECT seq FROM entry WHERE seq < ? AND {' AND '.join(conditions)} ORDER BY seq DESC"  # noqa: S608 – only names of this module
-    for (seq,) in connection.execute(sql, (below, *values)):
-        recorded = at(connection, seq)
-        if recorded is not None:
-            yield recorded
+def _candidates(
+    connection: sqlite3.Connection, head_key: bytes, wanted: Filter, before: int | None
+) -> Iterator[Recorded]:
+    """The events that may fit, newest first: those in no block, and those of the blocks that may hold some."""
+    fields = wanted.fields()
+    since_us = microseconds(wanted.since) if wanted.since else -(2**62)
+    until_us = microseconds(wanted.until) if wanted.until else 2**62
+    probe = Probe(fields, since_us, until_us)
+    end = before if before is not None else 2**62
+    for block in sound_blocks(connection, head_key, below=end):
+        first = block.first_seq if probe.may_hold(block) else block.last_seq + 1
+        yield from _events(connection, fields, first, end)
+        end = block.first_seq
+    yield from _events(connection, fields, 0, end)
 
 
-def _conditions(connection: sqlite3.Connection, wanted: Filter) -> tuple[list[str], list[object]]:
-    fields = {
-        "kind": wanted.kind,
-        "action": wanted.action,
-        "principal": wanted.principal,
-        "decision": wanted.decision,
-        "subject": wanted.subject,
-    }
-    given = {name: str(value) for name, value in fields.items() if value is not None}
-    conditions = [f"{name} = ?" for name in given]
-    values: list[object] = [*given.values()]
-    if wanted.since is not None or wanted.until is not None:
-        # The clock may have stepped back, so a time is a range of numbers only after looking at every time in it.
-        first, last = connection.execute(
-            "SELECT min(seq), max(seq) FROM entry WHERE at >= ? AND at < ?",
-            (microseconds(wanted.since) if wanted.since else 0, microseconds(wanted.until) if wanted.until else 2**62),
-        ).fetchone()
-        conditions.append("seq BETWEEN ? AND ?")
-        values += [first, last]
-    return conditions, values
+def _events(connection: sqlite3.Connection, fields: Mapping[str, str], first: int, end: int) -> Iterator[Recorded]:
+    """The events from `first` to before `end` whose encodings have these fields, newest first."""
+    # The encoding is canonical and its texts hold no quotation mark, so each occurs only as that field.
+    given = [f'"{name}":"{value}"' for name, value in fields.items()]
+    conditions = " AND ".join(["seq >= ? AND seq < ?", *["instr(body, ?)"] * len(given)])
+    if first < end:
+        found = connection.execute(f"{_EVENT} WHERE {conditions} ORDER BY seq DESC", (first, end, *given))
+        yield from map(_recorded, found)
 
 
 def _recorded(row: tuple[int, str, bytes]) -> Recorded:

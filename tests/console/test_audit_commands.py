@@ -361,7 +361,7 @@ def cut_short(connection: sqlite3.Connection, at: int) -> None:
 def swap_key(connection: sqlite3.Connection, _at: int) -> None:
     """Every event stays as it was; all that vouches for them is made anew with another key."""
     bodies = [row[0].encode() for row in connection.execute("SELECT body FROM event ORDER BY seq")]
-    connection.executescript("DELETE FROM event; DELETE FROM checkpoint; DELETE FROM entry;")
+    connection.executescript("DELETE FROM event; DELETE FROM checkpoint; DELETE FROM block;")
     tree = store.Tree(Frontier(), store.genesis(OTHER.origin))
     store.append(connection, tree, bodies, OTHER.head_key)
     note = Checkpoint(OTHER.origin, len(bodies), tree.frontier.root()).sign(OTHER.signer)
@@ -370,13 +370,8 @@ def swap_key(connection: sqlite3.Connection, _at: int) -> None:
 
 
 def hide(connection: sqlite3.Connection, at: int) -> None:
-    """The event stays, yet no search finds it."""
-    connection.execute(
-        "INSERT INTO entry SELECT seq, json_extract(body, '$.at'), json_extract(body, '$.kind'), "
-        "json_extract(body, '$.action'), json_extract(body, '$.principal'), json_extract(body, '$.decision'), "
-        "json_extract(body, '$.subject') FROM event WHERE seq > (SELECT coalesce(max(seq), -1) FROM entry)"
-    )
-    connection.execute("UPDATE entry SET principal = 'nobody' WHERE seq = ?", (at,))
+    """The event stays, and the search index says that nothing is there."""
+    connection.execute("INSERT INTO block VALUES (?, ?, 0, 0, x'', x'', zeroblob(32))", (at, at))
 
 
 def scribble(connection: sqlite3.Connection, _at: int) -> None:

@@ -94,7 +94,7 @@ def remove_all_events(path: Path) -> None:
     with closing(sqlite3.connect(path)) as connection, connection:
         for (trigger,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'trigger'").fetchall():
             connection.execute(f"DROP TRIGGER {trigger}")
-        for table in ("event", "checkpoint", "entry", "log"):
+        for table in ("event", "checkpoint", "block", "log"):
             connection.execute(f"DELETE FROM {table}")
 
 

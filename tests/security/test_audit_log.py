@@ -17,12 +17,15 @@ from pathlib import Path
 
 import pytest
 
+from security.audit import index
 from security.audit.checkpoint import open_checkpoint
 from security.audit.file_keeper import FileKeeper
 from security.audit.keys import AuditKeys
 from security.audit.log import AuditLog
 from security.audit.proofs import check_consistency, check_inclusion
+from security.audit.search import Filter
 from security.audit.store import SCHEMA
+from security.database import Schema
 from security.errors import AuditUnavailable, KeyFileRefused, ProofRefused
 from tests.security.audit_logs import LogFolder, event, seeded
 
@@ -104,12 +107,21 @@ def test_a_newer_or_foreign_file_is_left_untouched(folder: LogFolder) -> None:
     assert folder.path.read_bytes() == b"something else " * 500
 
 
-def test_an_older_database_is_migrated(folder: LogFolder) -> None:
-    with closing(sqlite3.connect(folder.path)) as connection:
-        connection.execute(f"PRAGMA application_id = {SCHEMA.application_id}")
-    folder.filled(3)
-    with closing(sqlite3.connect(folder.path)) as connection:
-        assert connection.execute("SELECT version, name FROM migration").fetchall() == [(1, "log")]
+def test_an_older_database_is_migrated(folder: LogFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    older = SCHEMA.migrations()[:1]
+    with monkeypatch.context() as patch:
+        patch.setattr(Schema, "migrations", lambda _: older)
+        folder.filled(30)
+    with closing(sqlite3.connect(folder.path, isolation_level=None)) as connection:
+        connection.execute("INSERT INTO entry SELECT seq, 0, 'edit', 'other', 'nobody', NULL, NULL FROM event")
+    with folder.open() as log:
+        assert len(log.search(Filter(principal="doctor-2")).events) == 6
+        monkeypatch.setattr(index, "EVENTS_PER_BLOCK", 10)
+        log.index()
+        assert len(log.search(Filter(principal="doctor-2")).events) == 6
+        assert log._database.query("PRAGMA secure_delete") == [(1,)]
+        assert log._database.query("SELECT version, name FROM migration") == [(1, "log"), (2, "blocks")]
+    assert folder.verify().ok
 
 
 def test_the_log_is_append_only_for_plain_sql(folder: LogFolder) -> None:

@@ -1,18 +1,21 @@
-"""Search: the same events, newest first, whether the index knows all of them, some or none."""
+"""Search: the same events, newest first, whether the index knows all of them, some or none, or was tampered with."""
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from security.audit import search as searching
+from security.audit import index, search
 from security.audit.event import Decision, Kind
 from security.audit.log import AuditLog
+from security.audit.merkle import leaf_hash
 from security.audit.search import Filter, every
 from security.errors import AuditEventRefused, AuditUnavailable
 from tests.security.audit_logs import START, LogFolder, event
@@ -53,7 +56,7 @@ def log(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     with folder.open() as opened:
         opened.append([at_position(position) for position in range(request.param)])
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(searching, "ENTRIES_AT_ONCE", 20)
+            patch.setattr(index, "EVENTS_PER_BLOCK", 20)
             opened.index()
         opened.append([at_position(position) for position in range(request.param, EVENTS)])
         yield opened
@@ -72,17 +75,132 @@ def test_every_page_together_is_what_fits_newest_first(log: AuditLog, fields: di
     assert (page.before is None) is (len(expected) <= limit)
 
 
-@pytest.mark.parametrize("fields", [{}, {"kind": Kind.QUERY}, {"action": "break_glass"}], ids=str)
-def test_a_scan_finds_what_fits_whatever_the_index_says(log: AuditLog, fields: dict[str, Any]) -> None:
-    wanted = Filter(**fields)
-    expected = [seq for seq in range(EVENTS) if wanted.fits(at_position(seq))]
-    with closing(sqlite3.connect(log._database.path, isolation_level=None)) as connection:
-        connection.execute("CREATE TEMP TABLE kept AS SELECT * FROM entry")
-        connection.execute("UPDATE entry SET kind = 'edit', action = 'other'")
-        try:
-            assert [one.seq for one in log.scan(wanted)] == expected
-        finally:
-            connection.execute("INSERT OR REPLACE INTO entry SELECT * FROM kept")
+def changed_shapes(connection: sqlite3.Connection) -> None:
+    connection.execute("UPDATE block SET shapes = CAST('edit other nobody allow' AS BLOB)")
+
+
+def changed_subjects(connection: sqlite3.Connection) -> None:
+    connection.execute("UPDATE block SET subjects = x''")
+
+
+def changed_times(connection: sqlite3.Connection) -> None:
+    connection.execute("UPDATE block SET earliest_at = 2, latest_at = 1")
+
+
+def widened(connection: sqlite3.Connection) -> None:
+    """One says that it covers all that the others do."""
+    connection.execute("UPDATE block SET last_seq = (SELECT max(last_seq) FROM block) WHERE first_seq = 0")
+
+
+def exchanged(connection: sqlite3.Connection) -> None:
+    """Each has what another has, with its seal."""
+    connection.executescript(
+        "CREATE TEMP TABLE other AS SELECT (SELECT max(first_seq) FROM block) - first_seq AS at, * FROM block;"
+        "UPDATE block SET (earliest_at, latest_at, shapes, subjects, mac) = "
+        "(SELECT earliest_at, latest_at, shapes, subjects, mac FROM other WHERE other.at = block.first_seq);"
+        "DROP TABLE other"
+    )
+
+
+def moved(connection: sqlite3.Connection) -> None:
+    connection.execute("UPDATE block SET first_seq = first_seq + 1, last_seq = last_seq + 1")
+
+
+def unsealed(connection: sqlite3.Connection) -> None:
+    connection.execute("UPDATE block SET mac = x''")
+
+
+def removed(connection: sqlite3.Connection) -> None:
+    connection.execute("DELETE FROM block WHERE first_seq = 20")
+
+
+def of_another_type(connection: sqlite3.Connection) -> None:
+    connection.executescript(
+        "CREATE TABLE other AS SELECT * FROM block; DROP TABLE block; ALTER TABLE other RENAME TO block;"
+        "UPDATE block SET earliest_at = 'never', shapes = 7, subjects = NULL, last_seq = last_seq || ''"
+    )
+
+
+CHANGES = [
+    changed_shapes,
+    changed_subjects,
+    changed_times,
+    widened,
+    exchanged,
+    moved,
+    unsealed,
+    removed,
+    of_another_type,
+]
+
+
+@pytest.fixture(scope="module")
+def indexed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a log of five blocks of 20 events, and 10 events behind them."""
+    folder = LogFolder(tmp_path_factory.mktemp("indexed"))
+    with folder.open() as opened:
+        opened.append([at_position(position) for position in range(110)])
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(index, "EVENTS_PER_BLOCK", 20)
+            opened.index()
+    return folder.folder
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
+def test_who_changes_the_index_hides_nothing_from_a_search(
+    indexed: Path, tmp_path: Path, change: Callable[[sqlite3.Connection], None]
+) -> None:
+    folder = LogFolder(shutil.copytree(indexed, tmp_path / "copy"))
+    with folder.open() as opened:
+        with closing(sqlite3.connect(folder.path, isolation_level=None)) as connection:
+            assert connection.execute("SELECT count(*) FROM block").fetchone() == (5,)
+            change(connection)
+        for fields in FILTERS:
+            wanted = Filter(**fields)
+            expected = [seq for seq in range(109, -1, -1) if wanted.fits(at_position(seq))]
+            assert [one.seq for one in every(opened.search, wanted, at_once=7)] == expected, fields
+
+
+def test_what_was_taken_out_of_the_index_is_made_again(indexed: Path, tmp_path: Path) -> None:
+    folder = LogFolder(shutil.copytree(indexed, tmp_path / "copy"))
+    with folder.open() as opened, closing(sqlite3.connect(folder.path, isolation_level=None)) as connection:
+        kept = connection.execute("SELECT * FROM block ORDER BY first_seq").fetchall()
+        removed(connection)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(index, "EVENTS_PER_BLOCK", 20)
+            opened.index()
+        assert connection.execute("SELECT * FROM block ORDER BY first_seq").fetchall() == kept
+
+
+@pytest.mark.parametrize("restored", ["body", "all"])
+def test_events_that_were_changed_while_they_were_indexed_are_found_when_they_are_put_back(
+    tmp_path: Path, restored: str
+) -> None:
+    """Who changes an event, waits for the index and changes it back, has not hidden it."""
+    folder = LogFolder(tmp_path)
+    folder.filled(60)
+    with folder.open() as opened, closing(sqlite3.connect(folder.path, isolation_level=None)) as connection:
+        connection.execute("CREATE TEMP TABLE kept AS SELECT * FROM event")
+        connection.execute("DROP TRIGGER event_is_final")
+        connection.execute("UPDATE event SET body = replace(body, 'doctor-2', 'doctor-1') WHERE seq >= 20")
+        if restored == "all":
+            rehash(connection, 20)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(index, "EVENTS_PER_BLOCK", 20)
+            opened.index()
+        connection.execute(
+            "UPDATE event SET (body, nodes) = (SELECT body, nodes FROM kept WHERE kept.seq = event.seq) WHERE seq >= 20"
+        )
+        found = every(opened.search, Filter(principal="doctor-2"))
+        assert [one.seq for one in found] == [seq for seq in range(59, -1, -1) if seq % 5 == 2]
+
+
+def rehash(connection: sqlite3.Connection, first: int) -> None:
+    """Give the events from `first` on the leaf hashes that their changed texts have, as who has no key can."""
+    (leaf,) = connection.execute("SELECT substr(nodes, 1, 32) FROM event WHERE seq = ?", (first - 1,)).fetchone()
+    for seq, body in connection.execute("SELECT seq, body FROM event WHERE seq >= ? ORDER BY seq", (first,)).fetchall():
+        leaf = leaf_hash(leaf + body.encode())
+        connection.execute("UPDATE event SET nodes = CAST(? || substr(nodes, 33) AS BLOB) WHERE seq = ?", (leaf, seq))
 
 
 def test_the_tail_gives_what_is_new(log: AuditLog) -> None:
@@ -91,20 +209,21 @@ def test_the_tail_gives_what_is_new(log: AuditLog) -> None:
     assert len(log.tail(after=-1, limit=10)) == 10
 
 
-def test_a_search_reads_the_index_not_the_log(tmp_path: Any) -> None:
-    folder = LogFolder(tmp_path)
-    folder.filled(200)
-    with folder.open() as opened:
-        opened.index()
-    with closing(sqlite3.connect(folder.path)) as connection:
-        plan = "".join(
-            str(row)
-            for row in connection.execute(
-                "EXPLAIN QUERY PLAN SELECT seq FROM entry WHERE seq < 9 AND principal = 'x' ORDER BY seq DESC"
-            )
-        )
-    assert "entry_principal" in plan
-    assert "TEMP B-TREE" not in plan
+def test_a_search_reads_only_the_events_of_blocks_that_may_hold_some(
+    indexed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[tuple[int, int]] = []
+    whole = search._events
+
+    def events(connection: sqlite3.Connection, fields: Any, first: int, end: int) -> Any:
+        read.append((first, end))
+        return whole(connection, fields, first, end)
+
+    monkeypatch.setattr(search, "_events", events)
+    with LogFolder(indexed).open() as opened:
+        wanted = Filter(kind=Kind.QUERY, action="break_glass")
+        assert [one.seq for one in opened.search(wanted, before=100).events] == [0]
+    assert sum(max(0, end - first) for first, end in read) == 20
 
 
 def test_an_event_that_cannot_be_read_is_an_error_not_a_gap(tmp_path: Any) -> None:

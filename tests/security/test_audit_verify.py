@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -12,13 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from security.audit import store
+from security.audit import index, store
 from security.audit.checkpoint import Checkpoint
 from security.audit.keys import AuditKeys
 from security.audit.merkle import Frontier, leaf_hash
 from security.audit.note import NoteVerifier
 from security.audit.report import MOST_PROBLEMS, Fault, Report
-from security.audit.search import index_all
 from security.audit.verify import VerifyingKeys, verify
 from security.errors import StoreError
 from security.vault.keys import Key
@@ -41,7 +41,8 @@ class Original:
 def original(tmp_path_factory: pytest.TempPathFactory) -> Original:
     log = LogFolder(tmp_path_factory.mktemp("audit"))
     notes = log.filled(EVENTS)
-    with log.open() as opened:
+    with log.open() as opened, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(index, "EVENTS_PER_BLOCK", 20)
         opened.index()
     return Original(log, notes)
 
@@ -62,7 +63,7 @@ def verified(original: Original, tmp_path: Path, outside: list[str] | None = Non
 
 def rewrite(connection: sqlite3.Connection, keys: AuditKeys, bodies: list[bytes], *, sign: bool) -> None:
     """What an attacker does who recomputes everything: with the log's own key, or with another."""
-    connection.executescript("DELETE FROM event; DELETE FROM checkpoint; DELETE FROM entry;")
+    connection.executescript("DELETE FROM event; DELETE FROM checkpoint; DELETE FROM block;")
     tree = store.Tree(Frontier(), store.genesis(keys.origin))
     store.append(connection, tree, bodies, keys.head_key)
     if sign:
@@ -195,20 +196,29 @@ def swap_key_under_the_name(connection: sqlite3.Connection, keys: AuditKeys) -> 
 
 
 def hide_in_index(connection: sqlite3.Connection, _: AuditKeys) -> None:
-    connection.execute("UPDATE entry SET principal = 'nobody' WHERE seq = 57")
+    connection.execute("UPDATE block SET shapes = x'', subjects = x'' WHERE first_seq = 40")
 
 
-def remove_from_index(connection: sqlite3.Connection, _: AuditKeys) -> None:
-    connection.execute("DELETE FROM entry WHERE seq = 57")
+def index_elsewhere(connection: sqlite3.Connection, _: AuditKeys) -> None:
+    connection.execute("UPDATE block SET first_seq = 41, last_seq = 60 WHERE first_seq = 40")
 
 
-def hide_behind_the_index(connection: sqlite3.Connection, _: AuditKeys) -> None:
-    """The table of the index stays whole; the tree that a search walks lacks one of its rows."""
+def index_what_is_not_there(connection: sqlite3.Connection, _: AuditKeys) -> None:
+    connection.execute("UPDATE block SET last_seq = 200 WHERE first_seq = 80")
+
+
+def index_of_another_type(connection: sqlite3.Connection, _: AuditKeys) -> None:
     connection.executescript(
-        "CREATE INDEX other ON entry (action) WHERE seq <> 57; PRAGMA writable_schema = ON;"
-        "UPDATE sqlite_master SET rootpage = (SELECT rootpage FROM sqlite_master WHERE name = 'other') "
-        "WHERE name = 'entry_action'; DELETE FROM sqlite_master WHERE name = 'other'; PRAGMA writable_schema = OFF"
+        "CREATE TABLE other AS SELECT * FROM block; DROP TABLE block; ALTER TABLE other RENAME TO block;"
+        "UPDATE block SET shapes = 7 WHERE first_seq = 60"
     )
+
+
+def index_with_another_key(connection: sqlite3.Connection, _: AuditKeys) -> None:
+    connection.execute("DELETE FROM block WHERE first_seq >= 20")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(index, "EVENTS_PER_BLOCK", 20)
+        index.index_all(connection, OTHER.origin, OTHER.head_key)
 
 
 def rename_key(connection: sqlite3.Connection, _: AuditKeys) -> None:
@@ -263,9 +273,11 @@ TABLE: list[tuple[Tamper, Fault, int | None]] = [
     (swap_checkpoints, Fault.CHECKPOINT, 21),
     (swap_key, Fault.CHECKPOINT, None),
     (swap_key_under_the_name, Fault.CHECKPOINT, None),
-    (hide_in_index, Fault.INDEX, 57),
-    (remove_from_index, Fault.INDEX, 57),
-    (hide_behind_the_index, Fault.INDEX, None),
+    (hide_in_index, Fault.INDEX, 40),
+    (index_elsewhere, Fault.INDEX, 41),
+    (index_what_is_not_there, Fault.INDEX, 80),
+    (index_of_another_type, Fault.INDEX, 60),
+    (index_with_another_key, Fault.INDEX, 20),
     (rename_key, Fault.CHECKPOINT, None),
     (no_number, Fault.GAP, 58),
     (number_for_a_checkpoint, Fault.CHECKPOINT, None),
@@ -311,7 +323,8 @@ def test_truncation_behind_an_outside_checkpoint_is_found_even_when_all_else_is_
     original: Original, copy: sqlite3.Connection, tmp_path: Path
 ) -> None:
     copy.executescript(
-        "DELETE FROM event WHERE seq >= 63; DELETE FROM checkpoint WHERE size > 63; DELETE FROM entry WHERE seq >= 63"
+        "DELETE FROM event WHERE seq >= 63; DELETE FROM checkpoint WHERE size > 63;"
+        "DELETE FROM block WHERE last_seq >= 63"
     )
     assert verified(original, tmp_path).ok, "without a copy outside, this cannot be seen"
     report = verified(original, tmp_path, original.notes)
@@ -359,7 +372,8 @@ def test_a_truncation_is_one_problem_however_many_checkpoints_lie_beyond(
 ) -> None:
     truncate(copy, original.log.keys)
     problems = verified(original, tmp_path, original.notes).problems
-    assert [(problem.fault, problem.seq) for problem in problems] == [(Fault.TRUNCATED, 63)]
+    found = [(problem.fault, problem.seq) for problem in problems]
+    assert found == [(Fault.TRUNCATED, 63), (Fault.INDEX, 60)]  # whose blocks go on
     assert "events 63 to 99 are missing" in problems[0].text
 
 
@@ -443,8 +457,9 @@ def test_verifying_while_others_append(tmp_path: Path) -> None:
         thread = threading.Thread(target=appending)
         thread.start()
         try:
-            sizes = []
-            for _ in range(15):
+            sizes: list[int] = []
+            deadline_s = time.monotonic() + 30
+            while (len(sizes) < 15 or sizes[-1] == sizes[0]) and time.monotonic() < deadline_s:
                 report = verify(log.path, VerifyingKeys.of(opened.keys), progress=lambda *at: seen.append(at))
                 assert report.ok, report.problems
                 sizes.append(report.events)
@@ -457,13 +472,11 @@ def test_verifying_while_others_append(tmp_path: Path) -> None:
         assert all(done <= total for done, total in seen)
 
 
-def test_the_index_is_compared_only_as_far_as_it_goes(original: Original, tmp_path: Path) -> None:
+def test_a_log_that_grew_since_it_was_indexed_is_sound(tmp_path: Path) -> None:
     log = LogFolder(tmp_path)
     log.filled(30)
-    with closing(sqlite3.connect(log.path, isolation_level=None)) as connection:
-        index_all(connection)
-    log_report = log.verify()
-    assert log_report.ok
-    with log.open() as opened:
+    with log.open() as opened, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(index, "EVENTS_PER_BLOCK", 20)
+        opened.index()
         opened.append([event(30)])
     assert log.verify().ok

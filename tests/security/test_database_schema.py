@@ -182,7 +182,7 @@ def test_what_sqlite_notes_of_its_own_is_nothing_of_another(tmp_path: Path) -> N
     path = tmp_path / "audit.db"
     opened(path, AUDIT).close()
     with thief(path) as connection:
-        connection.executescript("INSERT INTO entry VALUES (1, 1, 'k', 'a', 'p', NULL, NULL); ANALYZE")
+        connection.executescript("INSERT INTO block VALUES (1, 1, 1, 1, x'', x'', x''); ANALYZE")
         assert connection.execute("SELECT 1 FROM sqlite_stat1").fetchall()
     opened(path, AUDIT).close()
 
@@ -213,7 +213,7 @@ def test_an_audit_log_with_a_trigger_of_another_discloses_nothing_and_is_verifie
     folder = LogFolder(tmp_path)
     folder.filled(5)
     with thief(folder.path) as connection:
-        connection.execute("CREATE TRIGGER forgets AFTER INSERT ON event BEGIN DELETE FROM entry; END")
+        connection.execute("CREATE TRIGGER forgets AFTER INSERT ON event BEGIN DELETE FROM block; END")
     with pytest.raises(AuditUnavailable, match=r"nothing is disclosed: .*expected no trigger forgets, found one"):
         folder.open()
     assert folder.verify().ok

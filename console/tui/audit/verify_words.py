@@ -56,8 +56,8 @@ def result_words(report: Report) -> Said:
     """The verdict."""
     if report.ok:
         return (
-            f"Intact: all {report.events:,} events follow one another, lead to the signed roots, and stand in the "
-            "search index as they are.",
+            f"Intact: all {report.events:,} events follow one another and lead to the signed roots, and the "
+            "search index is of these events.",
             "good",
         )
     found = f"NOT intact: {problems_words(report.found)} in {events_words(report.events)}."
