@@ -17,7 +17,7 @@ from __future__ import annotations
 import ipaddress
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
@@ -37,6 +37,9 @@ _RESOURCE = re.compile(rf"{_SSN}(?!patient:)[a-z][a-z0-9_-]{{0,63}}(:[A-Za-z0-9]
 _NAME = re.compile(rf"{_SSN}[A-Za-z0-9][A-Za-z0-9._:/-]{{0,63}}")
 _DIGITS = re.compile(r"[0-9a-f]{32}")
 _SEALED = re.compile(r"[A-Za-z0-9._-]{1,64}:[A-Za-z0-9+/]{40,4094}={0,2}")
+
+# What an encoding has up to the value of `at`, then up to `correlation` and `count`, then up to `sealed`.
+_Frame = tuple[str, str, str]
 
 
 class Kind(StrEnum):
@@ -91,12 +94,25 @@ class Event:
     correlation: str | None = None  # 32 hex digits that join intent and outcome
     sealed: str | None = None  # `key id:base64` of a sealed reason
 
+    _frame: _Frame = field(init=False, repr=False, compare=False)
+
     def __post_init__(self) -> None:
         if self.at.utcoffset() is None:
             raise AuditEventRefused("at: expected an instant with its offset from UTC, found one without")
-        _check_recurring(
-            self.action, self.principal, self.role, self.resource, self.code, self.address, self.policies, self.columns
+        frame = _frame_of(
+            self.action,
+            self.address,
+            self.code,
+            self.columns,
+            self.decision,
+            self.kind,
+            self.outcome,
+            self.policies,
+            self.principal,
+            self.resource,
+            self.role,
         )
+        object.__setattr__(self, "_frame", frame)
         _check(_DIGITS, "subject", self.subject)
         _check(_DIGITS, "session", self.session)
         _check(_DIGITS, "correlation", self.correlation)
@@ -106,24 +122,15 @@ class Event:
 
     def encode(self) -> bytes:
         """The canonical encoding, version 1. No field can hold a character that JSON escapes, so none is escaped."""
-        optional = (
-            f'"correlation":"{self.correlation}",' if self.correlation else "",
-            f'"count":{self.count:d},' if self.count is not None else "",
-            f'"decision":"{self.decision.value}",' if self.decision else "",
-            f'"policies":{_list(self.policies)},' if self.policies else "",
-            f'"sealed":"{self.sealed}",' if self.sealed else "",
-            f'"session":"{self.session}",' if self.session else "",
-            f'"subject":"{self.subject}",' if self.subject else "",
-        )
-        correlation, count, decision, policies, sealed, session, subject = optional
-        address = f'"address":"{self.address}",' if self.address else ""
-        code = f'"code":"{self.code}",' if self.code else ""
-        columns = f'"columns":{_list(self.columns)},' if self.columns else ""
+        to_at, to_correlation, to_sealed = self._frame
+        correlation = f'"correlation":"{self.correlation}",' if self.correlation else ""
+        count = f'"count":{self.count:d},' if self.count is not None else ""
+        sealed = f'"sealed":"{self.sealed}",' if self.sealed else ""
+        session = f'"session":"{self.session}",' if self.session else ""
+        subject = f'"subject":"{self.subject}",' if self.subject else ""
+        at_us = (self.at - EPOCH) // MICROSECOND
         return (
-            f'{{"action":"{self.action}",{address}"at":{(self.at - EPOCH) // MICROSECOND:d},{code}{columns}'
-            f'{correlation}{count}{decision}"kind":"{self.kind.value}","outcome":"{self.outcome.value}",{policies}'
-            f'"principal":"{self.principal}","resource":"{self.resource}","role":"{self.role}",{sealed}{session}'
-            f'{subject}"v":{VERSION:d}}}'
+            f'{to_at}{at_us:d}{to_correlation}{correlation}{count}{to_sealed}{sealed}{session}{subject}"v":{VERSION:d}}}'
         ).encode("ascii")
 
 
@@ -200,17 +207,20 @@ def _check_names(field: str, names: tuple[str, ...]) -> None:
 
 
 @lru_cache(maxsize=4096)
-def _check_recurring(
+def _frame_of(
     action: str,
-    principal: str,
-    role: str,
-    resource: str,
-    code: str | None,
     address: str | None,
-    policies: tuple[str, ...],
+    code: str | None,
     columns: tuple[str, ...],
-) -> None:
-    """The fields whose values come again and again, together."""
+    decision: Decision | None,
+    kind: Kind,
+    outcome: Outcome,
+    policies: tuple[str, ...],
+    principal: str,
+    resource: str,
+    role: str,
+) -> _Frame:
+    """The fields whose values come again and again, checked and encoded together."""
     _check(_WORD, "action", action)
     _check(_PRINCIPAL, "principal", principal)
     _check(_WORD, "role", role)
@@ -220,6 +230,14 @@ def _check_recurring(
     _check_names("columns", columns)
     if address is not None:
         _check_address(address)
+    return (
+        f'{{"action":"{action}",' + (f'"address":"{address}",' if address else "") + '"at":',
+        "," + (f'"code":"{code}",' if code else "") + (f'"columns":{_list(columns)},' if columns else ""),
+        (f'"decision":"{decision.value}",' if decision else "")
+        + f'"kind":"{kind.value}","outcome":"{outcome.value}",'
+        + (f'"policies":{_list(policies)},' if policies else "")
+        + f'"principal":"{principal}","resource":"{resource}","role":"{role}",',
+    )
 
 
 def _check_address(address: str) -> None:

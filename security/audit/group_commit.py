@@ -1,7 +1,7 @@
 """Group commit: callers that come while one commits share the next commit, and each returns only after its own.
 
 Rules:
-1. The first caller leads: it commits what waits, itself included. Those that come meanwhile wait.
+1. Who comes while nobody leads does, and commits its own. Those that come meanwhile wait.
 2. After its commit the leader hands the lead to the first of those still waiting, and wakes the first of those in the
    commit, which wakes the next, and so on: threads woken all at once would only contend for the interpreter.
 3. A failed commit fails every caller in it; nobody is told that something is durable that is not.
@@ -34,26 +34,35 @@ class GroupCommit(Generic[Item, Result]):
 
     def submit(self, items: Sequence[Item]) -> list[Result]:
         """The results of `items`, committed. Raises AuditUnavailable if their commit failed."""
-        ticket: _Ticket[Item, Result] = _Ticket(items)
+        ticket: _Ticket[Item, Result] | None = None
+        leads = False
         try:
-            self._take_turn(ticket)
-        except BaseException:
-            self._step_out(ticket)
+            with self._mutex:
+                leads, self._led = not self._led, True
+                if not leads:
+                    ticket = _Ticket(items)
+                    ticket.wake.acquire()
+                    self._waiting.append(ticket)
+            if ticket is None:
+                return self._commit(list(items))
+            self._wait(ticket)
+        except BaseException as error:
+            if ticket is not None:
+                self._step_out(ticket)
+            elif isinstance(error, Exception):
+                raise AuditUnavailable(str(error)) from error
             raise
+        finally:
+            if leads:
+                with self._mutex:
+                    self._hand_over()
         if ticket.failure is not None:
             raise AuditUnavailable(str(ticket.failure)) from ticket.failure
         return ticket.results
 
-    def _take_turn(self, ticket: _Ticket[Item, Result]) -> None:
-        """Return when `ticket` has ended: led by this caller, or in a commit that another led."""
-        with self._mutex:
-            self._waiting.append(ticket)
-            ticket.leads = not self._led
-            self._led = True
-            if not ticket.leads:
-                ticket.wake.acquire()
-        if not ticket.leads:
-            ticket.wake.acquire()
+    def _wait(self, ticket: _Ticket[Item, Result]) -> None:
+        """Return when `ticket` has ended: in a commit that another led, or in this caller's once it is to lead."""
+        ticket.wake.acquire()
         if not ticket.ended:
             self._lead()
         ticket.wake_next()

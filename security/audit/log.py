@@ -9,13 +9,13 @@ Order of an append, in one transaction:
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import datetime, timedelta
 from functools import partial
-from pathlib import Path
 from typing import Self
 
 from security.audit import merkle, store
@@ -68,14 +68,17 @@ class AuditLog:
         self._now = now
         self._every_events = every_events
         self._every = timedelta(seconds=every_s)
+        self._noted = Noted(self)
         self._group = GroupCommit[bytes, Receipt](self._commit, most=MOST_EVENTS_PER_COMMIT)
         self._tree: Tree | None = None  # None when it must be read anew
+        self._version = -1  # of the file, when this process last looked at what others wrote
         self._seen: tuple[int, bytes] | None = None  # size and head after this process's last commit
         self._checkpointed = 0  # the size at the last checkpoint, and when this process saw it
         self._checkpointed_at = now()
         self._couriers: list[Courier] = []
         self._closing = threading.Event()
-        self._file = _file_at(database.path)
+        self._path = os.fspath(database.path)
+        self._file = _file_at(self._path)
         outside = {  # first: others append meanwhile
             keeper.name: look_outside(keeper, keys.verifier, KEEPER_PATIENCE_S) for keeper in keepers
         }
@@ -97,12 +100,12 @@ class AuditLog:
             return []
         if self._closing.is_set():
             raise AuditUnavailable("the audit log is closed: nothing can be recorded, so nothing is disclosed")
-        with Noted(self):
+        with self._noted:
             return self._group.submit([event.encode() for event in events])
 
     def checkpoint(self) -> str | None:
         """The signed checkpoint of the log as it is now, made if the log grew since the last; None if it is empty."""
-        with Noted(self), Unavailable(), self._database.transaction() as connection:
+        with self._noted, Unavailable(), self._database.transaction() as connection:
             tree = self._continued(connection)
             last = store.last_checkpoint(connection)
             note = self._sign(connection, tree, last)
@@ -113,7 +116,7 @@ class AuditLog:
 
     def try_writing(self) -> None:
         """Write as an append does, but no event. Raises AuditUnavailable where an append would."""
-        with Noted(self), Unavailable(), self._database.transaction() as connection:
+        with self._noted, Unavailable(), self._database.transaction() as connection:
             self._continued(connection)
             (version,) = connection.execute("PRAGMA user_version").fetchone()
             connection.execute(f"PRAGMA user_version = {version:d}")  # the same: a page is written, nothing changed
@@ -212,10 +215,16 @@ class AuditLog:
 
     def _continued(self, connection: sqlite3.Connection, known: Tree | None = None) -> Tree:
         """The log's newest state (1.). Raises AuditUnavailable if what was there is there no more."""
-        last = store.last_event(connection)
-        if known is not None and last == self._seen:
+        version = store.version(connection)
+        if known is not None and version == self._version:
             return known
-        self._check_still_there(connection, last)
+        last = store.last_event(connection)
+        if known is None or last != self._seen:
+            self._check_still_there(connection, last)
+            known = None
+        self._version = version
+        if known is not None:
+            return known
         if last is None:
             return Tree(merkle.Frontier(), store.genesis(self.keys.origin))
         if store.last_mac(connection) != store.head_mac(last[1], self.keys.head_key):
@@ -224,7 +233,7 @@ class AuditLog:
 
     def _check_file(self) -> None:
         """What is written to a file that nobody finds any more is not on record."""
-        if _file_at(self._database.path) != self._file:
+        if _file_at(self._path) != self._file:
             raise AuditUnavailable(
                 f"nothing can be recorded, so nothing is disclosed: the audit log {self._database.path} was moved or "
                 "removed while it was open; bring it back, and begin again"
@@ -335,10 +344,10 @@ class Unavailable:
             raise AuditUnavailable(f"{UNRECORDED}{error}") from error
 
 
-def _file_at(path: Path) -> tuple[int, int] | None:
+def _file_at(path: str) -> tuple[int, int] | None:
     """Which file a path leads to; None if there is none."""
     try:
-        found = path.stat()
+        found = os.stat(path)  # noqa: PTH116 – every event passes here, and a Path costs it as much again
     except FileNotFoundError:
         return None
     return found.st_dev, found.st_ino

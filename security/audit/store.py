@@ -68,6 +68,11 @@ def _insert(rows: int) -> str:
     return "INSERT INTO event (seq, body, nodes, mac) VALUES " + ", ".join(["(?, ?, ?, ?)"] * rows)  # noqa: S608 – no value in it
 
 
+def version(connection: sqlite3.Connection) -> int:
+    """A number that is another one once another connection has committed. Of this connection only."""
+    return int(connection.execute("PRAGMA data_version").fetchone()[0])
+
+
 def last_event(connection: sqlite3.Connection) -> tuple[int, bytes] | None:
     """(size, leaf hash of the last event), None for an empty log."""
     row = connection.execute("SELECT seq + 1, substr(nodes, 1, 32) FROM event ORDER BY seq DESC LIMIT 1").fetchone()

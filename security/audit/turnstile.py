@@ -6,14 +6,15 @@ therefore cannot come again before the one that waits. The kernel frees both if 
 
 from __future__ import annotations
 
-import fcntl
 import os
-import time
+from fcntl import LOCK_EX, LOCK_NB, LOCK_UN, flock
 from pathlib import Path
+from time import monotonic, sleep
 
 from security.errors import AuditUnavailable
 
 LOOK_AGAIN_S = 0.0005
+_IF_FREE = LOCK_EX | LOCK_NB
 
 
 class Turnstile:
@@ -30,29 +31,28 @@ class Turnstile:
 
     def __enter__(self) -> None:
         """Take the turn, once at a time. Raises AuditUnavailable if it does not come in time."""
-        deadline_s = time.monotonic() + self._patience_s
+        deadline_s = monotonic() + self._patience_s
         self._take(self._next, deadline_s)
         try:
             self._take(self._now, deadline_s)
         finally:
-            fcntl.flock(self._next, fcntl.LOCK_UN)
+            flock(self._next, LOCK_UN)
 
     def __exit__(self, *_: object) -> None:
-        fcntl.flock(self._now, fcntl.LOCK_UN)
+        flock(self._now, LOCK_UN)
 
     def _take(self, handle: int, deadline_s: float) -> None:
         while True:
             try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                flock(handle, _IF_FREE)
+                return
             except BlockingIOError as error:
-                if time.monotonic() > deadline_s:
+                if monotonic() > deadline_s:
                     raise AuditUnavailable(
                         "nothing can be recorded, so nothing is disclosed: another process has been writing the audit "
                         f"log for more than {self._patience_s:g} s; end it, or try again when it is done"
                     ) from error
-                time.sleep(LOOK_AGAIN_S)
-            else:
-                return
+                sleep(LOOK_AGAIN_S)
 
 
 def _opened(path: Path) -> int:
