@@ -14,6 +14,7 @@ import stat
 import tomllib
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -42,10 +43,17 @@ _LIVE = (
 )  # written as values; every other key as a comment, so that its default stays in one place
 
 
-def create_workspace(home: Path, *, production: bool) -> bool:
+class Written(Enum):
+    """What a call has done about the `config.toml` of a workspace."""
+
+    NOT = "it was there, and an existing one is never changed"
+    NEW = "made for a new workspace"
+    ANEW = "made with the defaults beside accounts: the one they had was lost"
+
+
+def create_workspace(home: Path, *, production: bool) -> Written:
     """Make `home` a workspace: the folder (0700), its subfolders and a commented `config.toml`.
 
-    True if this call wrote the file, False if it was there: an existing configuration is never changed.
     Raises ConfigError if `home` is no folder, belongs to another user, lets others write, is a practice workspace
     where `production` is wanted, or has accounts of the other kind; WorkspaceError if the disk refuses.
     """
@@ -63,7 +71,8 @@ def create_workspace(home: Path, *, production: bool) -> bool:
         raise _unwritable(home, error) from error
     if not created:
         _require_mode(config_file, made, production=production)
-    return created
+        return Written.NOT
+    return Written.NEW if made is None else Written.ANEW
 
 
 def mode_of_accounts(home: Path) -> Mode | None:

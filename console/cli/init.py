@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from console.cli.exits import Exit, UsageError
 from console.cli.output import say
 from console.config_errors import WorkspaceError
-from console.config_file import create_workspace, mode_of_accounts, remedy
+from console.config_file import Written, create_workspace, remedy
 from console.settings import home_of, load_settings
 
 
@@ -20,17 +20,17 @@ def init(arguments: Namespace, environ: Mapping[str, str]) -> Exit:
     if not arguments.production and (arguments.officer is not None or arguments.stdin):
         raise UsageError("--officer and --stdin belong to `init --production`: a practice workspace enrols nobody")
     home = home_of(environ)
-    lost = mode_of_accounts(home) is not None  # accounts, so that settings made now stand for lost ones
-    created = create_workspace(home, production=arguments.production)
+    written = create_workspace(home, production=arguments.production)
     settings = load_settings(environ, home)
     mode = settings.workspace.mode
-    say(f"{'made' if created else 'found'} the {mode} workspace {home}; its settings are in {home / 'config.toml'}")
-    if created and lost:
+    made = "found" if written is Written.NOT else "made"
+    say(f"{made} the {mode} workspace {home}; its settings are in {home / 'config.toml'}")
+    if written is Written.ANEW:
         say(
             "the settings were lost and are the defaults now: set vault.keys_dir, audit.checkpoint_file and lake.url "
             "again if they were set, before anything else"
         )
-    elif created and arguments.production:
+    elif written is Written.NEW and arguments.production:
         say("next: set [lake] url in the settings; `lakewarden doctor` tells what else is missing")
     if not arguments.production:
         return Exit.DONE

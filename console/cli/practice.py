@@ -11,19 +11,22 @@ from console.cli.exits import Exit
 from console.cli.output import print_json, print_table, say
 from console.cli.session import security_of
 from console.settings import Settings
-from console.wiring.practice import is_prepared, prepare_practice
+from console.wiring.practice import prepare_practice
 from console.wiring.security import Security
 from console.wiring.security_actions import practice_actions
 from security.identity.practice import PracticeAccount
 
+MAKING = "making the practice accounts and made-up patients, once: about 2 s"
 LABEL = "PRACTICE: these accounts exist in this workspace alone; a production workspace has none of them"
 
 
 def prepare_aloud(security: Security) -> None:
-    """Make the accounts and patients of a practice workspace if they are missing, and say so on stderr."""
-    if security.settings.practice and not is_prepared(security):
-        say("making the practice accounts and made-up patients, once: about 2 s")
-        prepare_practice(security)
+    """Make the accounts and patients of a practice workspace if they are missing, and say so on stderr.
+
+    Raises as `prepare_practice`; of what is refused nothing is said.
+    """
+    if security.settings.practice:
+        prepare_practice(security, making=lambda: say(MAKING))
 
 
 def accounts(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> Exit:

@@ -387,7 +387,7 @@ class LakewardenApp(App[None]):
         self.ui = dataclasses.replace(self.ui, **choices)
 
     def _on_problem(self, message: str) -> None:
-        """Called in the scheduler's thread. Before somebody signs in, nothing of the workspace is told."""
+        """Called in any thread. Before somebody signs in, nothing of the workspace is told."""
         if self.door.locked:
             return
         with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile

@@ -80,7 +80,9 @@ class Workshop:
         here = pipelines(self._settings, self._environ, permissions=self._gate)
         self._workspace = Workspace(here, Background(here, hourly), self._gate)
         if self._build_practice:
-            threading.Thread(target=self._prepare_practice, name="console-practice", daemon=True).start()
+            threading.Thread(
+                target=self._prepare_practice, args=(on_problem,), name="console-practice", daemon=True
+            ).start()
         return self._workspace
 
     def open_warehouse(self) -> WarehouseParts:
@@ -123,13 +125,17 @@ class Workshop:
             )
         return self._office
 
-    def _prepare_practice(self) -> None:
+    def _prepare_practice(self, on_problem: Callable[[str], None]) -> None:
         """Accounts and patients first, which are there in seconds; then the warehouse."""
         if self._settings.practice:
             from console.wiring.practice import prepare_practice
+            from security.errors import PracticeOnly
 
             try:
                 prepare_practice(self.open_security())
+            except PracticeOnly as refusal:
+                log.warning("no practice accounts and patients were made: %s", refusal)
+                on_problem(f"No practice accounts and patients were made: {refusal}")
             except Exception:
                 log.exception("the practice accounts and patients cannot be made; signing in tries again")
         practice: PracticeWarehouse | None = self.open_warehouse().practice

@@ -122,6 +122,8 @@ def _remedy(settings: Settings, name: str, error: Exception) -> str:
     if isinstance(error, SecurityError):
         return _security_remedy(settings, name, error)
     match error:
+        case ConfigError(key="workspace.mode"):
+            return _mode_remedy(settings)
         case ConfigError():
             return f"change {error.key} in {error.where}"
         case HistoryNewer():
@@ -154,17 +156,22 @@ def _security_remedy(settings: Settings, name: str, error: SecurityError) -> str
         case KeyUnknown():
             return f"restore the keys in {settings.keys_dir} from a backup"
         case PracticeOnly():
-            made_as = "production" if settings.practice else "practice"
-            return (
-                f'put mode = "{made_as}" back under [workspace] in {settings.config_file}, or bring back the '
-                f"{settings.identity_db.name} that belongs to this workspace"
-            )
+            return _mode_remedy(settings)
         case AuditUnavailable():
             return doctor_security.audit_remedy(settings, error)
     stores = {"accounts": settings.identity_db, "clinical": settings.clinical_db, "audit log": settings.audit_db}
     if name in stores:
         return doctor_security.store_remedy(stores[name], error)
     return f"restore {settings.secrets_file} from a backup, or move it away and set the secrets again"
+
+
+def _mode_remedy(settings: Settings) -> str:
+    """What to do where the accounts were made for another mode than the settings say."""
+    made_as = "production" if settings.practice else "practice"
+    return (
+        f'put mode = "{made_as}" back under [workspace] in {settings.config_file}, or bring back the '
+        f"{settings.identity_db.name} that belongs to this workspace"
+    )
 
 
 def _key_remedy(settings: Settings, error: KeyFileRefused) -> str:

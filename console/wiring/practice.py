@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from console.wiring.security import Security
 from security.errors import PracticeOnly
 from security.identity.practice import Practice
@@ -14,8 +16,10 @@ DOCTORS = ("doctor", "doctor-nights")
 SITES = ("main hospital", "north clinic")
 
 
-def prepare_practice(security: Security) -> None:
+def prepare_practice(security: Security, *, making: Callable[[], object] = lambda: None) -> None:
     """Make what is missing of it; quick where nothing is. One process does it, others wait.
+
+    `making` is called before anything is made, and not where that is refused or another process has done it.
 
     Raises PracticeOnly in a production workspace and beside patients from before there were accounts, SecurityError,
     OSError.
@@ -26,6 +30,8 @@ def prepare_practice(security: Security) -> None:
     locks = security.settings.locks_dir
     locks.mkdir(mode=0o700, parents=True, exist_ok=True)
     with locked(locks / "practice.lock"):
+        if is_prepared(security):
+            return
         patients = security.admission.count()  # first: where that cannot be told, no account is made
         if patients and not security.accounts.list():
             raise PracticeOnly(
@@ -33,6 +39,8 @@ def prepare_practice(security: Security) -> None:
                 f"found {patients:,}: they may be real. No practice account was made; restore the files of the "
                 "workspace from one backup, or make another practice workspace"
             )
+        practice.accounts(now=security.now())  # refuses as `create` does
+        making()
         practice.create(now=security.now())
         if patients == 0:
             spec = PatientSpec(sites=SITES, doctors=DOCTORS, until=security.now().date())

@@ -50,7 +50,7 @@ def accept_totp(core: Core, connection: sqlite3.Connection, user: str, typed: st
     return connection.execute(sql, (step, user, step)).rowcount == 1
 
 
-def refused_until(connection: sqlite3.Connection, user: str, typed: str, now: datetime) -> datetime | None:
+def _refused_until(connection: sqlite3.Connection, user: str, typed: str, now: datetime) -> datetime | None:
     """Until when no code that the authenticator shows is accepted, if `typed` has the form of one; None if one is soon.
 
     Only where the clock was ahead when the last one was accepted is it more than the next half minute.
@@ -65,6 +65,19 @@ def refused_until(connection: sqlite3.Connection, user: str, typed: str, now: da
         return from_ms((last_step + 1) * otp.STEP_S * 1_000)
     except StoreDamaged:  # no clock shows it: written by somebody with the file
         return None
+
+
+def why_refused(
+    connection: sqlite3.Connection, user: str, typed: str, now: datetime, *, wrong: str, instead: str
+) -> str:
+    """What to tell of a code that was not accepted: `wrong`, or until when none is, and what to do `instead`."""
+    until = _refused_until(connection, user, typed, now)
+    if until is None:
+        return wrong
+    return (
+        "the clock was ahead when the authenticator was used last, so no code is taken before "
+        f"{until:%Y-%m-%d %H:%M:%S} UTC; {instead}"
+    )
 
 
 def accept_recovery(connection: sqlite3.Connection, user: str, typed: str) -> bool:

@@ -7,7 +7,7 @@ from datetime import datetime
 from security.audit.event import Outcome
 from security.errors import PasswordRefused, SignInDelayed, SignInRefused
 from security.identity import throttle
-from security.identity.authenticator import accept_totp, new_recovery_codes, refused_until
+from security.identity.authenticator import accept_totp, new_recovery_codes, why_refused
 from security.identity.core import Core, Source, empty_practice_password, one
 from security.identity.events import record_change, record_sign_in
 from security.identity.password_rules import check_password
@@ -39,8 +39,8 @@ class Credentials:
                 session = self._sessions.renew_factor(connection, token, Factor.TOTP, source, now)
                 record_sign_in(self._core, session.actor(), "step_up", Outcome.DONE, now=now, code="totp")
                 return session
-            until = refused_until(connection, session.user, code, now)
-        refusal = admitted if isinstance(admitted, SignInDelayed) else SignInRefused(_wrong_code(until))
+            told = why_refused(connection, session.user, code, now, wrong=_WRONG_CODE, instead=f"until then {RESET}")
+        refusal = admitted if isinstance(admitted, SignInDelayed) else SignInRefused(told)
         why = "delayed" if isinstance(admitted, SignInDelayed) else "wrong_code"
         record_sign_in(self._core, session.actor(), "step_up", Outcome.REFUSED, now=now, code=why)
         raise refusal
@@ -83,12 +83,3 @@ class Credentials:
             empty_practice_password(self._core, connection, session.user)
             end_all(connection, session.user, but=[session.ref])
             record_change(self._core, session.actor(), "change_password", session.user, now=now)
-
-
-def _wrong_code(until: datetime | None) -> str:
-    if until is None:
-        return _WRONG_CODE
-    return (
-        "the clock was ahead when the authenticator was used last: no code is taken before "
-        f"{until:%Y-%m-%d %H:%M:%S} UTC; until then {RESET}"
-    )

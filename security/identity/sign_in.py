@@ -17,7 +17,7 @@ from security.audit.event import Outcome
 from security.errors import AuditUnavailable, MailNotSent, OutcomeUnrecorded, SignInDelayed, SignInRefused
 from security.identity import throttle
 from security.identity.account import Account, user_name
-from security.identity.authenticator import accept_recovery, accept_totp, refused_until
+from security.identity.authenticator import accept_recovery, accept_totp, why_refused
 from security.identity.challenges import Challenge, Next, Pending, open_challenge, read_challenge
 from security.identity.core import Core, Source
 from security.identity.events import NO_ROLE, NOBODY, Actor, record_sign_in
@@ -32,7 +32,8 @@ _NOT_RECOVERED = (
     "not signed in: the user name, the password or the recovery code is not right; take another recovery code next "
     "time, as a right one is used up"
 )
-_WRONG_CODE = "not signed in: that code is not right, has expired, or was used already; wait for the next one"
+_WRONG_CODE = "that code is not right, has expired, or was used already; wait for the next one"
+_RECOVER = "give a recovery code instead; `lakewarden sign-in USER --recovery` takes one"
 _ENROLMENT_OVER = "this enrolment code has expired; ask an officer for another (`users reset-mfa`)"
 
 
@@ -88,10 +89,11 @@ class SignIn:
                 throttle.take_back(connection, admitted)
                 connection.execute("DELETE FROM challenge WHERE token_hash = ?", (pending.key,))
                 return self._succeed(connection, pending.account, factor, source, now)
-            until = refused_until(connection, user, code, now)
+            told = why_refused(connection, user, code, now, wrong=_WRONG_CODE, instead=_RECOVER)
         if isinstance(admitted, SignInDelayed):
             raise self._refused(user, pending.account, source, now, "delayed", admitted)
-        raise self._refused(user, pending.account, source, now, "wrong_code", SignInRefused(_wrong_code(until)))
+        refusal = SignInRefused(f"not signed in: {told}")
+        raise self._refused(user, pending.account, source, now, "wrong_code", refusal)
 
     def recover(self, user: str, password: str, code: str, source: Source, *, now: datetime) -> SignedIn:
         """Sign in with password and recovery code at once: what works however many failures were counted.
@@ -186,15 +188,6 @@ class SignIn:
         name = None if account is not None else typed
         record_sign_in(self._core, _actor(account, source), "sign_in", Outcome.REFUSED, now=now, code=why, typed=name)
         return refusal
-
-
-def _wrong_code(until: datetime | None) -> str:
-    if until is None:
-        return _WRONG_CODE
-    return (
-        "not signed in: the clock was ahead when the authenticator was used last, so no code is taken before "
-        f"{until:%Y-%m-%d %H:%M:%S} UTC; give a recovery code instead; `lakewarden sign-in USER --recovery` takes one"
-    )
 
 
 def _named(typed: str) -> str:

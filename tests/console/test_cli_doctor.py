@@ -324,6 +324,16 @@ def test_a_workspace_opened_as_what_it_was_not_made_as_says_which_setting_to_put
     assert "accounts" not in failed(lakewarden.home)
 
 
+def test_practice_weather_beside_accounts_for_production_has_the_remedy_of_these(lakewarden: Lakewarden) -> None:
+    lakewarden.enrol("officer", Role.OFFICER)
+    config = lakewarden.home / "config.toml"
+    config.write_text(config.read_text().replace('mode = "production"', 'mode = "practice"'))
+    found = failed(lakewarden.home)
+    assert 'workspace.mode: expected "production"' in found["source"].detail
+    assert found["source"].remedy == found["accounts"].remedy
+    assert found["source"].remedy.startswith(f'put mode = "production" back under [workspace] in {config}, ')
+
+
 @pytest.mark.parametrize(
     ("harm", "remedy"),
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sqlite3
 import subprocess
 from contextlib import closing
 from datetime import UTC, datetime
@@ -164,8 +165,21 @@ def test_beside_patients_from_before_there_were_accounts_none_is_made(ready: Lak
         ended = ready(*command, stdin=lines_of("a password", "123456"))
         assert (ended.code, ended.out) == (78, ""), command
         assert "found 420: they may be real. No practice account was made" in ended.err
+        assert MADE_ONCE not in ended.err
     with closing(opened(ready.home)) as security:
         assert security.accounts.list() == []
+
+
+def test_beside_accounts_that_are_not_of_practice_nothing_is_said_to_be_made(ready: Lakewarden) -> None:
+    with closing(sqlite3.connect(ready.home / "identity.db")) as connection, connection:
+        connection.execute("DELETE FROM practice_password WHERE user <> 'guest'")
+        connection.execute("UPDATE account SET practice = 0 WHERE user = 'guest'")
+    for path in ready.home.glob("research*"):
+        path.unlink()
+    ended = ready("practice", "accounts")
+    assert (ended.code, ended.out) == (78, "")
+    assert "found accounts without any practice password that this program sealed" in ended.err
+    assert MADE_ONCE not in ended.err
 
 
 def test_two_processes_at_once_make_them_once(lakewarden: Lakewarden) -> None:

@@ -22,7 +22,14 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from console.actions.seat import InMemory
-from console.config_file import config_text, create_workspace, edit_cities, mode_of_accounts, open_or_create_workspace
+from console.config_file import (
+    Written,
+    config_text,
+    create_workspace,
+    edit_cities,
+    mode_of_accounts,
+    open_or_create_workspace,
+)
 from console.settings import ConfigError, Mode, Settings, WorkspaceError, home_of, load_settings
 from console.wiring.security import Security
 
@@ -68,7 +75,7 @@ import sys
 from pathlib import Path
 from console.config_file import create_workspace
 sys.stdin.readline()
-print(create_workspace(Path(sys.argv[1]), production=sys.argv[2] == "production"))
+print(create_workspace(Path(sys.argv[1]), production=sys.argv[2] == "production").name)
 """
 
 ADD_CITIES = """
@@ -473,21 +480,21 @@ class TestMistakes:
 class TestWorkspace:
     def test_it_is_made_private_and_only_once(self, tmp_path: Path) -> None:
         home = tmp_path / "deep" / "home"
-        assert create_workspace(home, production=False)
+        assert create_workspace(home, production=False) is Written.NEW
         for folder in (home, *(home / name for name in ("keys", "logs", "locks", "exports"))):
             assert folder.stat().st_mode & 0o777 == 0o700
         config_file = home / "config.toml"
         assert config_file.stat().st_mode & 0o777 == 0o600
         config_file.write_text("# mine\n")
-        assert not create_workspace(home, production=False)
+        assert create_workspace(home, production=False) is Written.NOT
         assert config_file.read_text() == "# mine\n"
         assert load_settings({}, home).practice
 
     def test_production_is_written_and_can_be_asked_for_again(self, tmp_path: Path) -> None:
         home = _production(tmp_path / "home")
         assert not load_settings({}, home).practice
-        assert not create_workspace(home, production=True)
-        assert not create_workspace(home, production=False)
+        assert create_workspace(home, production=True) is Written.NOT
+        assert create_workspace(home, production=False) is Written.NOT
         assert not load_settings({}, home).practice
 
     def test_a_practice_workspace_never_becomes_production(self, tmp_path: Path) -> None:
@@ -498,7 +505,7 @@ class TestWorkspace:
 
     def test_others_may_not_read_it(self, home: Path) -> None:
         home.chmod(0o755)
-        assert create_workspace(home, production=False)
+        assert create_workspace(home, production=False) is Written.NEW
         assert home.stat().st_mode & 0o777 == 0o700
 
     @pytest.mark.parametrize("mode", [0o770, 0o702, 0o777])
@@ -546,7 +553,7 @@ class TestWorkspace:
         assert caught.value.key == "workspace.mode"
         assert caught.value.expected.startswith(f'"{made}", as the accounts beside it were made {fitting[made]}')
         assert _all_in(home) == left
-        assert create_workspace(home, production=made is Mode.PRODUCTION)
+        assert create_workspace(home, production=made is Mode.PRODUCTION) is Written.ANEW
         assert load_settings({}, home).workspace.mode is made
         assert _all_in(home) == left | {"config.toml"}
 
@@ -591,7 +598,7 @@ class TestWorkspace:
             process.stdin.write("go\n")
             process.stdin.flush()
         outputs = sorted(process.communicate(timeout=60)[0].strip() for process in started)
-        assert outputs == ["False", "False", "False", "True"]
+        assert outputs == ["NEW", "NOT", "NOT", "NOT"]
         assert (home / "config.toml").read_text() == config_text(Mode(mode))
         assert [path.name for path in home.iterdir() if path.name.endswith(".part")] == []
 

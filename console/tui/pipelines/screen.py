@@ -6,11 +6,9 @@ import dataclasses
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
-from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from console.tui.feed import Wish, Workspace
@@ -120,8 +118,8 @@ class PipelinesScreen(Screen[None]):
         self._denied = denied
         if self._snapshot is not None and self.is_current:
             self._show(self._snapshot)
-        elif self.focused is not None:
-            self._hint(self.focused)
+        else:
+            self._hint()
 
     # ---- news -------------------------------------------------------------------------------------------------------
 
@@ -145,8 +143,7 @@ class PipelinesScreen(Screen[None]):
         self._grid.empty_text = empty_text(snapshot.overview, filtered=filtered, may_run="run_now" not in self._denied)
         self._grid.show(snapshot.runs, snapshot.read_at)
         self._title_panels()
-        if self.focused is not None:
-            self._hint(self.focused)
+        self._hint()
 
     def on_trouble(self, event: Trouble) -> None:
         self._show_trouble(str(event.error) or type(event.error).__name__)
@@ -194,19 +191,20 @@ class PipelinesScreen(Screen[None]):
 
     # ---- focus and keys -------------------------------------------------------------------------------------------
 
-    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
-        self._mark_focus(event.widget)
+    def on_descendant_focus(self) -> None:
+        """Of what has the focus now: it may have moved on since this was told."""
+        self.query_one("#cities-title", SectionTitle).activate(self.focused is self._cities)
+        self.query_one("#runs-title", SectionTitle).activate(self.focused is self._grid)
+        self._hint()
 
-    def _mark_focus(self, focused: Widget) -> None:
-        self.query_one("#cities-title", SectionTitle).activate(focused.id == "cities")
-        self.query_one("#runs-title", SectionTitle).activate(focused.id == "runs")
-        self._hint(focused)
-
-    def _hint(self, focused: Widget) -> None:
+    def _hint(self) -> None:
         """Hint at the way out of a filter, then at the keys of the panel with the focus, then at the screen's.
 
         Only those that can do something now.
         """
+        focused = self.focused
+        if focused is None:
+            return
         idle = self._idle_keys()
         shown = [b for b in type(focused).BINDINGS if isinstance(b, Binding) and b.show]
         known = {binding.description for binding in shown}
@@ -237,8 +235,7 @@ class PipelinesScreen(Screen[None]):
         return idle | {f"do('{name}')" for name in self._denied}
 
     def on_line_table_selected(self) -> None:
-        if self.focused is not None:
-            self._hint(self.focused)
+        self._hint()
 
     def is_denied(self, action: str) -> bool:
         """For the help, which names these keys too: each tells who may."""

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from rich.text import Text
-from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
@@ -184,9 +183,11 @@ class TaskDetail(Screen[None]):
     def on_log_view_changed(self) -> None:
         self._title_log()
 
-    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
-        self.query_one("#attempts-title", SectionTitle).activate(event.widget.id == "attempts")
-        self.query_one("#log-title", SectionTitle).activate(event.widget.id in ("log", "search"))
+    def on_descendant_focus(self) -> None:
+        """Of what has the focus now: it may have moved on since this was told."""
+        focused = self.focused.id if self.focused is not None else None
+        self.query_one("#attempts-title", SectionTitle).activate(focused == "attempts")
+        self.query_one("#log-title", SectionTitle).activate(focused in ("log", "search"))
         self._hint()
 
     def _hint(self) -> None:

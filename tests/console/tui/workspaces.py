@@ -9,6 +9,11 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
+
+from textual._context import visible_screen_stack
+from textual.app import App
+from textual.strip import Strip
 
 from console.actions.permissions import Permissions
 from console.config_file import create_workspace
@@ -138,8 +143,17 @@ async def settled(app: LakewardenApp, *, for_s: float = 0.2) -> None:
             shown, since = now, time.monotonic()
 
 
-def screen_text(app: LakewardenApp) -> str:
-    """The characters on the screen, line by line."""
+def drawn(app: App[Any]) -> list[Strip]:
+    """The lines of the screen, with what a dialog lies over.
+
+    Textual keeps what is drawn here for its own next paint, so it has to be drawn as Textual draws it: a dialog drawn
+    with nothing below stays like that until it is repainted.
+    """
+    visible_screen_stack.set(app._background_screens)
     width, height = app.size
-    lines = app.screen._compositor.render_strips(app.size)
-    return "\n".join(strip.crop(0, width).text for strip in lines[:height])
+    return [strip.crop(0, width) for strip in app.screen._compositor.render_strips(app.size)[:height]]
+
+
+def screen_text(app: App[Any]) -> str:
+    """The characters on the screen, line by line."""
+    return "\n".join(strip.text for strip in drawn(app))

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from textual import events
 
 from console.tui.app import LakewardenApp
 from console.tui.pipelines.city_chart import CityChart
@@ -17,6 +18,7 @@ from console.tui.pipelines.screen import problem_words
 from console.tui.pipelines.task_detail import TaskDetail
 from console.tui.screens.help import HelpScreen
 from console.tui.theme import DARK, LIGHT
+from console.tui.widgets.section_title import SectionTitle
 from etl.history.queries import Problem
 from etl.models import RunState, hour_of
 from tests.console.tui.workspaces import NOWHERE, Opened, miss_hours, run_hours, screen_text, until, workspace
@@ -283,3 +285,17 @@ async def test_where_no_api_key_is_set_the_cities_say_how_to_set_one(
 def test_of_other_problems_the_kind_is_told() -> None:
     refused = Problem("check_api_availability", "invalid_api_key", "openweather did not accept the API key")
     assert problem_words(refused) == "invalid api key"
+
+
+async def test_the_heading_that_is_marked_is_that_of_the_panel_with_the_keys(
+    tmp_path: Path, consoles: list[Opened]
+) -> None:
+    consoles.append(Opened(*workspace(tmp_path / "home")))
+    app = consoles[0].app
+    async with app.run_test(size=(80, 24)) as pilot:
+        await shows(app, "No run yet")
+        assert app.focused is grid_of(app)
+        app.screen.post_message(events.DescendantFocus(app.screen.query_one(CityList)))  # told late
+        await pilot.pause()
+        assert [title.id for title in app.screen.query(SectionTitle) if title._active] == ["runs-title"]
+        await shows(app, "t Run now")

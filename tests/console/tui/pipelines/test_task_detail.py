@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from rich.cells import cell_len
+from textual import events
 from textual.widgets import Input
 
 from console.actions.pipelines import Pipelines
@@ -19,6 +20,7 @@ from console.tui.pipelines.run_details import Wanted, attempt_id, read_details
 from console.tui.pipelines.task_detail import TaskDetail
 from console.tui.screens.dialogs import Notice
 from console.tui.widgets.log_view import LogView
+from console.tui.widgets.section_title import SectionTitle
 from etl.cities import cities_of
 from etl.models import CityState, RunState, Task, TaskState, Trigger, hour_of
 from etl.run import RunRequest
@@ -315,3 +317,14 @@ def test_details_prefer_what_is_asked_for_over_what_tells_most(tmp_path: Path) -
     assert asked.to_copy == ("the object key", asked.city.object_key)
     actions.close()
     made.close()
+
+
+async def test_the_heading_that_is_marked_is_that_of_the_panel_with_the_keys(tmp_path: Path) -> None:
+    with practice(tmp_path / "home", "Portland") as made:
+        async with made.app.run_test(size=(80, 24)) as pilot:
+            screen = await show(made)
+            screen.query_one(LogView).focus()
+            await pilot.pause()
+            screen.post_message(events.DescendantFocus(screen.query_one(AttemptTable)))  # told late
+            await pilot.pause()
+            assert [title.id for title in screen.query(SectionTitle) if title._active] == ["log-title"]

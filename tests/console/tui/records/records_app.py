@@ -24,7 +24,7 @@ from security.audit.search import Recorded
 from security.identity.sessions import Session
 from security.records.models import Grant
 from security.records.reading import Reading
-from tests.console.tui.workspaces import SetClock, until
+from tests.console.tui.workspaces import SetClock, screen_text, until
 from tests.practice import account_of, opened, sit_down
 
 PERSONAL = ("name", "address", "phone", "email", "ssn", "insurance_id")
@@ -128,9 +128,7 @@ class Desk:
 
     def text(self) -> str:
         """The characters on the screen, line by line."""
-        width, height = self.app.size
-        lines = self.app.screen._compositor.render_strips(self.app.size)
-        return "\n".join(strip.crop(0, width).text for strip in lines[:height])
+        return screen_text(self.app)
 
     async def shows(self, *texts: str) -> str:
         """The screen once it has all of `texts`."""

@@ -35,7 +35,7 @@ def names(screen: WarehouseScreen) -> list[object]:
 
 
 async def in_clear(screen: WarehouseScreen) -> None:
-    await until(lambda: screen.view.opened is not None and screen.view.opened.unmasked, lambda: screen_text(screen.app))  # type: ignore[arg-type]
+    await until(lambda: screen.view.opened is not None and screen.view.opened.unmasked, lambda: screen_text(screen.app))
 
 
 async def masked(screen: WarehouseScreen) -> None:
@@ -43,7 +43,7 @@ async def masked(screen: WarehouseScreen) -> None:
         opened = screen.view.opened
         return opened is not None and not opened.unmasked and not screen._desk.at_work
 
-    await until(is_so, lambda: screen_text(screen.app))  # type: ignore[arg-type]
+    await until(is_so, lambda: screen_text(screen.app))
 
 
 @pytest.mark.usefixtures("shop")

@@ -8,14 +8,13 @@ from typing import Any, ClassVar
 from textual.app import App, ComposeResult
 from textual.message import Message
 from textual.screen import Screen
-from textual.strip import Strip
 from textual.widget import Widget
 
 import console.tui.warehouse as screens
 from console.settings import Settings
 from console.tui import theme
 from console.wiring.warehouse import warehouse_actions
-from tests.console.tui.workspaces import run_hours, until, workspace
+from tests.console.tui.workspaces import drawn, run_hours, until, workspace
 
 FOLDER = Path(screens.__path__[0])
 
@@ -72,8 +71,7 @@ class PanelApp(App[None]):
 
 def text_of(app: App[Any]) -> str:
     """The characters on the screen, line by line, as they leave for the terminal."""
-    lines: list[Strip] = app.screen._compositor.render_strips(app.size)
-    shown = [strip.crop(0, app.size.width) for strip in lines[: app.size.height]]
+    shown = drawn(app)
     for found in app._filters:
         shown = [strip.apply_filter(found, app.screen.styles.background) for strip in shown]
     return "\n".join(strip.text for strip in shown)
