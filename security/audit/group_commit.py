@@ -2,8 +2,9 @@
 
 Rules:
 1. Who comes while nobody leads does, and commits its own. Those that come meanwhile wait.
-2. After its commit the leader hands the lead to the first of those still waiting, and wakes the first of those in the
-   commit, which wakes the next, and so on: threads woken all at once would only contend for the interpreter.
+2. After its commit the leader wakes the first of those in it, which wakes the next, and so on: threads woken all at
+   once would only contend for the interpreter. The last of them hands the lead to the first of those that wait by then:
+   the next commit has them all, and need not win the interpreter from those that are being woken.
 3. A failed commit fails every caller in it; nobody is told that something is durable that is not.
 4. A caller interrupted while it waits steps out, and passes on the lead or the wake, so that nobody waits for it.
 """
@@ -65,7 +66,15 @@ class GroupCommit(Generic[Item, Result]):
         ticket.wake.acquire()
         if not ticket.ended:
             self._lead()
+        self._pass_on(ticket)
+
+    def _pass_on(self, ticket: _Ticket[Item, Result]) -> None:
+        """Wake the next in the commit once it ended; the last of it hands over the lead. Harmless twice."""
         ticket.wake_next()
+        if ticket.ends:
+            with self._mutex:
+                ticket.ends = False
+                self._hand_over()
 
     def _step_out(self, ticket: _Ticket[Item, Result]) -> None:
         with self._mutex:
@@ -74,7 +83,7 @@ class GroupCommit(Generic[Item, Result]):
                 self._waiting.remove(ticket)
             if ticket.leads and not ticket.ended:
                 self._hand_over()
-        ticket.wake_next()
+        self._pass_on(ticket)
 
     def _lead(self) -> None:
         with self._mutex:
@@ -92,7 +101,7 @@ class GroupCommit(Generic[Item, Result]):
             self._end(batch, results, failure)
 
     def _end(self, batch: list[_Ticket[Item, Result]], results: list[Result], failure: BaseException | None) -> None:
-        """Tell each ticket how it ended; the leader's own is the first, and wakes the others."""
+        """Tell each ticket how it ended; the leader's own is the first, and wakes the others. The last hands over."""
         position = 0
         with self._mutex:
             last = batch[0]
@@ -103,7 +112,7 @@ class GroupCommit(Generic[Item, Result]):
                 ticket.ended = True
                 if ticket is not last and not ticket.gone:
                     last.next = last = ticket
-            self._hand_over()
+            last.ends = True
 
     def _next_batch(self) -> list[_Ticket[Item, Result]]:
         batch = [self._waiting.popleft()]
@@ -124,7 +133,7 @@ class GroupCommit(Generic[Item, Result]):
 class _Ticket(Generic[Item, Result]):
     """One caller's items, and how they ended. `wake` is held until then, or until the caller is to lead."""
 
-    __slots__ = ("ended", "failure", "gone", "items", "leads", "next", "results", "wake")
+    __slots__ = ("ended", "ends", "failure", "gone", "items", "leads", "next", "results", "wake")
 
     def __init__(self, items: Sequence[Item]) -> None:
         self.items = items
@@ -132,6 +141,7 @@ class _Ticket(Generic[Item, Result]):
         self.leads = False
         self.ended = False
         self.gone = False
+        self.ends = False  # it is the last of its commit that is woken
         self.next: _Ticket[Item, Result] | None = None
         self.failure: BaseException | None = None
         self.results: list[Result] = []

@@ -69,6 +69,33 @@ def test_those_who_come_meanwhile_share_the_next_commit_in_their_order_and_size(
     assert found == {number: [10 * item for item in items] for number, items in enumerate(submissions)}
 
 
+def test_those_who_come_again_at_once_share_the_next_commit_too() -> None:
+    """All 16 each time: 25 commits and a few more, where a lead that is handed on at once makes 46 and more."""
+
+    def commits() -> int:
+        batches: list[int] = []
+
+        def commit(items: list[int]) -> list[int]:
+            batches.append(len(items))
+            time.sleep(0.001)
+            return items
+
+        def call() -> None:
+            for number in range(25):
+                assert group.submit([number]) == [number]
+
+        group = GroupCommit[int, int](commit, most=100)
+        threads = [threading.Thread(target=call) for _ in range(16)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(30)
+        assert sum(batches) == 16 * 25
+        return len(batches)
+
+    assert min(commits() for _ in range(5)) <= 38
+
+
 def test_a_failed_commit_fails_everyone_in_it_and_nobody_after() -> None:
     gate = Gate()
     group = GroupCommit[int, int](gate, most=10)
