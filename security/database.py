@@ -57,10 +57,6 @@ class Schema:
         files = sorted((f for f in folder.iterdir() if _is_migration(f.name)), key=lambda f: f.name)
         return [(int(f.name[:3]), f.name[4:-4], f.read_text(encoding="utf-8")) for f in files]
 
-    def script(self, name: str) -> str:
-        """The text of `sql/NAME.sql`."""
-        return (importlib.resources.files(self.package) / "sql" / f"{name}.sql").read_text(encoding="utf-8")
-
 
 class Database:
     """One connection, safe to share between threads (one at a time), and more on demand.
@@ -125,6 +121,8 @@ class Database:
             yield
         except sqlite3.Error as error:
             raise self._in_words(error) from error
+        except UnicodeDecodeError as error:  # in a message of SQLite's that quotes what is damaged
+            raise self._in_words(sqlite3.DatabaseError("malformed: text that is no UTF-8")) from error
 
     def _in_words(self, error: sqlite3.Error) -> StoreError:
         return in_words(self.path, self.schema.name, error)
@@ -173,7 +171,11 @@ class WriteTransaction:
         self._connection = connection
 
     def __enter__(self) -> sqlite3.Connection:
-        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+        except BaseException:  # an interrupt, too, which may come once it has begun
+            self._roll_back()
+            raise
         return self._connection
 
     def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
@@ -181,8 +183,11 @@ class WriteTransaction:
             if error is None:
                 self._connection.execute("COMMIT")
         finally:
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
+            self._roll_back()
+
+    def _roll_back(self) -> None:
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
 
 
 class _SharedTransaction(WriteTransaction):

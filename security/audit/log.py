@@ -1,7 +1,7 @@
 """The audit log as its callers see it: append and return when durable, or raise, in which case nothing is disclosed.
 
 Order of an append, in one transaction:
-1. The last event is read: another process may have continued the log. What this process wrote must still be there.
+1. If another process has continued the log, its last event is read. What this process wrote must still be there.
 2. The events are written with their hashes; the last of them is authenticated with the log's key.
 3. After `every_events` events or `every_s` seconds a signed checkpoint is written too.
 4. The commit is synced; then every caller in it gets its receipt, and the checkpoint goes to the keepers outside.
@@ -9,14 +9,14 @@ Order of an append, in one transaction:
 
 from __future__ import annotations
 
+import logging
 import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import datetime, timedelta
-from functools import partial
-from typing import Self
+from typing import NamedTuple, Self
 
 from security.audit import merkle, store
 from security.audit.checkpoint import Checkpoint, open_checkpoint
@@ -33,13 +33,15 @@ from security.database import Database, stamp
 from security.errors import AuditUnavailable, CheckpointRefused, CopiesForeign, ProofRefused, StoreError
 from security.ports import CheckpointKeeper
 
+log = logging.getLogger(__name__)
+
 BUSY_TIMEOUT_S = 5.0  # how long an append waits for another process before nothing is disclosed
 EVENTS_PER_CHECKPOINT = 1_000
 SECONDS_PER_CHECKPOINT = 60.0
 MOST_EVENTS_PER_COMMIT = 4_096
 UNRECORDED = "nothing can be recorded, so nothing is disclosed: "  # what an event that cannot be written comes to
 CLOSING_PATIENCE_S = 2.0  # how long closing waits for the keepers
-BLOCK_PAUSE_S = 0.002
+BLOCK_PAUSE_S = 0.002  # between two of the index: each is made in Python, and the console would feel many
 KEEPER_PATIENCE_S = 2.0  # how long opening waits for what a keeper holds
 
 
@@ -70,8 +72,7 @@ class AuditLog:
         self._every = timedelta(seconds=every_s)
         self._noted = Noted(self)
         self._group = GroupCommit[bytes, Receipt](self._commit, most=MOST_EVENTS_PER_COMMIT)
-        self._tree: Tree | None = None  # None when it must be read anew
-        self._version = -1  # of the file, when this process last looked at what others wrote
+        self._known: _Known | None = None  # None when it must be read anew
         self._seen: tuple[int, bytes] | None = None  # size and head after this process's last commit
         self._checkpointed = 0  # the size at the last checkpoint, and when this process saw it
         self._checkpointed_at = now()
@@ -125,9 +126,12 @@ class AuditLog:
         """Bring what is new into the search index, until closed."""
         with Unavailable(), self._database.told_in_words(), closing(self._database.connect(read_only=False)) as own:
             own.execute("PRAGMA synchronous = NORMAL")  # a copy: what a power cut takes of it is made again
-            # With a pause after each block: it is made in Python, and the console would feel a whole log of them.
-            go_on = partial(self._closing.wait, BLOCK_PAUSE_S)
-            index_all(own, self.keys.origin, self.keys.head_key, go_on=lambda: not go_on())
+            index_all(
+                own,
+                self.keys.origin,
+                self.keys.head_key,
+                go_on=lambda: not self._closing.wait(BLOCK_PAUSE_S),
+            )
 
     def search(self, wanted: Filter, *, before: int | None = None, limit: int = 50) -> Page:
         """Up to `limit` events that fit, with a number below `before`, the most recently recorded first."""
@@ -201,30 +205,23 @@ class AuditLog:
             yield connection
 
     def _commit(self, bodies: list[bytes]) -> list[Receipt]:
-        known, self._tree = self._tree, None  # until the commit has succeeded, what is known is not certain
+        known, self._known = self._known, None  # until the commit has succeeded, what is known is not certain
         with Unavailable(), self._turnstile, self._database.transaction() as connection:
-            tree = self._continued(connection, known)
+            version = store.version(connection)
+            tree = known.tree if known is not None and known.version == version else self._continued(connection)
             receipts = store.append(connection, tree, bodies, self.keys.head_key)
             note = self._sign_if_due(connection, tree)
         self._check_file()
-        self._tree, self._seen = tree, (tree.frontier.size, tree.head)
+        self._known, self._seen = _Known(version, tree), (tree.frontier.size, tree.head)
         if note is not None:
             self._covered(tree)
             self._offer(note)
         return receipts
 
-    def _continued(self, connection: sqlite3.Connection, known: Tree | None = None) -> Tree:
+    def _continued(self, connection: sqlite3.Connection) -> Tree:
         """The log's newest state (1.). Raises AuditUnavailable if what was there is there no more."""
-        version = store.version(connection)
-        if known is not None and version == self._version:
-            return known
         last = store.last_event(connection)
-        if known is None or last != self._seen:
-            self._check_still_there(connection, last)
-            known = None
-        self._version = version
-        if known is not None:
-            return known
+        self._check_still_there(connection, last)
         if last is None:
             return Tree(merkle.Frontier(), store.genesis(self.keys.origin))
         if store.last_mac(connection) != store.head_mac(last[1], self.keys.head_key):
@@ -311,10 +308,19 @@ class AuditLog:
                 self.index()
             except AuditUnavailable:
                 continue  # the next append meets the same, and tells its caller
+            except Exception:
+                log.exception("the end of the audit log cannot be signed or indexed now; it is tried again")
 
     def _offer(self, note: str) -> None:
         for courier in self._couriers:
             courier.offer(note)
+
+
+class _Known(NamedTuple):
+    """What this process knows after a commit of its own; true while `store.version` is the same."""
+
+    version: int
+    tree: Tree
 
 
 class Noted:

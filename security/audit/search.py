@@ -14,6 +14,7 @@ from typing import Protocol
 
 from security.audit.event import Decision, Event, Kind, decode
 from security.audit.index import Probe, sound_blocks
+from security.errors import AuditEventRefused
 from security.instants import microseconds
 
 LARGEST_PAGE = 1_000
@@ -116,12 +117,6 @@ def tail(connection: sqlite3.Connection, *, after: int, limit: int = 200) -> lis
     return [_recorded(row) for row in rows]
 
 
-def at(connection: sqlite3.Connection, seq: int) -> Recorded | None:
-    """Event `seq`."""
-    row = connection.execute(f"{_EVENT} WHERE seq = ?", (seq,)).fetchone()
-    return None if row is None else _recorded(row)
-
-
 _EVENT = "SELECT seq, body, substr(nodes, 1, 32) FROM event"
 
 
@@ -151,5 +146,8 @@ def _events(connection: sqlite3.Connection, fields: Mapping[str, str], first: in
         yield from map(_recorded, found)
 
 
-def _recorded(row: tuple[int, str, bytes]) -> Recorded:
-    return Recorded(row[0], decode(row[1].encode()), bytes(row[2]))
+def _recorded(row: tuple[int, object, object]) -> Recorded:
+    seq, body, leaf = row
+    if not isinstance(body, str) or not isinstance(leaf, bytes):
+        raise AuditEventRefused(f"expected event {seq} with its hash, found something else; `audit verify` says more")
+    return Recorded(seq, decode(body.encode()), leaf)

@@ -76,7 +76,11 @@ def version(connection: sqlite3.Connection) -> int:
 def last_event(connection: sqlite3.Connection) -> tuple[int, bytes] | None:
     """(size, leaf hash of the last event), None for an empty log."""
     row = connection.execute("SELECT seq + 1, substr(nodes, 1, 32) FROM event ORDER BY seq DESC LIMIT 1").fetchone()
-    return None if row is None else (int(row[0]), bytes(row[1]))
+    if row is None:
+        return None
+    if not isinstance(row[0], int) or not isinstance(row[1], bytes) or len(row[1]) != HASH_BYTES:
+        raise AuditUnavailable("the audit log lacks the hash of its last event; `audit verify` says more")
+    return row[0], row[1]
 
 
 def last_mac(connection: sqlite3.Connection) -> bytes | None:
@@ -91,9 +95,9 @@ def node_at(connection: sqlite3.Connection, level: int, index: int) -> bytes:
     row = connection.execute(
         "SELECT substr(nodes, ?, ?) FROM event WHERE seq = ?", (1 + HASH_BYTES * level, HASH_BYTES, seq)
     ).fetchone()
-    if row is None or len(row[0]) != HASH_BYTES:
+    if row is None or not isinstance(row[0], bytes) or len(row[0]) != HASH_BYTES:
         raise AuditUnavailable(f"the audit log lacks a hash that event {seq} must hold; `audit verify` says more")
-    return bytes(row[0])
+    return row[0]
 
 
 def frontier_at(connection: sqlite3.Connection, size: int) -> Frontier:
@@ -104,7 +108,11 @@ def frontier_at(connection: sqlite3.Connection, size: int) -> Frontier:
 def last_checkpoint(connection: sqlite3.Connection) -> tuple[int, str] | None:
     """(size, note) of the newest stored checkpoint."""
     row = connection.execute("SELECT size, note FROM checkpoint ORDER BY number DESC LIMIT 1").fetchone()
-    return None if row is None else (int(row[0]), str(row[1]))
+    if row is None:
+        return None
+    if not isinstance(row[0], int) or not isinstance(row[1], str):
+        raise AuditUnavailable("the audit log's last checkpoint is none; `audit verify` says more")
+    return row[0], row[1]
 
 
 def add_checkpoint(connection: sqlite3.Connection, size: int, note: str, made_at: str) -> None:

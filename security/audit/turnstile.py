@@ -35,6 +35,9 @@ class Turnstile:
         self._take(self._next, deadline_s)
         try:
             self._take(self._now, deadline_s)
+        except BaseException:  # an interrupt, too, which may come once it is taken
+            flock(self._now, LOCK_UN)
+            raise
         finally:
             flock(self._next, LOCK_UN)
 

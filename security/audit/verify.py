@@ -64,7 +64,6 @@ def verify(path: Path, keys: VerifyingKeys, outside: Sequence[str] = (), *, prog
     findings = Findings()
     scan = Scan(genesis(keys.verifier.name), keys.head_key, (), findings)
     signed: list[_Signed] = []
-    unsound: list[int] = []
     with closing(open_read_only(path, SCHEMA)) as connection:
         connection.text_factory = bytes
         try:
@@ -73,7 +72,6 @@ def verify(path: Path, keys: VerifyingKeys, outside: Sequence[str] = (), *, prog
             signed = [*_stored(connection, keys.verifier, findings), *_kept(outside, keys.verifier, findings)]
             scan = Scan(genesis(keys.verifier.name), keys.head_key, (one.checkpoint.size for one in signed), findings)
             _pass(connection, scan, progress)
-            unsound = unsound_blocks(connection, keys.head_key) if keys.head_key is not None else []
         except sqlite3.Error as error:
             signed = _readable(signed, scan)
             findings.add(Fault.DAMAGED, scan.size, f"the file cannot be read beyond event {scan.size}: {error}")
@@ -81,14 +79,9 @@ def verify(path: Path, keys: VerifyingKeys, outside: Sequence[str] = (), *, prog
             signed = _readable(signed, scan)
             findings.add(Fault.DAMAGED, scan.size, f"the file holds something else than a log at {scan.size}: {error}")
     newest = _compare(signed, scan, findings)
+    if keys.head_key is not None:
+        _check_index(path, keys.head_key, findings)
     sizes = [one.checkpoint.size for one in signed if one.outside]
-    if unsound:
-        findings.add(
-            Fault.INDEX,
-            unsound[-1],
-            f"{len(unsound)} blocks of the search index, the first from event {unsound[-1]} on, were not written with "
-            "the log's key for these events; a search reads those events themselves",
-        )
     return Report(
         not findings.found,
         scan.events,
@@ -117,6 +110,27 @@ def _pass(connection: sqlite3.Connection, scan: Scan, progress: Progress | None)
 def _readable(signed: list[_Signed], scan: Scan) -> list[_Signed]:
     """The checkpoints that can still be compared when the pass could not go on."""
     return [one for one in signed if one.checkpoint.size <= scan.size]
+
+
+def _check_index(path: Path, head_key: bytes, findings: Findings) -> None:
+    """Compare the search index with the log (5.); a log from before there was this one has none."""
+    with closing(open_read_only(path, SCHEMA)) as connection:
+        try:
+            if not connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'block'").fetchone():
+                return
+            unsound = unsound_blocks(connection, head_key)
+        except sqlite3.Error as error:
+            findings.add(Fault.INDEX, None, f"the search index cannot be read: {error}")
+            return
+    if unsound:
+        blocks = "1 block" if len(unsound) == 1 else f"{len(unsound)} blocks"
+        findings.add(
+            Fault.INDEX,
+            unsound[-1],
+            f"{blocks} of the search index, from event {unsound[-1]} on, not written with the log's key for these "
+            "events; a search reads those events themselves. Once it is known who did that, emptying its table "
+            "`block` with sqlite3 has it made anew",
+        )
 
 
 def _check_name(connection: sqlite3.Connection, keys: VerifyingKeys, findings: Findings) -> None:

@@ -6,9 +6,11 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
+from security.audit import group_commit
 from security.audit.group_commit import GroupCommit
 from security.errors import AuditUnavailable
 
@@ -32,7 +34,7 @@ class Gate:
 
 
 def waiting(group: GroupCommit[int, int]) -> int:
-    return len(group._waiting)
+    return sum(ticket.present.locked() for ticket in group._waiting)
 
 
 def until(condition: object) -> None:
@@ -221,3 +223,44 @@ def test_an_interrupted_leader_tells_the_others_that_it_failed() -> None:
         thread.join(20)
         assert not thread.is_alive()
     assert sorted(found) == ["AuditUnavailable", "KeyboardInterrupt"]
+
+
+@pytest.mark.parametrize("step", ["_take", "_end", "_pass_on", "_hand_over"])
+def test_an_interrupt_at_any_step_of_a_leader_strands_nobody(step: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The step is done by the first leader that has others in its commit, and then cut off, or not done at all."""
+    monkeypatch.setattr(group_commit, "LOOK_S", 0.05)
+    for does_it in (True, False):
+        gate = Gate()
+        group = GroupCommit[int, int](gate, most=10)
+        leader = led_by_another(gate, group)
+        found: list[object] = []
+
+        def call(number: int, group: GroupCommit[int, int] = group, found: list[object] = found) -> None:
+            try:
+                found.append(group.submit([number]))
+            except (AuditUnavailable, KeyboardInterrupt) as error:
+                found.append(type(error))
+
+        threads = [threading.Thread(target=call, args=(number,)) for number in (1, 2, 3)]
+        for number, thread in enumerate(threads, start=1):
+            thread.start()
+            until(lambda number=number, group=group: waiting(group) == number)
+        whole = getattr(group, step)
+        interrupts = iter([True])
+
+        def cut_off(*args: object, whole: Any = whole, interrupts: Any = interrupts, does_it: bool = does_it) -> object:
+            now = threading.current_thread() in threads and next(interrupts, False)  # noqa: B023
+            done = whole(*args) if does_it or not now else None
+            if now:
+                raise KeyboardInterrupt
+            return done
+
+        monkeypatch.setattr(group, step, cut_off)
+        gate.let.set()
+        for thread in [leader, *threads]:
+            thread.join(20)
+            assert not thread.is_alive()
+        assert len(found) == 3
+        assert KeyboardInterrupt in found
+        assert all(isinstance(one, type) or one in ([10], [20], [30]) for one in found)
+        assert group.submit([7]) == [70]

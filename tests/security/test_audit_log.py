@@ -13,11 +13,12 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from datetime import timedelta
+from fcntl import LOCK_UN, flock
 from pathlib import Path
 
 import pytest
 
-from security.audit import index
+from security.audit import index, turnstile
 from security.audit.checkpoint import open_checkpoint
 from security.audit.file_keeper import FileKeeper
 from security.audit.keys import AuditKeys
@@ -26,7 +27,7 @@ from security.audit.proofs import check_consistency, check_inclusion
 from security.audit.search import Filter
 from security.audit.store import SCHEMA
 from security.database import Schema
-from security.errors import AuditUnavailable, KeyFileRefused, ProofRefused
+from security.errors import AuditEventRefused, AuditUnavailable, KeyFileRefused, ProofRefused
 from tests.security.audit_logs import LogFolder, event, seeded
 
 APPENDING = """
@@ -122,6 +123,67 @@ def test_an_older_database_is_migrated(folder: LogFolder, monkeypatch: pytest.Mo
         assert log._database.query("PRAGMA secure_delete") == [(1,)]
         assert log._database.query("SELECT version, name FROM migration") == [(1, "log"), (2, "blocks")]
     assert folder.verify().ok
+
+
+def test_a_log_from_before_the_index_was_of_blocks_verifies_as_it_is(
+    folder: LogFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    older = SCHEMA.migrations()[:1]
+    with monkeypatch.context() as patch:
+        patch.setattr(Schema, "migrations", lambda _: older)
+        folder.filled(30)
+    assert folder.verify().ok
+
+
+@pytest.mark.parametrize("step", ["checkpoint", "try_writing", "index", "size"])
+def test_what_another_process_wrote_is_continued_whatever_was_done_here_meanwhile(folder: LogFolder, step: str) -> None:
+    with folder.open() as log, folder.open() as other:
+        for number in range(0, 12, 3):
+            assert log.append([event(number)])[0].seq == number
+            assert other.append([event(number + 1)])[0].seq == number + 1
+            getattr(log, step)()
+            assert log.append([event(number + 2)])[0].seq == number + 2
+    report = folder.verify()
+    assert (report.ok, report.events) == (True, 12)
+
+
+@pytest.mark.parametrize("damage", ["x''", "x'00'", "zeroblob(31)"])
+def test_a_last_event_without_its_hash_is_told_in_words(folder: LogFolder, damage: str) -> None:
+    folder.filled(5)
+    log = folder.open()
+    with closing(sqlite3.connect(folder.path, isolation_level=None)) as connection:
+        (trigger,) = connection.execute("SELECT sql FROM sqlite_schema WHERE name = 'event_is_final'").fetchone()
+        connection.execute("DROP TRIGGER event_is_final")
+        connection.execute(f"UPDATE event SET nodes = {damage} WHERE seq = 4")
+        connection.execute(trigger)
+    with pytest.raises(AuditUnavailable, match="audit verify"):
+        log.append([event(5)])
+    with suppress(AuditEventRefused):  # a hash that is only shorter is for a verification to find
+        log.tail(after=0)
+    with pytest.raises(AuditUnavailable, match="audit verify"):
+        log.close()
+    with pytest.raises(AuditUnavailable, match="audit verify"):
+        folder.open()
+    assert not folder.verify().ok
+
+
+def test_a_turn_that_is_interrupted_is_given_back(folder: LogFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    with folder.open() as log, folder.open(busy_timeout_s=0.1) as other:
+        log.append([event(0)])
+        locked: list[int] = []
+
+        def interrupted(handle: int, how: int) -> None:
+            flock(handle, how)
+            if not how & LOCK_UN:
+                locked.append(handle)
+                if len(locked) == 2:
+                    raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch:
+            patch.setattr(turnstile, "flock", interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                log.append([event(1)])
+        assert other.append([event(1)])[0].seq == 1
 
 
 def test_the_log_is_append_only_for_plain_sql(folder: LogFolder) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import timedelta
@@ -121,7 +122,31 @@ def of_another_type(connection: sqlite3.Connection) -> None:
     )
 
 
+def infinite(connection: sqlite3.Connection) -> None:
+    connection.executescript(
+        "CREATE TABLE other AS SELECT * FROM block; DROP TABLE block; ALTER TABLE other RENAME TO block;"
+        "UPDATE block SET earliest_at = 9e999, last_seq = CASE first_seq WHEN 20 THEN 9e999 ELSE last_seq END"
+    )
+
+
+def shifted(connection: sqlite3.Connection) -> None:
+    """The hash of a last event is cut, what is missing stands before the shapes, and their end before the subjects."""
+    connection.execute("DROP TRIGGER event_is_final")
+    blocks = connection.execute(
+        "SELECT first_seq, shapes, subjects, substr(nodes, 1, 32) FROM block JOIN event ON seq = last_seq"
+    ).fetchall()
+    for first_seq, shapes, subjects, leaf in blocks:
+        text = leaf[5:] + shapes + subjects
+        connection.execute("UPDATE event SET nodes = ? WHERE seq = ?", (leaf[:5], first_seq + 19))
+        connection.execute(
+            "UPDATE block SET shapes = ?, subjects = ? WHERE first_seq = ?",
+            (text[: len(shapes)], text[len(shapes) :], first_seq),
+        )
+
+
 CHANGES = [
+    infinite,
+    shifted,
     changed_shapes,
     changed_subjects,
     changed_times,
@@ -193,6 +218,33 @@ def test_events_that_were_changed_while_they_were_indexed_are_found_when_they_ar
         )
         found = every(opened.search, Filter(principal="doctor-2"))
         assert [one.seq for one in found] == [seq for seq in range(59, -1, -1) if seq % 5 == 2]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b'{"at":1' + 30 * b"0" + b"}", b'{"at":Infinity}', b"[" * 100_000, b"[]", b'{"at":1,"subject":5}', b"7", b"{}"],
+    ids=["large", "infinite", "deep", "list", "subject", "number", "empty"],
+)
+def test_what_is_no_event_stays_out_of_the_index_and_holds_nothing_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: bytes
+) -> None:
+    monkeypatch.setattr(index, "EVENTS_PER_BLOCK", 20)
+    folder = LogFolder(tmp_path)
+    folder.filled(30)
+    with folder.open(every_s=0.05) as opened:
+        opened._commit([body])
+        opened.append([event(number) for number in range(31, 61)])
+        until = time.monotonic() + 20
+        while _first_seqs(folder.path) != [0, 40] and time.monotonic() < until:
+            time.sleep(0.02)
+        assert _first_seqs(folder.path) == [0, 40]
+        assert opened._ticker.is_alive()
+        assert [one.seq for one in opened.search(Filter(principal="doctor-2"), before=20).events] == [17, 12, 7, 2]
+
+
+def _first_seqs(path: Path) -> list[int]:
+    with closing(sqlite3.connect(path)) as connection:
+        return [first_seq for (first_seq,) in connection.execute("SELECT first_seq FROM block ORDER BY first_seq")]
 
 
 def rehash(connection: sqlite3.Connection, first: int) -> None:

@@ -8,11 +8,12 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from security.audit.store import SCHEMA as AUDIT
-from security.database import Database, Schema, open_database, open_read_only
+from security.database import Database, Schema, WriteTransaction, open_database, open_read_only
 from security.errors import AuditUnavailable, StoreDamaged
 from security.identity.core import SCHEMA as IDENTITY
 from security.records.core import SCHEMA as CLINICAL
@@ -229,3 +230,17 @@ def test_rows_that_do_not_fit_an_index_that_was_missing_are_damage(tmp_path: Pat
         connection.executemany("INSERT INTO rotation (kek_id, started_at) VALUES (?, 0)", [("a",), ("b",)])
     with pytest.raises(StoreDamaged, match="its rows do not fit it"):
         opened(path, CLINICAL)
+
+
+def test_a_transaction_that_is_interrupted_as_it_begins_is_ended(tmp_path: Path) -> None:
+    class Interrupted(sqlite3.Connection):
+        def execute(self, sql: str, parameters: Any = ()) -> sqlite3.Cursor:
+            done = super().execute(sql, parameters)
+            if sql.startswith("BEGIN"):
+                raise KeyboardInterrupt
+            return done
+
+    with closing(sqlite3.connect(tmp_path / "file.db", factory=Interrupted, isolation_level=None)) as connection:
+        with pytest.raises(KeyboardInterrupt), WriteTransaction(connection):
+            pass
+        assert not connection.in_transaction
