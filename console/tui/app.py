@@ -31,6 +31,7 @@ from console.tui.feed import Feed, Workspace
 from console.tui.messages import Delivered, News, Trouble
 from console.tui.off_loop import post
 from console.tui.office import SecurityOffice
+from console.tui.pasting import NoControls, keep_pastes_apart
 from console.tui.pipelines.screen import PipelinesScreen
 from console.tui.screens.help import Bound, HelpScreen, TooSmall, bindings_of, offered_elsewhere
 from console.tui.shell import Shell, WarehouseParts
@@ -208,6 +209,7 @@ class LakewardenApp(App[None]):
             self.register_theme(theme)
         self.theme = self.ui.theme
         self.set_class(not self.unicode, "-ascii")
+        self._filters.append(NoControls())
         if not self.unicode:
             self._filters.append(AsciiOnly())
         self.feed = Feed(
@@ -534,6 +536,7 @@ def run_console(settings: Settings, environ: Mapping[str, str]) -> int:
         open_warehouse=workshop.open_warehouse,
         open_office=workshop.open_office,
     )
+    keep_pastes_apart()
     code = guarded_run(app)
     app.feed.stop()
     app.door.close()

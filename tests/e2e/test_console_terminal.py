@@ -119,6 +119,15 @@ def test_a_signal_ends_it_with_its_code_and_gives_the_terminal_back(
     assert_given_back(console)
 
 
+def test_a_paste_is_no_keys_whatever_it_has(console: Terminal) -> None:
+    console.press("\x1b[200~abc\x1b[31mq\x1b[201~", "u")
+    console.wait_for("Sign in")
+    console.press("\x1b[200~lee\x1b[31mq\x1b[201~")
+    console.wait_for("lee[31mq")
+    assert b"lee\x1b[31m" not in console.received()
+    assert console.process.poll() is None
+
+
 def test_quitting_takes_less_than_a_second(console: Terminal) -> None:
     begun_s = time.monotonic()
     console.press("q")
