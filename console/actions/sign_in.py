@@ -18,6 +18,7 @@ from security.identity.challenges import Challenge
 from security.identity.credentials import Credentials
 from security.identity.enrolment import Enrolment, Proposal
 from security.identity.password_rules import check_password
+from security.identity.renewal import Offer, Renewal
 from security.identity.sessions import Session, Sessions, SignedIn
 from security.identity.sign_in import SignIn
 
@@ -46,6 +47,9 @@ class IdentityParts(Protocol):
 
     @property
     def credentials(self) -> Credentials: ...
+
+    @property
+    def renewal(self) -> Renewal: ...
 
     @property
     def sessions(self) -> Sessions: ...
@@ -127,6 +131,29 @@ class SignInActions:
         with _told():
             seat = self._seat
             return self._parts.credentials.regenerate_recovery_codes(seat.token, seat.source, now=self._now())
+
+    def propose_authenticator(self, password: str) -> Offer:
+        """Another authenticator for who is signed in, in place of a lost one or one that is given up.
+
+        Raises NotSignedIn, FreshCodeNeeded, SignInRefused, SignInDelayed, AuditError.
+        """
+        with _told():
+            seat = self._seat
+            return self._parts.renewal.propose(seat.token, password, seat.source, now=self._now())
+
+    def renew_authenticator(self, offer: Offer, code: str) -> tuple[Who, list[str]]:
+        """Put it in force with a code of it; ten recovery codes, shown this once. Other sessions are over.
+
+        Raises NotSignedIn, FreshCodeNeeded, SignInRefused, AuditError.
+        """
+        with _told():
+            seat = self._seat
+            session, codes = self._parts.renewal.finish(seat.token, offer, code, seat.source, now=self._now())
+        return self._who(session), codes
+
+    def tell_of_authenticator(self, user: str) -> bool:
+        """Mail the owner that it was replaced, once the recovery codes are shown; False where that cannot be."""
+        return self._parts.renewal.tell_owner(user, self._seat.source, now=self._now())
 
     def sign_out(self) -> bool:
         """End the session; False if there was none. Raises OSError, AuditError."""

@@ -41,10 +41,10 @@ def enrol(
         code = ask_line(arguments, "enrolment code: ", secret=True)
     proposal = actions.propose(challenge, code)
     password = new_password(arguments, actions, challenge.user) if proposal.needs_password else None
-    _show(arguments, environ, proposal)
+    show_proposal(arguments, environ, proposal)
 
     def finish() -> tuple[Who, list[str]]:
-        code = _code(arguments)
+        code = ask_its_code(arguments)
         return unbroken(lambda: actions.finish(challenge, code, password))
 
     return with_tries(arguments, finish)
@@ -69,7 +69,7 @@ def print_recovery_codes(codes: list[str]) -> None:
     say(f"these {len(codes)} recovery codes are shown this once: each signs in once where the authenticator is lost")
 
 
-def _code(arguments: Namespace) -> str:
+def ask_its_code(arguments: Namespace) -> str:
     """The code that the authenticator shows; any other form is refused here. Raises SignInRefused, UsageError."""
     code = spelled(ask_line(arguments, "code of the authenticator: ", secret=True))
     if not otp.is_code(code):
@@ -77,7 +77,7 @@ def _code(arguments: Namespace) -> str:
     return code
 
 
-def _show(arguments: Namespace, environ: Mapping[str, str], proposal: Proposal) -> None:
+def show_proposal(arguments: Namespace, environ: Mapping[str, str], proposal: Proposal) -> None:
     """The secret as one line on stdout with `--stdin`, at once; else a picture of it for the person, on stderr."""
     if arguments.stdin:
         print(proposal.secret, flush=True)

@@ -33,9 +33,16 @@ def add_to(commands: argparse._SubParsersAction[Parser]) -> None:
 
 
 def _account(commands: argparse._SubParsersAction[Parser]) -> None:
-    kinds = group(commands, "account", "your own sign-in: password and recovery codes", "password|recovery-codes")
+    kinds = group(commands, "account", "your own sign-in", "password|authenticator|recovery-codes")
     password = command(kinds, "password", "account:change_password", "set another password")
     stdin_option(password, f"the old, the new, and {ONE_CODE}")
+    another = command(
+        kinds,
+        "authenticator",
+        "account:new_authenticator",
+        "set up another authenticator in place of yours; of a lost one, after `sign-in USER --recovery`",
+    )
+    stdin_option(another, f"the password, {ONE_CODE}, then a code of the secret printed")
     codes = command(kinds, "recovery-codes", "account:recovery_codes", "print ten new recovery codes, once")
     stdin_option(codes, ONE_CODE)
 

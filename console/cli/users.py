@@ -6,7 +6,7 @@ from argparse import Namespace
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from console.actions.permissions import NotSignedIn
+from console.actions.permissions import FreshCodeNeeded, NotSignedIn
 from console.actions.practice import shift_document
 from console.cli.exits import Exit, UsageError
 from console.cli.output import print_json, print_table, say
@@ -15,8 +15,10 @@ from console.cli.signals import unbroken
 from console.settings import Settings
 from console.wiring.security import Security
 from console.wiring.security_actions import users
+from security.errors import SecurityError
 from security.identity.account import Account, AccountChange, NewAccount, Role
 from security.identity.first_officer import NO_OFFICER, nobody_enrolled
+from security.identity.sessions import ANOTHER, Factor
 from security.identity.shift import Shift
 
 T = TypeVar("T")
@@ -32,6 +34,7 @@ def add_user(arguments: Namespace, settings: Settings, environ: Mapping[str, str
     _as_officer(arguments, security, lambda: unbroken(lambda: print(users(security).add(new), flush=True)))
     say(f"{new.user} is added as {new.role}; {_enrolling(new.user)}")
     _say_missing(new, settings)
+    _say_domain(new, security)
     return Exit.DONE
 
 
@@ -56,6 +59,8 @@ def change_user(arguments: Namespace, settings: Settings, environ: Mapping[str, 
     facts = (account.role, account.domain, account.shift, account.email)
     say(f"{account.user} is now: {', '.join(str(fact) for fact in facts if fact)}")
     _say_missing(account, settings)
+    if change.domain or change.role is not None:
+        _say_domain(account, security)
     return Exit.DONE
 
 
@@ -107,9 +112,19 @@ def reset_user(arguments: Namespace, settings: Settings, environ: Mapping[str, s
 
 
 def _as_officer(arguments: Namespace, security: Security, work: Callable[[], T]) -> T:
-    """What `work` returns, as `with_fresh_code`; NotSignedIn tells as well where there is no officer yet."""
+    """What `work` returns, as `with_fresh_code`; says what helps where the authenticator is lost, or no officer is."""
+
+    def told() -> T:
+        try:
+            return work()
+        except FreshCodeNeeded:
+            session = security.seat.session()
+            if session is not None and session.factor is Factor.RECOVERY:
+                say(f"signed in by a recovery code: where the authenticator is lost, {ANOTHER}")
+            raise
+
     try:
-        return with_fresh_code(arguments, security, work)
+        return with_fresh_code(arguments, security, told)
     except NotSignedIn as error:
         if nobody_enrolled(security.identity):
             raise NotSignedIn(f"{error}; {NO_OFFICER}") from error
@@ -133,6 +148,29 @@ def _say_missing(account: Account | NewAccount, settings: Settings) -> None:
         say(
             f"{account.user} sees the pipelines alone, as guests are not allowed here: `access.allow_guest = true` in "
             f"config.toml, or another role: {change} --role operator`"
+        )
+
+
+def _say_domain(account: Account | NewAccount, security: Security) -> None:
+    """That a domain is of no use: another role's, or one that no patient has, which may be a slip."""
+    if account.domain is None:
+        return
+    if account.role is not Role.DATA_SCIENTIST:
+        say(
+            f"the domain {account.domain} decides nothing for {account.user}: domains are of data scientists; "
+            f'`lakewarden users change {account.user} --domain ""` takes it away'
+        )
+        return
+    try:
+        known = sorted(security.admission.domains())
+    except (SecurityError, OSError) as error:
+        say(f"whether a patient has the domain {account.domain} cannot be told: {error}")
+        return
+    if account.domain not in known:
+        there = f"expected one of {', '.join(known)}" if known else "no patient is here yet"
+        say(
+            f"no patient has the domain {account.domain}, so {account.user} gets no answer: {there}; "
+            f"`lakewarden users change {account.user} --domain` changes it"
         )
 
 

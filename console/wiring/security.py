@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from security.identity.credentials import Credentials
     from security.identity.enrolment import Enrolment
     from security.identity.mailer import SmtpMailer
+    from security.identity.renewal import Renewal
     from security.identity.sign_in import SignIn
 
 COPIED = "audit.copied"  # the file of the workspace that remembers where copies of checkpoints were kept
@@ -149,6 +150,12 @@ class Security:
         from security.identity.credentials import Credentials
 
         return Credentials(self.identity, self.sessions)
+
+    @property
+    def renewal(self) -> Renewal:
+        from security.identity.renewal import Renewal
+
+        return Renewal(self.identity, self.sessions, self.mailer)
 
     @property
     def mailer(self) -> SmtpMailer | None:

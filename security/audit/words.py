@@ -14,6 +14,7 @@ OWN_ACTIONS = (
     "enrol",
     "change_password",
     "new_recovery_codes",
+    "new_authenticator",
     "add_user",
     "change_user",
     "disable_user",

@@ -151,7 +151,8 @@ def _keep_an_officer(connection: sqlite3.Connection, user: str) -> None:
     if officers == [user]:
         raise AccountRefused(
             f"{user} is the only officer who can sign in: nobody could manage accounts any more; add another officer "
-            "first, and let them sign in"
+            "first, and let them sign in. For another authenticator alone, its owner needs nobody: "
+            "`lakewarden account authenticator`"
         )
 
 

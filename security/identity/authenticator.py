@@ -80,21 +80,39 @@ def why_refused(
     )
 
 
-def accept_recovery(connection: sqlite3.Connection, user: str, typed: str) -> bool:
-    """Whether `typed` is an unused recovery code; from now on it is used."""
+def holds_recovery(core: Core, connection: sqlite3.Connection, user: str, typed: str) -> bool:
+    """Whether `typed` is an unused recovery code, sealed by this program. Raises VaultError, AuditError."""
     code = read_code(typed)
     if code is None:
+        return False
+    hashed = code_hash("recovery", user, code)
+    row = one(connection, "SELECT key_id, sealed FROM recovery WHERE user = ? AND code_hash = ?", user, hashed)
+    if row is None:
+        return False
+    key_id, envelope = row
+    assert isinstance(envelope, bytes)
+    return opened(core, str(key_id), envelope, "recovery", user) == hashed
+
+
+def accept_recovery(core: Core, connection: sqlite3.Connection, user: str, typed: str) -> bool:
+    """Whether `typed` is an unused recovery code; from now on it is used. Raises VaultError, AuditError."""
+    code = read_code(typed)
+    if code is None or not holds_recovery(core, connection, user, typed):
         return False
     key = (user, code_hash("recovery", user, code))
     return connection.execute("DELETE FROM recovery WHERE user = ? AND code_hash = ?", key).rowcount == 1
 
 
 def new_recovery_codes(core: Core, connection: sqlite3.Connection, user: str) -> list[str]:
-    """Ten new recovery codes in place of all others; they are shown once and stored hashed."""
+    """Ten new recovery codes in place of all others; they are shown once, stored hashed and sealed.
+
+    Raises VaultError.
+    """
     codes = [new_code(core.random_bytes) for _ in range(RECOVERY_CODES)]
     connection.execute("DELETE FROM recovery WHERE user = ?", (user,))
-    rows = [(user, code_hash("recovery", user, code.replace("-", ""))) for code in codes]
-    connection.executemany("INSERT INTO recovery VALUES (?, ?)", rows)
+    hashes = [code_hash("recovery", user, code.replace("-", "")) for code in codes]
+    rows = [(user, hashed, *sealed(core, hashed, "recovery", user)) for hashed in hashes]
+    connection.executemany("INSERT INTO recovery VALUES (?, ?, ?, ?)", rows)
     return codes
 
 

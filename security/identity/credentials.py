@@ -39,7 +39,7 @@ class Credentials:
                 session = self._sessions.renew_factor(connection, token, Factor.TOTP, source, now)
                 record_sign_in(self._core, session.actor(), "step_up", Outcome.DONE, now=now, code="totp")
                 return session
-            told = why_refused(connection, session.user, code, now, wrong=_WRONG_CODE, instead=f"until then {RESET}")
+            told = why_refused(connection, session.user, code, now, wrong=_WRONG_CODE, instead=RESET)
         refusal = admitted if isinstance(admitted, SignInDelayed) else SignInRefused(told)
         why = "delayed" if isinstance(admitted, SignInDelayed) else "wrong_code"
         record_sign_in(self._core, session.actor(), "step_up", Outcome.REFUSED, now=now, code=why)

@@ -27,7 +27,8 @@ from security.instants import milliseconds
 FRESH_FOR = timedelta(seconds=600)
 CLOCK_TOLERANCE = timedelta(minutes=5)
 SEEN_SHARE = 60  # a use is noted at most once a sixtieth of the idle limit: reading should not write each time
-RESET = "an officer's `users reset-mfa` lets you set up another"
+ANOTHER = "`lakewarden account authenticator` sets up another"
+RESET = f"sign in with a recovery code, and {ANOTHER}; without one, an officer's `users reset-mfa` lets you do that"
 _ENDED = "not signed in, or the session has ended; sign in again with `lakewarden sign-in USER`"
 
 
@@ -312,7 +313,8 @@ def check_fresh(session: Session, now: datetime) -> None:
     if session.factor is Factor.TOTP and not ahead and age_s <= FRESH_FOR.total_seconds():
         return
     when = "the future (the clock was put back since)" if ahead else f"{age_s} s ago"
-    lost = "" if session.factor is Factor.TOTP else "; where the authenticator is lost, " + RESET
+    way = ANOTHER if session.factor is Factor.RECOVERY else RESET
+    lost = "" if session.factor is Factor.TOTP else f"; where the authenticator is lost, {way}"
     raise FreshFactorNeeded(
         f"expected a code of the authenticator at most {FRESH_FOR.total_seconds():.0f} s old, found "
         f"{session.factor.value} of {when}; give a fresh code{lost}"

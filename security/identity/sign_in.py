@@ -6,6 +6,8 @@ The order, which is what makes it safe:
 3. A right password is taken back from the count and begins a challenge: bound to its source, for ten minutes.
 4. The code is counted, accepted and used up, the session made and the audit event written in one transaction. If the
    event cannot be written there is no session.
+5. So is a recovery code that is given with the password, its refusal included: one that is used up is on record. Only
+   who uses it up learns anything, so that many who try at once with one code have one try.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from security.audit.event import Outcome
 from security.errors import AuditUnavailable, MailNotSent, OutcomeUnrecorded, SignInDelayed, SignInRefused
 from security.identity import throttle
 from security.identity.account import Account, user_name
-from security.identity.authenticator import accept_recovery, accept_totp, why_refused
+from security.identity.authenticator import accept_recovery, accept_totp, holds_recovery, why_refused
 from security.identity.challenges import Challenge, Next, Pending, open_challenge, read_challenge
 from security.identity.core import Core, Source
 from security.identity.events import NO_ROLE, NOBODY, Actor, record_sign_in
@@ -105,22 +107,31 @@ class SignIn:
         with self._core.database.transaction() as connection:
             known = read_known(connection, user)
             account = known.account
-            held = account is not None and not account.disabled and accept_recovery(connection, account.user, code)
-            if held:
-                throttle.open_lanes(self._core, connection, _named(user), source)
-            else:
+            held = account is not None and not account.disabled
+            held = held and account is not None and holds_recovery(self._core, connection, account.user, code)
+            if not held:
                 admitted = throttle.admit(self._core, connection, _named(user), source, now)
         if isinstance(admitted, SignInDelayed):
             raise self._refused(user, account, source, now, "delayed", admitted)
         right = self._core.hashing.matches(password, known.password)
-        if not (held and right and account is not None):
-            why = "unknown_user" if account is None else "wrong_password" if held else "wrong_code"
-            raise self._refused(user, account, source, now, why, self._not_right(_NOT_RECOVERED))
-        with self._core.database.transaction() as connection:
+        refusal = self._not_right(_NOT_RECOVERED)
+        if not held or account is None:
+            why = "unknown_user" if account is None else "wrong_code"
+            raise self._refused(user, account, source, now, why, refusal)
+        with self._core.database.transaction() as connection:  # 5.
             still = read_known(connection, user)
             if still.account is None or still.account.disabled or still.password != known.password:
                 raise SignInRefused("not signed in: the account was changed meanwhile; try again")
-            return self._succeed(connection, account, Factor.RECOVERY, source, now)
+            used = accept_recovery(self._core, connection, account.user, code)
+            if used:
+                throttle.open_lanes(self._core, connection, account.user, source)
+            else:  # by another process, meanwhile
+                throttle.admit(self._core, connection, _named(user), source, now)
+            if used and right:
+                return self._succeed(connection, account, Factor.RECOVERY, source, now)
+            why = "wrong_password" if used else "wrong_code"
+            self._refused(user, account, source, now, why, refusal)
+        raise refusal
 
     def mail_code(self, challenge: str, source: Source, *, now: datetime) -> str:
         """Send a one-time code to the account's address, and return the address with most of it hidden.
@@ -154,7 +165,7 @@ class SignIn:
             return Factor.TOTP
         if accept_mailed(self._core, connection, pending, code):
             return Factor.EMAIL
-        return Factor.RECOVERY if accept_recovery(connection, user, code) else None
+        return Factor.RECOVERY if accept_recovery(self._core, connection, user, code) else None
 
     def _succeed(
         self, connection: sqlite3.Connection, account: Account, factor: Factor, source: Source, now: datetime

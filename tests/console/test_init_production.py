@@ -41,8 +41,25 @@ def test_without_anybody_to_ask_it_makes_the_workspace_and_says_how_the_officer_
     for _ in range(2):
         ended = lakewarden(*INIT)
         assert (ended.code, ended.out) == (0, "")
-        assert "`lakewarden init --production` from a terminal, or with --stdin" in ended.err.splitlines()[-1]
+        assert "`lakewarden init --production` from a terminal, or with --stdin" in ended.err.splitlines()[-2]
+        assert f"no officer is enrolled in {lakewarden.home} yet: nobody can sign in" in ended.err.splitlines()[-1]
     assert not (lakewarden.home / "identity.db").exists()
+
+
+def test_an_officer_who_is_named_and_cannot_be_enrolled_for_want_of_anybody_to_ask_is_64(
+    lakewarden: Lakewarden,
+) -> None:
+    ended = lakewarden(*INIT, "--officer", "boss")
+    assert (ended.code, ended.out) == (64, "")
+    assert "expected a terminal, or answers with --stdin, to enrol boss" in ended.err.splitlines()[-1]
+    process, _ = begin_enrolling(lakewarden, *INIT, lines=[PASSWORD])  # added, and never enrolled
+    process.kill()
+    process.wait(PATIENCE_S)
+    again = lakewarden(*INIT)
+    assert (again.code, "no officer is enrolled" in again.err) == (0, True)
+    enrol(lakewarden, *INIT, lines=[PASSWORD])
+    done = lakewarden(*INIT)
+    assert (done.code, "no officer is enrolled" in done.err) == (0, False)
 
 
 def test_a_script_enrols_the_officer_and_is_signed_in(lakewarden: Lakewarden) -> None:

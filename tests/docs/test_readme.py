@@ -12,6 +12,7 @@ from console.cli.exits import Exit
 from console.cli.parser import build_parser
 from console.setting_sections import SECTIONS, specs_of
 from etl.models import Task
+from security.identity.practice import practice_accounts
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -117,3 +118,10 @@ def test_the_map_of_the_house_is_true() -> None:
             assert (ROOT / package / name).exists(), f"{package}{name}"
     for top in ("console", "etl", "warehouse", "security", "tests"):
         assert f"\n{top}/" in f"\n{block.group(1)}", top
+
+
+def test_the_readme_names_every_practice_account() -> None:
+    for new in practice_accounts("UTC"):
+        assert f"`{new.user}`" in README.partition("A practice workspace has an account")[2].partition("\n")[0], (
+            new.user
+        )

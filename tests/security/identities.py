@@ -27,6 +27,7 @@ from security.identity.enrolment import Enrolled, Enrolment
 from security.identity.events import SERVICE
 from security.identity.keys import PURPOSE, IdentityKeys
 from security.identity.passwords import PasswordHashing
+from security.identity.renewal import Renewal
 from security.identity.sessions import Limits, Sessions, SignedIn
 from security.identity.sign_in import SignIn
 from security.ports import Mailer
@@ -102,6 +103,10 @@ class Office:
     @property
     def credentials(self) -> Credentials:
         return Credentials(self.core, self.sessions)
+
+    @property
+    def renewal(self) -> Renewal:
+        return Renewal(self.core, self.sessions, self.mailer)
 
     @property
     def now(self) -> datetime:

@@ -245,7 +245,7 @@ def test_the_database_is_private_and_goes_on_when_opened_again(tmp_path: Path) -
         member.sign_in()
     with closing(sqlite3.connect(path)) as connection:
         applied = connection.execute("SELECT version, name FROM migration").fetchall()
-    assert applied == [(1, "identity"), (2, "sealed_sessions")]
+    assert applied == [(1, "identity"), (2, "sealed_sessions"), (3, "sealed_recovery_codes")]
 
 
 @pytest.mark.parametrize("mode", [0o666, 0o644, 0o660, 0o604])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from security.errors import FreshFactorNeeded, SignInDelayed, SignInRefused
+from security.errors import AuditUnavailable, FreshFactorNeeded, SealBroken, SignInDelayed, SignInRefused
 from security.identity.codes import code_hash, new_code, read_code
 from security.identity.sessions import Factor
 from security.identity.throttle import PAIR
@@ -117,15 +117,96 @@ def test_a_session_begun_with_a_recovery_code_gets_no_new_codes(there: Office) -
         there.credentials.regenerate_recovery_codes(signed_in.token, HERE, now=there.now)
 
 
-def test_a_session_begun_with_a_recovery_code_is_told_who_resets_a_lost_authenticator(there: Office) -> None:
+def test_a_session_begun_with_a_recovery_code_is_told_how_to_replace_a_lost_authenticator(there: Office) -> None:
     member = there.enrolled()
     token = there.sign_in.recover("doctor", PASSWORD, member.enrolled.recovery_codes[0], HERE, now=there.now).token
-    with pytest.raises(FreshFactorNeeded, match=r"give a fresh code; where .* is lost, an officer's `users reset-mfa`"):
+    with pytest.raises(FreshFactorNeeded, match=r"give a fresh code; where .* is lost, `lakewarden account auth.*`"):
         there.credentials.regenerate_recovery_codes(token, HERE, now=there.now)
     there.clock.forward(601)
     with pytest.raises(FreshFactorNeeded) as needed:
         there.credentials.regenerate_recovery_codes(member.sign_in().token, HERE, now=there.clock.forward(601))
-    assert "reset-mfa" not in str(needed.value)
+    assert "is lost" not in str(needed.value)
+
+
+@pytest.mark.parametrize("at_once", [True, False], ids=["with the password", "after the password"])
+def test_a_code_whose_sign_in_cannot_be_recorded_is_not_used_up(there: Office, at_once: bool) -> None:
+    member = there.enrolled()
+    code = member.enrolled.recovery_codes[0]
+    challenge = there.sign_in.begin("doctor", PASSWORD, HERE, now=there.now)
+    there.audit.failing = True
+
+    def sign_in() -> object:
+        if at_once:
+            return there.sign_in.recover("doctor", PASSWORD, code, HERE, now=there.now)
+        return there.sign_in.answer(challenge.token, code, HERE, now=there.now)
+
+    with pytest.raises(AuditUnavailable):
+        sign_in()
+    there.audit.failing = False
+    assert there.accounts.get("doctor").recovery_codes == 10
+    assert there.sign_in.recover("doctor", PASSWORD, code, HERE, now=there.now).session.user == "doctor"
+
+
+def test_a_code_of_the_authenticator_whose_sign_in_cannot_be_recorded_is_good_still(there: Office) -> None:
+    member = there.enrolled()
+    challenge = there.sign_in.begin("doctor", PASSWORD, HERE, now=there.now)
+    there.audit.failing = True
+    with pytest.raises(AuditUnavailable):
+        there.sign_in.answer(challenge.token, member.code(), HERE, now=there.now)
+    there.audit.failing = False
+    assert there.sign_in.answer(challenge.token, member.code(), HERE, now=there.now).session.factor is Factor.TOTP
+
+
+def test_a_wrong_password_with_a_right_code_uses_it_up_only_where_that_is_on_record(there: Office) -> None:
+    member = there.enrolled()
+    code = member.enrolled.recovery_codes[0]
+    there.audit.failing = True
+    for password in ("wrong", PASSWORD):  # nor does the answer tell one from the other
+        with pytest.raises(AuditUnavailable, match="nothing can be recorded"):
+            there.sign_in.recover("doctor", password, code, HERE, now=there.now)
+    there.audit.failing = False
+    assert there.accounts.get("doctor").recovery_codes == 10
+    with pytest.raises(SignInRefused):
+        there.sign_in.recover("doctor", "wrong", code, HERE, now=there.now)
+    assert there.accounts.get("doctor").recovery_codes == 9
+    assert there.audit.told()[-1] == ("doctor", "sign_in", "refused", "wrong_password")
+
+
+def test_of_two_who_try_at_once_with_one_code_only_the_first_learns_whether_the_password_was_right(
+    there: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    member = there.enrolled()
+    code = member.enrolled.recovery_codes[0]
+    matches = there.core.hashing.matches
+
+    def meanwhile(password: str, encoded: str | None) -> bool:
+        monkeypatch.undo()
+        with pytest.raises(SignInRefused):
+            there.sign_in.recover("doctor", "wrong", code, HERE, now=there.now)
+        return matches(password, encoded)
+
+    monkeypatch.setattr(type(there.core.hashing), "matches", lambda _self, *given: meanwhile(*given))
+    with pytest.raises(SignInRefused, match="the recovery code is not right"):
+        there.sign_in.recover("doctor", PASSWORD, code, HERE, now=there.now)
+    assert there.accounts.get("doctor").recovery_codes == 9
+
+
+def test_a_code_that_somebody_wrote_into_the_database_is_none(there: Office) -> None:
+    member = there.enrolled()
+    planted = new_code(os.urandom)
+    hashed = code_hash("recovery", "doctor", planted.replace("-", ""))
+    with there.core.database.transaction() as connection:
+        connection.execute(
+            "UPDATE recovery SET code_hash = ? WHERE code_hash = ?",
+            (hashed, code_hash("recovery", "doctor", member.enrolled.recovery_codes[0].replace("-", ""))),
+        )
+    with pytest.raises(SignInRefused):
+        there.sign_in.recover("doctor", PASSWORD, planted, HERE, now=there.now)
+    with there.core.database.transaction() as connection:
+        connection.execute("UPDATE recovery SET sealed = zeroblob(60) WHERE code_hash = ?", (hashed,))
+    with pytest.raises(SealBroken):
+        there.sign_in.recover("doctor", PASSWORD, planted, HERE, now=there.now)
+    assert there.audit.told()[-1] == ("service", "open_sealed", "failed", "seal_broken")
 
 
 def test_codes_are_read_as_people_type_them() -> None:

@@ -47,6 +47,7 @@ class AccountsView(Vertical):
         super().__init__(id="accounts-view")
         self._shell = shell
         self._office: SecurityOffice | None = None
+        self._reading = False
         self._zones: Sequence[str] = ()
 
     def compose(self) -> ComposeResult:
@@ -60,6 +61,8 @@ class AccountsView(Vertical):
     def open(self, office: SecurityOffice, *, again: bool = False) -> None:
         """Read the accounts, unless that was done and is not wanted `again`."""
         self._office = office
+        if self._reading:
+            return
         if again or not self.table.accounts:
             self.read()
 
@@ -74,14 +77,17 @@ class AccountsView(Vertical):
             return office.users.list(), sorted(available_timezones())
 
         def take(found: tuple[list[Account], list[str]]) -> None:
+            self._reading = False
             accounts, self._zones = found
             self.table.show(accounts, select=select)
             self._tell()
             self.post_message(self.Read())
 
         def denied(error: Exception) -> None:
+            self._reading = False
             self.post_message(self.Denied(error))
 
+        self._reading = True
         off_loop(self, work, take, denied)
 
     def on_delivered(self, event: Delivered) -> None:

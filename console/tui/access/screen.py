@@ -13,6 +13,7 @@ from textual.containers import Container
 from textual.screen import Screen
 from textual.widget import Widget
 
+from console.actions.permissions import FreshCodeNeeded
 from console.tui.access.account_table import AccountTable
 from console.tui.access.accounts_view import MANAGE_USERS, AccountsView
 from console.tui.access.choice_form import ChoiceField
@@ -164,7 +165,8 @@ class AccessScreen(Screen[None]):
         event.receive(event.result)
 
     def on_screen_resume(self) -> None:
-        """Time went on: what was asked for now is asked again."""
+        """Time went on: what was asked for now is asked again, and a code may have been given elsewhere."""
+        self._look_again()
         if self._view == EXPLORER and self._read is not None:
             self.explorer.ask_again()
 
@@ -198,12 +200,19 @@ class AccessScreen(Screen[None]):
         else:
             self.accounts.open(self._office, again=True)
 
+    def _look_again(self) -> None:
+        """Try the view once more, if a fresh code was all that it lacked: it may have been given elsewhere."""
+        refused = self._refused.get(self._view)
+        if refused is not None and isinstance(refused[0], FreshCodeNeeded):
+            self._again()
+
     # ---- views ------------------------------------------------------------------------------------------------------
 
     def action_show(self, view: str) -> None:
         """Show a view, and give it the focus."""
         self._came_from = None
         self._show_view(view)
+        self._look_again()
         if view in self._refused or self._office is None:
             return
         if view == ACCOUNTS:

@@ -1,4 +1,4 @@
-"""Who is signed in here, and what they can do about it: sign out, another password, new recovery codes."""
+"""Who is signed in here, and what they can do about it: sign out, another password, authenticator, recovery codes."""
 
 from __future__ import annotations
 
@@ -34,6 +34,13 @@ class AccountDialog(Dialog):
         Binding("p", "password", "Password", id="account.password", tooltip="Set another password"),
         Binding("r", "recovery_codes", "Recovery codes", id="account.recovery", tooltip="Ten new recovery codes"),
         Binding(
+            "n",
+            "authenticator",
+            "New authenticator",
+            id="account.authenticator",
+            tooltip="Set up another authenticator in place of yours, lost or not",
+        ),
+        Binding(
             "e",
             "sign_out_everywhere",
             "Sign out everywhere",
@@ -56,7 +63,9 @@ class AccountDialog(Dialog):
             with Horizontal(classes="dialog-buttons"):
                 yield Button("Sign out (o)", id="sign_out", classes="primary")
                 yield Button("Password (p)", id="password")
+            with Horizontal(classes="dialog-buttons"):
                 yield Button("Recovery codes (r)", id="recovery_codes")
+                yield Button("New authenticator (n)", id="authenticator")
             with Horizontal(classes="dialog-buttons"):
                 yield Button("Sign out everywhere (e)", id="sign_out_everywhere")
 
@@ -89,6 +98,7 @@ class AccountDialog(Dialog):
             "sign_out_everywhere": self.action_sign_out_everywhere,
             "password": self.action_password,
             "recovery_codes": self.action_recovery_codes,
+            "authenticator": self.action_authenticator,
         }
         actions[event.button.id or ""]()
 
@@ -104,6 +114,10 @@ class AccountDialog(Dialog):
         from console.tui.sign_in.new_password import NewPassword
 
         self.app.push_screen(NewPassword(self._shell))
+
+    def action_authenticator(self) -> None:
+        self.dismiss(None)
+        self._shell.door.new_authenticator()
 
     def action_recovery_codes(self) -> None:
         def decided(yes: bool | None) -> None:

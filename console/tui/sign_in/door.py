@@ -18,13 +18,14 @@ from console.tui.messages import Delivered
 from console.tui.off_loop import off_loop, post
 from console.tui.shell import Kept
 from console.tui.sign_in.attendance import Attendance
-from console.tui.sign_in.words import ended_words, refusal_words, who_width, who_words
+from console.tui.sign_in.words import ended_words, recovered_words, refusal_words, who_width, who_words
 from console.tui.text import plain
 
 if TYPE_CHECKING:  # the domain is loaded after the first paint
     from console.actions.sign_in import Who
     from console.tui.app import LakewardenApp
     from console.tui.office import SecurityOffice
+    from security.identity.renewal import Offer
 
 Again = Callable[[], None]
 
@@ -123,10 +124,13 @@ class Door:
     def _welcome(self, then: Again | None) -> None:
         self._app.who_changed()
         if self.who is not None:
-            left = f" Recovery codes left: {self.who.recovery_codes}." if self.who.factor == "recovery" else ""
+            recovered = self.who.factor == "recovery"
+            left = f" Recovery codes left: {self.who.recovery_codes}." if recovered else ""
             self._app.notify(f"Signed in as {plain(self.who.user)}.{left}", markup=False)
             if then is not None:
                 then()
+            if recovered:
+                self._offer_authenticator(self.who)
 
     # ---- a fresh code -----------------------------------------------------------------------------------------------
 
@@ -146,6 +150,36 @@ class Door:
                 then()
 
         self._app.push_screen(FreshCode(self._app, self.who.user), given)
+
+    # ---- another authenticator --------------------------------------------------------------------------------------
+
+    def new_authenticator(self) -> None:
+        """Set up another authenticator for who is signed in: the password, then the QR code and a code of it."""
+        from console.tui.sign_in.enrolment import EnrolmentScreen
+        from console.tui.sign_in.new_authenticator import NewAuthenticator, finish_of
+
+        def done(who: Who | None) -> None:
+            if who is None or self.who is None:
+                return
+            self.who = who
+            self._app.who_changed()
+            self._app.notify("The new authenticator is in force; your other sessions are over.", markup=False)
+
+        def offered(offer: Offer | None) -> None:
+            if offer is not None:
+                self._app.push_screen(EnrolmentScreen(self._app, offer.proposal, finish_of(offer)), done)
+
+        self._app.push_screen(NewAuthenticator(self._app), offered)
+
+    def _offer_authenticator(self, who: Who) -> None:
+        """After a sign-in by a recovery code: it is asked at once, as what matters needs an authenticator."""
+        from console.tui.screens.dialogs import Confirm
+
+        def decided(yes: bool | None) -> None:
+            if yes:
+                self.new_authenticator()
+
+        self._app.push_screen(Confirm("Set up another authenticator?", recovered_words(who), "Set up"), decided)
 
     # ---- refusals ---------------------------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.text import Text
@@ -21,23 +22,32 @@ from console.tui.sign_in.password_check import PasswordCheck
 from console.tui.sign_in.refusal import Refusal
 from console.tui.text import plain
 from console.tui.widgets.bars import Header, KeyHints
+from console.tui.widgets.dialog_keys import DialogKeys
 from console.tui.widgets.section_title import SectionTitle
 from security.errors import PasswordRefused
 
 if TYPE_CHECKING:  # the domain is loaded after the first paint
     from console.actions.sign_in import SignInActions, Who
-    from security.identity.challenges import Challenge
     from security.identity.enrolment import Proposal
+
+    Finish = Callable[[SignInActions, str, str | None], tuple[Who, list[str]]]
 
 BESIDE = 36  # cells that the form needs beside the picture
 ROOMY = 28  # lines of a screen on which the form beside it has room for empty ones
 TYPE_IT = "Type this secret into an authenticator app:"
-WIDE, CODES_FRAME = 70, 11  # lines of the dialog around the recovery codes on a screen so wide
+ROOM_FOR_A_COLUMN = 24  # lines of a screen on which ten codes stand one below the other
+CODES_FRAME = 10  # lines of the dialog around the recovery codes
+WRITTEN = "I have written them down"
+MORE_CODES = "PgDn: more codes below."
+READ_ON = "There are more codes below: PgDn shows them."
 AS_MANY_AS_IT_TAKES = 200  # rows of a picture that can be scrolled
 
 
 class EnrolmentScreen(Screen["Who | None"]):
-    """The result is who is signed in, None if it was left before the end."""
+    """The result is who is signed in, None if it was left before the end.
+
+    `finish` puts the authenticator in force, given the actions, a code of it and the new password, if one is needed.
+    """
 
     CSS_PATH = "enrolment.tcss"
     AUTO_FOCUS = ""
@@ -50,10 +60,10 @@ class EnrolmentScreen(Screen["Who | None"]):
         Binding("up", "app.focus_previous", "Previous field", show=False, id="enrolment.previous"),
     ]  # fmt: skip
 
-    def __init__(self, shell: Shell, challenge: Challenge, proposal: Proposal) -> None:
+    def __init__(self, shell: Shell, proposal: Proposal, finish: Finish) -> None:
         super().__init__()
         self._shell = shell
-        self._challenge = challenge
+        self._put_in_force = finish
         self._proposal = proposal
         self._asked = False
         self._check: PasswordCheck | None = None
@@ -142,7 +152,7 @@ class EnrolmentScreen(Screen["Who | None"]):
             actions: SignInActions = self._shell.open_office().sign_in
             if password is not None:
                 actions.check_new_password(self._proposal.user, password)
-            return actions.finish(self._challenge, code, password)
+            return self._put_in_force(actions, code, password)
 
         off_loop(self, finish, self._finished, self._refused)
 
@@ -178,17 +188,23 @@ class EnrolmentScreen(Screen["Who | None"]):
 
 
 class RecoveryCodes(Dialog):
-    """Ten codes that are shown this once; only the button closes it."""
+    """Ten codes that are shown this once; only the button closes it, once all of them were on the screen."""
 
     CSS_PATH: ClassVar[list[str]] = ["../screens/dialogs.tcss", "enrolment.tcss"]  # type: ignore[assignment] # a list too
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("pagedown,down", "scroll_codes(1)", "Codes below", id="recovery-codes.down",
+                tooltip="The codes below those in sight"),
+        Binding("pageup,up", "scroll_codes(-1)", "Codes above", show=False, id="recovery-codes.up",
+                tooltip="The codes above those in sight"),
         Binding("escape", "remind", "Close", show=False, id="recovery-codes.remind"),
-    ]
+    ]  # fmt: skip
 
     def __init__(self, codes: list[str], user: str) -> None:
         super().__init__()
         self._codes = codes
         self._user = user
+        self._read_to = 0  # the line below the last that was on the screen
+        self._scrolls = False
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog", id="recovery-codes"):
@@ -198,24 +214,66 @@ class RecoveryCodes(Dialog):
                 "Shown this once: write them down, then Enter goes on."
             )
             yield Static(text, classes="dialog-text", markup=False)
-            with VerticalScroll(classes="dialog-body"):
+            with VerticalScroll(classes="dialog-body", can_focus=False):
                 yield Static("\n".join(self._codes), id="codes", markup=False)
             yield Refusal()
-            yield Button("I have written them down", id="written", classes="primary")
+            yield Button(WRITTEN, id="written", classes="primary")
 
     def on_mount(self) -> None:
         self.set_focus(self.query_one("#written"))
+        self.watch(self.query_one(".dialog-body"), "scroll_y", self._seen, init=False)
 
     def on_resize(self) -> None:
-        """The button stays in sight; codes that find no room are scrolled."""
-        frame = CODES_FRAME if self.size.width >= WIDE else CODES_FRAME + 2  # both sentences wrap
-        self.query_one(".dialog-body").styles.max_height = max(self.size.height * 9 // 10 - frame, 2)
+        """On a low screen the codes stand in two columns; those that find no room are scrolled."""
+        low = self.size.height < ROOM_FOR_A_COLUMN
+        self.query_one("#recovery-codes").set_class(low, "-low")
+        self._read_to = 0
+        self.query_one("#codes", Static).update("\n".join(code_lines(self._codes, columns=2 if low else 1)))
+        self.query_one(".dialog-body").styles.max_height = max(self.size.height - CODES_FRAME, 2)
+        self.call_after_refresh(self._seen)
+
+    def _seen(self) -> None:
+        """Note how far the codes were on the screen, and say where more follow."""
+        body = self.query_one(".dialog-body")
+        if body.size.height == 0:
+            return
+        if body.scroll_offset.y <= self._read_to:  # nothing was passed over
+            self._read_to = max(self._read_to, body.scroll_offset.y + body.size.height)
+        self._scrolls = body.max_scroll_y > 0
+        for keys in self.query(DialogKeys):
+            keys.tell()
+        refusal = self.query_one(Refusal)
+        if not self._all_seen:
+            refusal.say(MORE_CODES)
+        elif refusal.said in (MORE_CODES, READ_ON):
+            refusal.say("")
+
+    @property
+    def _all_seen(self) -> bool:
+        return 0 < self.query_one("#codes").size.height <= self._read_to
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
+        """There is something to scroll only where the codes are higher than their room."""
+        return not action.startswith("scroll_codes") or self._scrolls
+
+    def action_scroll_codes(self, pages: int) -> None:
+        body = self.query_one(".dialog-body")
+        body.scroll_relative(y=pages * body.size.height, animate=False)
 
     def on_button_pressed(self) -> None:
-        self.dismiss(None)
+        if self._all_seen:
+            self.dismiss(None)
+        else:
+            self.query_one(Refusal).say(READ_ON, bad=True)
 
     def action_remind(self) -> None:
         self.query_one(Refusal).say("Write them down first; then Enter closes this.", bad=True)
+
+
+def code_lines(codes: list[str], *, columns: int) -> list[str]:
+    """The codes in so many columns, to be read down each."""
+    rows = -(-len(codes) // columns)
+    return ["  ".join(codes[row::rows]) for row in range(rows)]
 
 
 def secret_words(secret: str, *, drawn: bool) -> str:

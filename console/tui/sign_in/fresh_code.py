@@ -15,6 +15,7 @@ from console.tui.shell import Shell
 from console.tui.sign_in.fields import CODE_ONLY, CodeField
 from console.tui.sign_in.practice_codes import code_line
 from console.tui.sign_in.refusal import Refusal
+from console.tui.sign_in.words import ANOTHER_HERE
 
 if TYPE_CHECKING:  # the domain is loaded after the first paint
     from console.actions.sign_in import Who
@@ -51,7 +52,7 @@ class FreshCode(Dialog):
         words = f"This wants a code of {self._user}'s authenticator that is at most ten minutes old."
         who = self._shell.who
         lost = who is not None and who.factor == "recovery"
-        return f"{words} If it is lost, an officer resets it: `users reset-mfa`." if lost else words
+        return f"{words} {ANOTHER_HERE}" if lost else words
 
     def on_mount(self) -> None:
         self.query_one("#practice-code").display = self._shell.practice

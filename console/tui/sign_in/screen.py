@@ -24,7 +24,7 @@ from console.tui.widgets.bars import Header, KeyHints
 from console.tui.widgets.line_table import LineTable
 
 if TYPE_CHECKING:  # the domain is loaded after the first paint
-    from console.actions.sign_in import Who
+    from console.actions.sign_in import SignInActions, Who
     from console.tui.office import SecurityOffice
     from security.identity.challenges import Challenge
     from security.identity.enrolment import Proposal
@@ -151,7 +151,10 @@ class SignInScreen(Screen[None]):
             else:
                 self._in(who)
 
-        self.app.push_screen(EnrolmentScreen(self._shell, challenge, proposal), enrolled)
+        def finish(actions: SignInActions, code: str, password: str | None) -> tuple[Who, list[str]]:
+            return actions.finish(challenge, code, password)
+
+        self.app.push_screen(EnrolmentScreen(self._shell, proposal, finish), enrolled)
 
     def _in(self, who: Who) -> None:
         self._challenge = self._from_practice = None

@@ -15,6 +15,8 @@ if TYPE_CHECKING:  # the domain is loaded after the first paint
 
 MINUTE_S = 60
 NOBODY = "not signed in"
+ANOTHER_HERE = "If the authenticator is lost: u, then n sets up another."
+CLOCK_TOLERANCE_S = 300  # by which a clock may be put back, as `security.identity.sessions` has it
 _FOR_ROLES = re.compile(r"(?<= is for )\w+(?: or \w+)*")
 
 
@@ -55,11 +57,23 @@ def who_words(who: Who | None, now: datetime, room: int, *, key: str = "") -> st
 
 def ended_words(who: Who, now: datetime, *, idle_s: float, absolute_s: float) -> str:
     """Why a session ended, for the line that says so."""
+    last_use_s = (who.expires - now).total_seconds() - idle_s
+    if last_use_s > CLOCK_TOLERANCE_S:
+        return f"{who.user} was signed out: the clock was set back, so how long the session lasted cannot be told."
     if now < who.expires:
         return f"{who.user} was signed out elsewhere, or the account was reset or disabled."
     if (now - who.signed_in_at).total_seconds() >= absolute_s:
         return f"{who.user} was signed out: a session lasts {_time_words(absolute_s)} at most."
     return f"{who.user} was signed out after {_time_words(idle_s)} without a key."
+
+
+def recovered_words(who: Who) -> str:
+    """What is asked after a sign-in by a recovery code."""
+    left = f"{who.recovery_codes} recovery code{' is' if who.recovery_codes == 1 else 's are'} left."
+    return (
+        f"A recovery code signed you in; {left} What wants a fresh code stays shut. If your authenticator is lost, set "
+        "up another now; later, u and then n do it."
+    )
 
 
 def _either(roles: Sequence[str]) -> str:

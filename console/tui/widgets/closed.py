@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.binding import Binding, BindingType
 
 from console.actions.permissions import FreshCodeNeeded, NotSignedIn, PermissionDenied
-from console.tui.sign_in.words import refusal_words, role_name
+from console.tui.sign_in.words import ANOTHER_HERE, refusal_words, role_name
 from console.tui.text import plain
 from console.tui.widgets.words import NOTHING, Part, Words
 
@@ -117,13 +117,25 @@ def _why(error: Exception, who: Who | None) -> list[Part]:
         return said
     here: list[Part] = [(f"You are signed in as {_named(who)}.", "text")] if who else []
     if isinstance(error, FreshCodeNeeded):
-        return [*here, ("The last code of your authenticator was given more than ten minutes ago.", "text")]
+        return [*here, *_why_no_fresh_code(who)]
     if error.decision is None:
         return [*here, *said]
     if not (lacks := missing(error.decision)):
         return here or said
     ways: list[Part] = [(f"  {'or ' if number else ''}{way}", "text") for number, way in enumerate(lacks)]
     return [*here, NOTHING, ("What is missing now", "accent"), *ways]
+
+
+def _why_no_fresh_code(who: Who | None) -> list[Part]:
+    """A session by a recovery code or a code by mail has none of the authenticator that could be too old."""
+    begun = _BEGUN_BY.get(who.factor) if who else None
+    if begun is None:
+        return [("The last code of your authenticator was given more than ten minutes ago.", "text")]
+    lost: list[Part] = [NOTHING, (ANOTHER_HERE, "text")] if begun == _BEGUN_BY["recovery"] else []
+    return [(f"You signed in by {begun}: no code of your authenticator was given yet.", "text"), *lost]
+
+
+_BEGUN_BY = {"recovery": "a recovery code", "email": "a code by mail"}
 
 
 def _named(who: Who) -> str:

@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from textual.widgets import Input
 
 from console.actions.decisions import Decisions, Known
 from console.tui.access.account_dialogs import AccountForm, EnrolmentCode, account_of, change_of
@@ -17,15 +18,18 @@ from console.tui.access.choice_form import ChoiceForm
 from console.tui.access.explorer import Explorer
 from console.tui.office import SecurityOffice
 from console.tui.screens.dialogs import Confirm, Notice
+from console.tui.sign_in.account import AccountDialog
 from console.tui.widgets.closed import Closed
 from console.tui.workshop import Workshop
 from security.audit.search import Filter
 from security.errors import AccountRefused
 from security.identity.account import Account, AccountChange, NewAccount, Role
+from security.identity.authenticator import new_recovery_codes
 from security.identity.challenges import Next
 from security.identity.shift import Shift
 from tests.console.tui.access.access_app import Console, console
 from tests.console.tui.workspaces import until
+from tests.practice import account_of as account_of_practice
 from tests.practice import sit_down
 
 
@@ -75,6 +79,53 @@ async def test_an_old_code_is_asked_for_in_place_and_a_fresh_one_opens_the_list(
         here.clock.at += timedelta(seconds=700)
         await here.press("f5")
         await here.shows("The list of accounts needs a fresh code", "Enter asks for the code")
+        await here.press("enter")
+        await here.give_code("officer")
+        await here.shows("data-scientist", "n New")
+
+
+async def test_a_code_that_was_given_elsewhere_opens_the_list(tmp_path: Path) -> None:
+    async with console(tmp_path / "home", size=(80, 24)) as here:
+        await here.press("u")
+        await here.sign_in("officer")
+        here.clock.at += timedelta(seconds=700)
+        await here.press("f5")
+        await here.shows("needs a fresh code", "given more than ten minutes ago")
+        await here.press("u", "r", "y")
+        await here.give_code("officer")
+        await here.shows("Recovery codes of officer")
+        await here.press("enter")
+        await until(lambda: isinstance(here.app.screen, AccountDialog), "the account")
+        await here.press("escape")
+        await here.shows("data-scientist", "n New")
+        assert "needs a fresh code" not in here.text
+        found = here.security.audit.search(Filter(action="manage_users", principal="officer"))
+        listed = [one for one in found.events if one.event.code == "list" and one.event.outcome.value == "done"]
+        assert len(listed) <= 2, "a look at the same time is one"
+
+
+async def test_after_a_recovery_code_it_is_not_said_that_a_code_is_too_old(tmp_path: Path) -> None:
+    async with console(tmp_path / "home", size=(80, 24)) as here:
+        security = here.security
+        with security.identity.database.transaction() as connection:
+            code = new_recovery_codes(security.identity, connection, "officer")[0]
+        password = account_of_practice(security, "officer").password
+        assert password is not None
+        await here.press("u")
+        await until(lambda: len(here.app.screen.query(Input)) == 2, "the sign-in")
+        await here.press("ctrl+r")
+        await until(lambda: len(here.app.screen.query(Input)) == 3 and here.app.focused is not None, "its form")
+        for text in ("officer", password, code):
+            await here.type(text)
+            await here.press("enter")
+        await here.shows("Set up another authenticator?")
+        await here.press("n", "f5")
+        await here.shows(
+            "The list of accounts needs a fresh code",
+            "You signed in by a recovery code: no code of your",
+            "then n sets",
+        )
+        assert "ten minutes ago" not in here.text
         await here.press("enter")
         await here.give_code("officer")
         await here.shows("data-scientist", "n New")

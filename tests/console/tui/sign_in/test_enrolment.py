@@ -10,7 +10,8 @@ from textual import events
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from console.tui.sign_in.enrolment import EnrolmentScreen
+from console.tui.sign_in import enrolment
+from console.tui.sign_in.enrolment import EnrolmentScreen, RecoveryCodes
 from console.tui.sign_in.fields import CODE_ONLY
 from console.tui.sign_in.forms import PasswordForm
 from console.tui.sign_in.refusal import Refusal
@@ -162,20 +163,64 @@ async def test_scrolling_is_offered_only_where_a_picture_is_higher_than_its_room
         assert ("Move the QR code" in screen_text(made.app)) is scrolls
 
 
-@pytest.mark.parametrize("size", [(80, 24), (80, 16), (60, 17)])
-async def test_the_recovery_codes_say_that_they_are_shown_once_and_how_to_go_on(
+async def enrolled(made: Opened, pilot: Pilot[Any], code: str) -> list[str]:
+    """Anna enrols, to the recovery codes; those."""
+    screen = await begun(made, pilot, code)
+    for text in (PASSWORD, PASSWORD, code_of(screen._proposal.secret, made.app.now())):
+        await typed(made, pilot, text)
+        await pilot.press("enter")
+    await shown(made, "Recovery codes of anna")
+    await settled(made.app)
+    dialog = made.app.screen
+    assert isinstance(dialog, RecoveryCodes)
+    return dialog._codes
+
+
+def above(made: Opened) -> str:
+    """The screen without its line of keys."""
+    return "\n".join(screen_text(made.app).splitlines()[:-1])
+
+
+@pytest.mark.parametrize("size", [(80, 24), (80, 20), (80, 16), (60, 16), (120, 40)])
+async def test_all_recovery_codes_stand_on_the_screen_and_say_that_they_are_shown_once(
     open_production: tuple[Opened, str], size: tuple[int, int]
 ) -> None:
     made, code = open_production
     async with made.app.run_test(size=size) as pilot:
-        screen = await begun(made, pilot, code)
-        for text in (PASSWORD, PASSWORD, code_of(screen._proposal.secret, made.app.now())):
-            await typed(made, pilot, text)
-            await pilot.press("enter")
-        await shown(made, "Recovery codes of anna", "this once: write", "Enter I have written them down")
+        codes = await enrolled(made, pilot, code)
+        assert [one for one in codes if one not in above(made)] == [], screen_text(made.app)
+        assert "this once: write" in above(made)
+        assert "I have written them down" in above(made), "the button is in sight"
+        foot = screen_text(made.app).splitlines()[-1]
+        assert "Enter I have written them down" in foot
+        assert "Esc" not in foot
+        assert "PgDn" not in screen_text(made.app)
+        await pilot.press("escape")
+        await shown(made, "Write them down first", codes[-1])
+        await pilot.press("enter")
+        await gone(made, "Recovery codes of anna")
 
-        def above() -> str:
-            return "\n".join(screen_text(made.app).splitlines()[:-1])
 
-        await until(lambda: "I have written them down" in above(), "the button to be in sight")
-        assert "Esc" not in screen_text(made.app).splitlines()[-1]
+async def test_the_button_acts_only_once_every_code_was_on_the_screen(
+    open_production: tuple[Opened, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the dialog has less room for them than on any supported terminal; the button keeps the focus."""
+    monkeypatch.setattr(enrolment, "CODES_FRAME", 14)
+    made, code = open_production
+    async with made.app.run_test(size=(60, 16)) as pilot:
+        codes = await enrolled(made, pilot, code)
+        assert [one for one in codes if one not in above(made)], screen_text(made.app)
+        await shown(made, "PgDn: more codes below")
+        await pilot.press("enter")
+        await shown(made, "There are more codes below", "Recovery codes of anna")
+        seen: set[str] = set()
+        for key in ("up", "pagedown", "down", "pagedown", "down"):
+            seen |= {one for one in codes if one in above(made)}
+            await pilot.press(key)
+            await settled(made.app)
+        assert seen == set(codes)
+        await gone(made, "more codes below")
+        await pilot.press("pageup", "pageup", "pageup")
+        await shown(made, codes[0])
+        await pilot.press("enter")
+        await gone(made, "Recovery codes of anna")

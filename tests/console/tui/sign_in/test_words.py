@@ -10,7 +10,8 @@ import pytest
 from console.actions.permissions import NotSignedIn, PermissionDenied
 from console.actions.sign_in import Who
 from console.query_history import kept_for
-from console.tui.sign_in.words import ended_words, left_words, refusal_words, who_words
+from console.tui.sign_in.words import CLOCK_TOLERANCE_S, ended_words, left_words, refusal_words, who_words
+from security.identity.sessions import CLOCK_TOLERANCE
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
 
@@ -68,6 +69,15 @@ def test_why_a_session_ended() -> None:
     at_last = Who("operator", "operator", "totp", 0, NOW, NOW + timedelta(hours=12))
     words = ended_words(at_last, NOW + timedelta(hours=12), **limits)
     assert words == "operator was signed out: a session lasts 12 hours at most."
+
+
+def test_a_session_that_the_clock_ended_says_so() -> None:
+    limits = {"idle_s": 900.0, "absolute_s": 43_200.0}
+    sitting = who(left_s=900)
+    back = NOW - timedelta(seconds=CLOCK_TOLERANCE_S + 1)
+    assert "the clock was set back" in ended_words(sitting, back, **limits)
+    assert "elsewhere" in ended_words(sitting, NOW - timedelta(seconds=CLOCK_TOLERANCE_S), **limits)
+    assert timedelta(seconds=CLOCK_TOLERANCE_S) == CLOCK_TOLERANCE
 
 
 def test_a_refusal_is_told_without_the_advice_for_the_command_line_and_without_controls() -> None:
