@@ -12,6 +12,7 @@ from etl.models import City
 SLUG_LENGTH = 80
 
 _POSITION = re.compile(r"([+-]?[0-9]{1,3}(?:\.[0-9]*)?)\s*,\s*([+-]?[0-9]{1,3}(?:\.[0-9]*)?)")
+_TWO_NUMBERS = re.compile(r"[+-]?[0-9]+(?:\.[0-9]*)?\s*,\s*[+-]?[0-9]+(?:\.[0-9]*)?")
 
 
 def slug_of(name: str) -> str:
@@ -54,6 +55,20 @@ def city_of(name: str) -> City:
     if categories & {"Cc", "Cs", "Zl", "Zp"} or not any(category[0] not in "CZ" for category in categories):
         raise ValueError(f"a city needs a printable name, found {name!r}")
     return City(trimmed, slug_of(trimmed))
+
+
+def new_city(name: str) -> City:
+    """The city of a name that is to be configured. Raises ValueError as `city_of`, and for a position nowhere on Earth.
+
+    One that is configured already is a name like others, which the API does not know: it must not stop the rest.
+    """
+    city = city_of(name)
+    if _TWO_NUMBERS.fullmatch(city.name) and position_of(city.name) is None:
+        raise ValueError(
+            f"expected LAT,LON in degrees, latitude from -90 to 90 and longitude from -180 to 180, such as "
+            f"45.52,-122.68; found {city.name[:60]!r}"
+        )
+    return city
 
 
 def cities_of(names: Iterable[str]) -> tuple[list[City], list[str]]:

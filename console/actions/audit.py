@@ -198,13 +198,18 @@ class AuditActions:
         *,
         file: Path | None = None,
         unrecorded: Callable[[AuditUnavailable], None] | None = None,
+        lacking: Callable[[int | None], None] | None = None,
     ) -> Report:
         """What is wrong with the log, compared with the checkpoints kept outside; with `file`, with that copy of it.
 
-        Where the log cannot record it any more, `unrecorded` is told why, and it is verified all the same.
+        Where the log cannot record it any more, `unrecorded` is told why, and it is verified all the same. `lacking`
+        is told how many events of the log as it was before a sound copy does not have at its end; None if the log
+        does not begin with it.
         """
         report: Report | None = None
+        size = 0
         try:
+            size = self._log().size()
             with self._gate().use(READ_AUDIT, AUDIT, code="verify") as grant:
                 report = self._verified(file, progress)
                 grant.count(report.events)
@@ -212,7 +217,12 @@ class AuditActions:
             self._permit_unrecorded()
             if unrecorded is not None:
                 unrecorded(error)
-        return report if report is not None else self._verified(file, progress)
+        if report is None:
+            return self._verified(file, progress)
+        if file is not None and report.ok and lacking is not None:
+            with suppress(AuditUnavailable):
+                lacking(self._lacking(report, size))
+        return report
 
     def export(self, format: str, *, after: int = -1, until: int | None = None) -> Iterator[str]:  # noqa: A002 – as `--format`
         """The events numbered above `after` and below `until` (by default those there now), each as one line.
@@ -256,6 +266,11 @@ class AuditActions:
         if not lost:
             return report
         return replace(report, ok=False, problems=(*lost, *report.problems), found=report.found + len(lost))
+
+    def _lacking(self, report: Report, size: int) -> int | None:
+        log = self._log()
+        begins = report.events <= log.size() and log.root(report.events) == report.root
+        return max(0, size - report.events) if begins else None
 
     def _signed_head(self) -> SignedHead:
         log = self._log()

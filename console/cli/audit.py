@@ -7,7 +7,7 @@ import time
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,11 @@ from console.actions.audit import AuditActions, OpenedReason, Proof, event_field
 from console.actions.seat import InMemory
 from console.cli.exits import Exit, UsageError
 from console.cli.output import print_json, print_table, safe, say
+from console.cli.patient import patient_meant
 from console.cli.progress import ProgressLine
 from console.cli.session import security_of
 from console.settings import Settings
+from console.typed_instants import read_instant
 from console.wiring.security import Security
 from console.wiring.security_actions import audit_actions
 from security.audit.checkpoint import Checkpoint
@@ -53,7 +55,7 @@ def tail(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -
 
 
 def search(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> Exit:
-    """The events that fit. Raises UsageError for a word that is no action, SecurityError, PermissionDenied."""
+    """The events that fit. Raises UsageError for what is no action or no time, SecurityError, PermissionDenied."""
     if arguments.action is not None and arguments.action not in ACTIONS:
         raise UsageError(
             f"--action: expected an action such as {', '.join(near(arguments.action))}, found {arguments.action[:40]!r}"
@@ -64,9 +66,9 @@ def search(arguments: Namespace, settings: Settings, environ: Mapping[str, str])
         action=arguments.action,
         principal=arguments.user,
         decision=Decision(arguments.decision) if arguments.decision else None,
-        subject=actions.pseudonym(arguments.patient) if arguments.patient is not None else None,
-        since=arguments.since,
-        until=arguments.until,
+        since=_instant(arguments, "since"),
+        until=_instant(arguments, "until"),
+        subject=None if arguments.patient is None else _subject(actions, arguments),
     )
     most = arguments.limit
     fitting = list(islice(every(actions.search, wanted, at_once=most + 1), most + 1))  # one more tells of others
@@ -78,6 +80,22 @@ def search(arguments: Namespace, settings: Settings, environ: Mapping[str, str])
     if len(fitting) > most:
         say(f"only the newest {len(found):,} that fit; allow more with --limit")
     return Exit.DONE
+
+
+def _instant(arguments: Namespace, name: str) -> datetime | None:
+    """The instant of an option. Raises UsageError."""
+    typed = getattr(arguments, name)
+    try:
+        return None if typed is None else read_instant(typed, arguments.security.now())
+    except ValueError as error:
+        raise UsageError(f"--{name}: {error}") from error
+
+
+def _subject(actions: AuditActions, arguments: Namespace) -> str:
+    """The pseudonym of the patient who is meant; whether the log may be read is decided before anybody is looked up."""
+    as_typed = actions.pseudonym(arguments.patient)
+    patient = patient_meant(arguments.security, arguments.patient)
+    return as_typed if patient == arguments.patient else actions.pseudonym(patient)
 
 
 def reason(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> Exit:
@@ -129,7 +147,7 @@ def verify(arguments: Namespace, settings: Settings, environ: Mapping[str, str])
     actions = _actions(arguments, settings, environ, verifying=True)
     file = Path(arguments.file) if arguments.file is not None else None
     with closing(ProgressLine("verifying", environ)) as line:
-        report = actions.verify(line, file=file, unrecorded=_say_unrecorded)
+        report = actions.verify(line, file=file, unrecorded=_say_unrecorded, lacking=_say_lacking)
     if arguments.json:
         print_json(_report_json(report))
     else:
@@ -241,6 +259,18 @@ def _say_unseen(places: Sequence[str]) -> None:
         )
     for place in places:
         say(f"{place}: expected copies of checkpoints, found none, {unseen}; see that its disk or share is mounted")
+
+
+def _say_lacking(count: int | None) -> None:
+    """Say what a sound copy does not have of the log it was made of."""
+    if count is None:
+        say("that file is not the beginning of this workspace's log: it is of another one, or went another way")
+    elif count:
+        newest = "the newest event" if count == 1 else f"the newest {count:,} events"
+        say(
+            f"that file lacks {newest} of this workspace's log. In use, the log has its newest events in the -wal file "
+            "beside it: copy the files whose names begin with audit.db together"
+        )
 
 
 def _say_unrecorded(error: AuditUnavailable) -> None:

@@ -7,7 +7,7 @@ the weather API about one, is management of the schedule.
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from console.actions.pipelines import Pipelines, PipelineSetup
 from console.cli.exits import Exit, UsageError
@@ -17,7 +17,7 @@ from console.cli.signals import unbroken
 from console.config_file import CITIES_VARIABLE
 from console.settings import Settings
 from console.wiring.pipelines import pipelines
-from etl.cities import city_of, same_city
+from etl.cities import city_of, new_city, same_city
 from etl.models import City, rfc3339
 
 
@@ -66,8 +66,8 @@ def list_cities(arguments: Namespace, settings: Settings, environ: Mapping[str, 
 
 
 def add_city(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> Exit:
-    """Add a city to `config.toml`. Raises `UsageError` for a name that is none, `ConfigError`."""
-    city = _city(arguments.name)
+    """Add a city to `config.toml`. Raises `UsageError` for what is no name or position, `ConfigError`."""
+    city = _city(arguments.name, new_city)
     there = _configured(city, settings)
     actions = _actions(arguments, settings, environ)
     unbroken(lambda: actions.add_city(city.name))
@@ -93,7 +93,7 @@ def remove_city(arguments: Namespace, settings: Settings, environ: Mapping[str, 
 def test_city(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> Exit:
     """Ask the API for a city and store nothing. Raises a `SourceError` or `DataRejected`."""
     actions = _actions(arguments, settings, environ)
-    document = actions.test_city(_city(arguments.name))
+    document = actions.test_city(_city(arguments.name, new_city))
     setup = actions.setup()
     if arguments.json:
         print_json({**document, "source": setup.source_name})
@@ -107,9 +107,9 @@ def _actions(arguments: Namespace, settings: Settings, environ: Mapping[str, str
     return pipelines(settings, environ, permissions=gate_of(arguments, settings, environ))
 
 
-def _city(name: str) -> City:
+def _city(name: str, read: Callable[[str], City] = city_of) -> City:
     try:
-        return city_of(name)
+        return read(name)
     except ValueError as error:
         raise UsageError(str(error)) from error
 

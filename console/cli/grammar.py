@@ -54,6 +54,14 @@ def utf8(given: str) -> str:
     return given
 
 
+def patient(given: str) -> str:
+    """The id of a patient, in any case. Raises ArgumentTypeError for what is no text, or none at all."""
+    found = utf8(given).strip()
+    if not found:
+        raise argparse.ArgumentTypeError("expected the id of a patient, such as P0001, found nothing")
+    return found
+
+
 def number(given: str, *, most: int) -> int:
     """A count from 1 to `most`. Raises ArgumentTypeError."""
     if not given.isascii() or not given.isdigit() or len(given) > LONGEST_NUMBER or not 0 < int(given) <= most:
@@ -75,5 +83,9 @@ def _without_values(message: str) -> str:
     """The message without words that belong nowhere: one of them may be a key, given where none is taken."""
     kind, colon, words = message.partition("unrecognized arguments:")
     if colon:
-        return f"{kind}{colon} {' '.join(w.partition('=')[0] if w.startswith('--') else '…' for w in words.split())}"
+        told = [word.partition("=")[0] for word in words.split() if word.startswith("--")]
+        if hidden := len(words.split()) - len(told):
+            count = "a word that is" if hidden == 1 else f"{hidden} words that are"
+            told.append(f"{count} not shown here: there may be a key in it (a text of several words needs quotes)")
+        return f"{kind}{colon} {', '.join(told)}"
     return re.sub(r"invalid choice: .* \(choose", "invalid choice (choose", message, flags=re.DOTALL)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from datetime import UTC, datetime
 
-from console.cli.grammar import LONGEST_NUMBER, Parser, command, group, json_option, number, utf8
+from console.cli.grammar import LONGEST_NUMBER, Parser, command, group, json_option, number, patient, utf8
+from console.typed_instants import EXPECTED
 
 FORMATS = ("ocsf", "cef", "leef", "syslog", "hec")
 KINDS = ("sign-in", "decision", "disclosure", "query", "edit", "key", "user", "run", "export")
@@ -67,9 +67,9 @@ def _search(search: Parser) -> None:
     search.add_argument("--action", type=utf8, metavar="A", help="such as view_record or sign_in")
     search.add_argument("--user", type=utf8, metavar="U", help="who did it")
     search.add_argument("--decision", choices=("allow", "deny"), help="what was decided")
-    search.add_argument("--since", type=_instant, metavar="TIME", help="not before, such as 2026-03-01T03:12:00Z")
-    search.add_argument("--until", type=_instant, metavar="TIME", help="before")
-    search.add_argument("--patient", metavar="ID", help="whose record it concerned")
+    search.add_argument("--since", metavar="TIME", help=f"not before: {EXPECTED}")
+    search.add_argument("--until", metavar="TIME", help="before, said likewise")
+    search.add_argument("--patient", type=patient, metavar="ID", help="whose record it concerned")
     search.add_argument("--limit", type=_limit, default=50, metavar="N", help="at most N events (50)")
     json_option(search)
 
@@ -82,13 +82,3 @@ def _number(given: str) -> int:
     if not given.isascii() or not given.isdigit() or len(given) > LONGEST_NUMBER:
         raise argparse.ArgumentTypeError(f"expected the number of an event, from 0, found {given[:40]!r}")
     return int(given)
-
-
-def _instant(text: str) -> datetime:
-    try:
-        found = datetime.fromisoformat(text)
-        return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise argparse.ArgumentTypeError(
-            f"expected a time such as 2026-03-01T03:12:00Z or a date, in UTC unless it says otherwise, found {text!r}"
-        ) from None

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 
-from console.cli.grammar import Parser, command, group, json_option, number, stdin_option, utf8
+from console.cli.grammar import Parser, command, group, json_option, number, patient, stdin_option, utf8
 
 UNSEEN = "- reads it from standard input, so that it stands in no list of processes"
+BY = "sex, age_band, state, diagnosis, first_year, ssn"
 CODE = "the code of the authenticator, where one is needed"
 
 
@@ -20,9 +21,7 @@ def add_to(commands: argparse._SubParsersAction[Parser]) -> None:
 def _records(commands: argparse._SubParsersAction[Parser]) -> None:
     kinds = group(commands, "records", "patient records, as the role may see them", "COMMAND")
     find = command(kinds, "find", "records:find", "the patients that may be seen, by words of a name or by id")
-    find.add_argument(
-        "name", nargs="?", default="", metavar="NAME", help=f"words of a name, or how an id begins; {UNSEEN}"
-    )
+    find.add_argument("name", nargs="*", metavar="NAME", help=f"words of a name, or how an id begins; {UNSEEN}")
     find.add_argument("--limit", type=_number, default=100, metavar="N", help="at most N patients (100)")
     show = command(kinds, "show", "records:show", "one record, each column clear, masked or not at all")
     show.add_argument(
@@ -31,7 +30,7 @@ def _records(commands: argparse._SubParsersAction[Parser]) -> None:
     history = command(kinds, "history", "records:history", "every version of every entry of a medical history")
     edit = command(kinds, "edit", "records:edit", "write an entry of a medical history; what was there stays")
     for kind in (show, history, edit):
-        kind.add_argument("patient", type=utf8, metavar="PATIENT", help="the id of a patient")
+        kind.add_argument("patient", type=patient, metavar="PATIENT", help="the id of a patient")
     edit.add_argument("--add", required=True, metavar="TEXT", help=f"the entry; {UNSEEN}")
     edit.add_argument(
         "--entry",
@@ -53,7 +52,7 @@ def _records_admitted(kinds: argparse._SubParsersAction[Parser]) -> None:
     glass = command(
         kinds, "break-glass", "records:break_glass", "open a record in an emergency, for 15 minutes, loudly audited"
     )
-    glass.add_argument("patient", type=utf8, metavar="PATIENT", help="the id of a patient")
+    glass.add_argument("patient", type=patient, metavar="PATIENT", help="the id of a patient")
     glass.add_argument(
         "--reason",
         required=True,
@@ -63,7 +62,7 @@ def _records_admitted(kinds: argparse._SubParsersAction[Parser]) -> None:
     assign = command(kinds, "assign", "records:assign", "let a doctor treat a patient")
     unassign = command(kinds, "unassign", "records:unassign", "let a doctor treat a patient no longer")
     for kind in (assign, unassign):
-        kind.add_argument("patient", type=utf8, metavar="PATIENT", help="the id of a patient")
+        kind.add_argument("patient", type=patient, metavar="PATIENT", help="the id of a patient")
         kind.add_argument("user", type=utf8, metavar="USER", help="the account of the doctor")
     for kind in (glass, assign, unassign):
         json_option(kind)
@@ -98,9 +97,11 @@ def _research(commands: argparse._SubParsersAction[Parser]) -> None:
     )
     query = command(kinds, "query", "research:query", "numbers by group, such as by sex; groups under 11 are hidden")
     query.add_argument("domain", metavar="DOMAIN", help="a research domain, such as oncology")
-    query.add_argument("--by", required=True, metavar="COLUMN[,…]", help="sex, age_band, state, diagnosis, first_year")
+    query.add_argument("--by", required=True, metavar="COLUMN[,…]", help=f"{BY}; ssn is nothing but the mask")
     query.add_argument("--measure", required=True, metavar="NAME", help="patients, encounters, mean_encounters")
-    query.add_argument("--where", action="append", metavar="COLUMN=VALUE", help="only these; may be repeated")
+    query.add_argument(
+        "--where", action="append", metavar="COLUMN=VALUE", help="only these, of any of those but ssn; may be repeated"
+    )
     domains = command(kinds, "domains", "research:domains", "the domains that may be asked about")
     rebuild = command(kinds, "rebuild", "research:rebuild", "build what research may ask anew from the records")
     for kind in (query, domains, rebuild):

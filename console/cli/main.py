@@ -92,7 +92,10 @@ def _remedy(error: PermissionDenied) -> list[str]:
         return []
     glass = f"{BREAK_GLASS} (`lakewarden records break-glass PATIENT --reason -`)"
     found = [text.replace(BREAK_GLASS, glass) for text in remedies(error.decision)]
-    return [f"what would change it: {' · or '.join(found)}"] if found else []
+    alike = (
+        ["an id that nobody has is refused in the same words: see that it is right"] if glass in " ".join(found) else []
+    )
+    return [f"what would change it: {' · or '.join(found)}", *alike] if found else []
 
 
 def _check(arguments: Namespace) -> None:

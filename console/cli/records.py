@@ -10,8 +10,10 @@ from argparse import Namespace
 from collections.abc import Mapping
 from typing import Any
 
+from console.actions.records import Records
 from console.cli.exits import Exit, UsageError
 from console.cli.output import print_json, print_table, safe, say
+from console.cli.patient import patient_meant
 from console.cli.session import security_of, with_fresh_code
 from console.cli.signals import unbroken
 from console.settings import Settings
@@ -27,7 +29,7 @@ MOST_BYTES = 4 * LONGEST_TEXT  # of a text in UTF-8
 def find(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> Exit:
     """List the patients that may be seen. Raises PermissionDenied, SecurityError."""
     actions = security_actions.records(security_of(arguments, settings, environ))
-    name = _given(arguments.name, "the name", one_line=True)
+    name = _given(" ".join(arguments.name), "the name", one_line=True)
     lines = actions.find(name, limit=arguments.limit)
     if arguments.json:
         print_json(
@@ -50,8 +52,8 @@ def find(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -
 
 def show(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> Exit:
     """Print a record. Raises PermissionDenied, SecurityError."""
-    actions = security_actions.records(security_of(arguments, settings, environ))
-    found = actions.show(arguments.patient, identifiers=not arguments.masked)
+    actions, patient = _of_patient(arguments, settings, environ)
+    found = actions.show(patient, identifiers=not arguments.masked)
     if found.emergency:
         say("opened through broken glass: this is audited as an emergency")
     if arguments.json:
@@ -71,8 +73,8 @@ def show(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -
 
 def history(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> Exit:
     """Print every version of every entry. Raises PermissionDenied, SecurityError."""
-    actions = security_actions.records(security_of(arguments, settings, environ))
-    entries = actions.versions(arguments.patient)
+    actions, patient = _of_patient(arguments, settings, environ)
+    entries = actions.versions(patient)
     if arguments.json:
         print_json(_as_json(tuple(entries)))
     else:
@@ -82,9 +84,8 @@ def history(arguments: Namespace, settings: Settings, environ: Mapping[str, str]
 
 def edit(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> Exit:
     """Write an entry, or a newer text of one. Raises PermissionDenied, RecordChanged, SecurityError."""
-    actions = security_actions.records(security_of(arguments, settings, environ))
-    text = _given(arguments.add, "the entry")
-    patient, expected = arguments.patient, arguments.if_version
+    actions, patient = _of_patient(arguments, settings, environ)
+    text, expected = _given(arguments.add, "the entry"), arguments.if_version
     if arguments.entry is None:
         version = unbroken(lambda: actions.add(patient, text, expected_version=expected))
     else:
@@ -99,13 +100,11 @@ def edit(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -
 def break_glass(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> Exit:
     """Open a record in an emergency. Raises PermissionDenied, SecurityError."""
     security = security_of(arguments, settings, environ)
-    actions = security_actions.records(security)
+    actions, patient = _of_patient(arguments, settings, environ)
     reason = _given(arguments.reason, "the reason", one_line=True)
-    until = with_fresh_code(
-        arguments, security, lambda: unbroken(lambda: actions.break_glass(arguments.patient, reason))
-    )
+    until = with_fresh_code(arguments, security, lambda: unbroken(lambda: actions.break_glass(patient, reason)))
     if arguments.json:
-        print_json({"patient_id": arguments.patient, "until": rfc3339(until)})
+        print_json({"patient_id": patient, "until": rfc3339(until)})
     else:
         print(f"open until {rfc3339(until)}; this and every access to the record are audited as an emergency")
     return Exit.DONE
@@ -114,28 +113,32 @@ def break_glass(arguments: Namespace, settings: Settings, environ: Mapping[str, 
 def assign(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> Exit:
     """Let a doctor treat a patient. Raises PermissionDenied, SecurityError."""
     security = security_of(arguments, settings, environ)
-    actions = security_actions.records(security)
-    with_fresh_code(arguments, security, lambda: unbroken(lambda: actions.assign(arguments.patient, arguments.user)))
+    actions, patient = _of_patient(arguments, settings, environ)
+    with_fresh_code(arguments, security, lambda: unbroken(lambda: actions.assign(patient, arguments.user)))
     if arguments.json:
-        print_json({"patient_id": arguments.patient, "user": arguments.user, "assigned": True})
+        print_json({"patient_id": patient, "user": arguments.user, "assigned": True})
     else:
-        print(safe(f"{arguments.user} treats {arguments.patient}"))
+        print(safe(f"{arguments.user} treats {patient}"))
     return Exit.DONE
 
 
 def unassign(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> Exit:
     """Let a doctor treat a patient no longer. Raises PermissionDenied, SecurityError."""
     security = security_of(arguments, settings, environ)
-    actions = security_actions.records(security)
-    was = with_fresh_code(
-        arguments, security, lambda: unbroken(lambda: actions.unassign(arguments.patient, arguments.user))
-    )
+    actions, patient = _of_patient(arguments, settings, environ)
+    was = with_fresh_code(arguments, security, lambda: unbroken(lambda: actions.unassign(patient, arguments.user)))
     if arguments.json:
-        print_json({"patient_id": arguments.patient, "user": arguments.user, "assigned": False, "changed": was})
+        print_json({"patient_id": patient, "user": arguments.user, "assigned": False, "changed": was})
     else:
         no_longer = "no longer treats" if was else "did not treat"
-        print(safe(f"{arguments.user} {no_longer} {arguments.patient}"))
+        print(safe(f"{arguments.user} {no_longer} {patient}"))
     return Exit.DONE
+
+
+def _of_patient(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> tuple[Records, str]:
+    """The actions, and the id of the patient who is meant; it is told only of one whose record is shown or changed."""
+    security = security_of(arguments, settings, environ)
+    return security_actions.records(security), patient_meant(security, arguments.patient)
 
 
 def _given(text: str, what: str, *, one_line: bool = False) -> str:

@@ -99,6 +99,6 @@ def _document(name: str, report: Loaded | RecordRefused) -> dict[str, Any]:
         "file": name,
         "loaded": 0,
         "already_there": 0,
-        "error": f"{len(faults)} faulty lines" if faults else str(report),
+        "error": f"{len(faults)} faulty line{'' if len(faults) == 1 else 's'}" if faults else str(report),
         "faults": [{"line": one.line, "field": one.field, "message": one.message} for one in faults],
     }

@@ -147,4 +147,4 @@ def _keepers(settings: Settings) -> Iterator[Check]:
         detail = f"{path}: the copies that were kept there are gone, so a rollback of this workspace would not show"
         yield Check("checkpoints", False, detail, REMEDY)
     else:
-        yield Check("checkpoints", True, f"{kept:,} copies in {path}")
+        yield Check("checkpoints", True, f"{'1 copy' if kept == 1 else f'{kept:,} copies'} in {path}")

@@ -11,7 +11,7 @@ from dataclasses import replace
 from security.errors import RecordRefused, RecordUnknown
 from security.instants import microseconds
 from security.records.core import Core
-from security.records.identifying import is_unseen
+from security.records.identifying import first_unseen
 from security.records.models import NewPatient, PatientFacts
 from security.records.staging import staging
 
@@ -113,11 +113,13 @@ def check_known(connection: sqlite3.Connection, patient_id: str) -> None:
 
 def check_text(text: str) -> str:
     """An entry of a history, trimmed. Raises RecordRefused; the text is never part of a message."""
-    trimmed = text.replace("\r\n", "\n").strip()
+    lines = text.replace("\r\n", "\n")
+    trimmed = lines.strip()
     if not 0 < len(trimmed) <= LONGEST_TEXT:
         raise RecordRefused(f"expected a text of 1 to {LONGEST_TEXT} characters, found {len(trimmed)}")
-    if any(one not in "\n\t" and is_unseen(one) for one in trimmed):
-        raise RecordRefused("expected a text without control or invisible characters, found some")
+    if first_unseen(trimmed, but="\n\t"):
+        found = first_unseen(lines, but="\n\t")  # where it stands for who typed it
+        raise RecordRefused(f"expected a text without control or invisible characters, found {found}")
     return trimmed
 
 
@@ -150,8 +152,12 @@ def _checked(patient: NewPatient) -> NewPatient:
     if not _SSN.fullmatch(patient.ssn):
         raise RecordRefused(f"ssn of {patient.patient_id}: expected the form 000-00-0000, found another text")
     for encounter in patient.encounters:
-        if any(unicodedata.category(one) == "Cc" for one in encounter.kind + encounter.diagnosis):
-            raise RecordRefused(f"encounters of {patient.patient_id}: expected no control characters, found some")
+        for one in encounter.kind + encounter.diagnosis:
+            if unicodedata.category(one) == "Cc":
+                found = f"U+{ord(one):04X}"
+                raise RecordRefused(
+                    f"encounters of {patient.patient_id}: expected no control characters, found {found}"
+                )
     for user in patient.assigned:
         _check_user(user)
     return replace(patient, history=tuple([(check_text(text), by, at) for text, by, at in patient.history]))

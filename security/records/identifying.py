@@ -75,6 +75,16 @@ def is_unseen(character: str) -> bool:
     return unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp") and character not in JOINERS
 
 
+def first_unseen(text: str, *, but: str = "") -> str | None:
+    """The first such character of `text`, none of `but`, and where it stands; None where there is none."""
+    for index, one in enumerate(text):
+        if one not in but and is_unseen(one):
+            before = text[:index]
+            line = f" of line {before.count(chr(10)) + 1}" if "\n" in text else ""
+            return f"U+{ord(one):04X} as character {index - before.rfind(chr(10))}{line}"
+    return None
+
+
 class _Read:
     """One spelling of a text, read in three ways."""
 

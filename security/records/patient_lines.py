@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 from security.errors import RecordRefused
 from security.policy.columns import IDENTIFYING
 from security.records.admission import LONGEST, LONGEST_TEXT, PATIENT_ID
-from security.records.identifying import IDENTIFIED_BY, LIKE_SSN, is_unseen, telling, tells_of
+from security.records.identifying import IDENTIFIED_BY, LIKE_SSN, first_unseen, telling, tells_of
 from security.records.models import Encounter, NewPatient
 
 LONGEST_LINE = 262_144  # bytes, without its end
@@ -152,8 +152,8 @@ def _text(value: Any, field: str, *, longest: int = LONGEST, may_break: bool = F
     text = value.replace("\r\n", "\n").strip()
     if not 0 < len(text) <= longest:
         raise LineRefused(field, f"1 to {longest:,} characters", str(len(text)))
-    if not text.isprintable() and any(is_unseen(one) for one in text if not may_break or one not in "\n\t"):
-        raise LineRefused(field, "no control or invisible characters", "some")
+    if not text.isprintable() and (found := first_unseen(text, but="\n\t" if may_break else "")):
+        raise LineRefused(field, "no control or invisible characters", found)
     return text
 
 

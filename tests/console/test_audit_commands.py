@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import base64
 import json
+import re
 import shutil
 import signal
 import sqlite3
@@ -518,6 +519,16 @@ def test_a_doctor_may_not_verify_a_damaged_log(lakewarden: Lakewarden) -> None:
     office.change(lambda connection: cut_short(connection, office.first + 8))
     ended = lakewarden("audit", "verify")
     assert (ended.code, ended.out) == (77, "")
+
+
+def test_a_sound_copy_that_lacks_the_newest_events_is_told(office: Office, tmp_path: Path) -> None:
+    copy = tmp_path / "copy.db"
+    shutil.copy(office.log, copy)
+    assert "lacks" not in office.lakewarden("audit", "verify", "--file", str(copy)).err
+    ended = office.lakewarden("audit", "verify", "--file", str(copy))
+    assert (ended.code, ended.out.startswith("sound")) == (0, True)
+    assert re.search(r"that file lacks the newest \d event", ended.err)
+    assert "-wal" in ended.err
 
 
 def test_a_copy_of_the_log_is_verified_and_that_is_on_record(office: Office, tmp_path: Path) -> None:

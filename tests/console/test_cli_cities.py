@@ -62,6 +62,27 @@ def test_an_empty_name_is_64(lakewarden: Lakewarden, command: str) -> None:
     assert (ended.code, ended.out, ended.err.count("\n")) == (64, "", 1)
 
 
+@pytest.mark.parametrize("position", ["999,999", "91.5,10", "12,200", "-90.01, 0"])
+@pytest.mark.parametrize("command", ["add", "test"])
+def test_a_position_nowhere_on_earth_is_64_and_told_the_ranges(
+    lakewarden: Lakewarden, command: str, position: str
+) -> None:
+    lakewarden.sign_in("operator")
+    ended = lakewarden("cities", command, position)
+    assert (ended.code, ended.out, ended.err.count("\n")) == (64, "", 1)
+    assert "latitude from -90 to 90 and longitude from -180 to 180" in ended.err
+    assert ended.err.endswith(f"found {position!r}\n")
+    assert configured(lakewarden) == ["Portland"]
+
+
+def test_a_position_that_was_configured_before_it_was_refused_is_removed(lakewarden: Lakewarden) -> None:
+    lakewarden.sign_in("operator")
+    config = lakewarden.home / "config.toml"
+    config.write_text(config.read_text().replace('["Portland"]', '["Portland", "999,999"]'))
+    assert lakewarden("cities", "remove", "999,999").code == 0
+    assert configured(lakewarden) == ["Portland"]
+
+
 def test_a_list_that_the_environment_overrides_is_not_edited(lakewarden: Lakewarden) -> None:
     lakewarden.environ["LAKEWARDEN_WEATHER__CITIES"] = '["Oslo"]'
     lakewarden.sign_in("operator")

@@ -16,6 +16,7 @@ from tests.console.desk import Desk, desk_at
 
 NO_GUEST = {"LAKEWARDEN_ACCESS__ALLOW_GUEST": "false"}
 BREAK_GLASS = "break the glass with a reason (`lakewarden records break-glass PATIENT --reason -`)"
+ALIKE = "an id that nobody has is refused in the same words: see that it is right"
 
 
 @pytest.fixture
@@ -58,7 +59,8 @@ def test_a_refused_look_is_no_refused_deed(night: Desk) -> None:
 
 def test_a_denial_tells_what_must_hold_together_what_would_do_instead_and_how_to_change_it(night: Desk) -> None:
     night.sit_down("doctor")
-    first, second = lines_of(refusal(night.security.gate, "view_record", f"patient:{night.patient('doctor-nights')}"))
+    denied = refusal(night.security.gate, "view_record", f"patient:{night.patient('doctor-nights')}")
+    first, second, third = lines_of(denied)
     assert first == (
         "not permitted to doctor: view_record – assigned to the patient: not assigned; on shift 08:00–20:00 UTC: it "
         "was 03:00 – or: glass broken in the last 15 minutes: it was not broken"
@@ -66,6 +68,7 @@ def test_a_denial_tells_what_must_hold_together_what_would_do_instead_and_how_to
     assert second == (
         f"what would change it: an officer assigns the patient; ask from 08:00 to before 20:00 UTC · or {BREAK_GLASS}"
     )
+    assert third == ALIKE
 
 
 def test_a_denial_for_another_role_names_no_remedy(night: Desk) -> None:
@@ -96,12 +99,13 @@ def test_roles_are_named_where_not_everyone_may(night: Desk) -> None:
     assert isinstance(refusal(gate, "rotate_keys", "keys"), NotSignedIn)
 
 
-def test_a_process_says_it_in_two_lines(lakewarden: Lakewarden) -> None:
+def test_a_process_says_it_in_three_lines(lakewarden: Lakewarden) -> None:
     """Whatever the hour: one of the two doctors is asked about a patient of the other."""
     lakewarden.sign_in("doctor")
     ended = lakewarden("records", "show", "P9999")
-    first, second = ended.err.splitlines()
+    first, second, third = ended.err.splitlines()
     assert ended.code == 77
     assert first.startswith("lakewarden: not permitted to doctor: view_record – assigned to the patient: not assigned")
     assert second.startswith("lakewarden: what would change it: an officer assigns the patient")
     assert second.endswith(f" · or {BREAK_GLASS}")
+    assert third == f"lakewarden: {ALIKE}"

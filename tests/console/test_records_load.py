@@ -146,6 +146,16 @@ def test_a_faulty_line_is_told_by_file_line_and_field_without_its_value(
     ]  # fmt: skip
 
 
+def test_one_faulty_line_is_one_and_an_unseen_character_is_named_with_its_place(
+    hospital: Lakewarden, file: Path
+) -> None:
+    file.write_bytes(lines(patient(1, address="1 Ma\u200bin Street")))
+    document = hospital("records", "load", str(file), "--json").json["files"][0]
+    assert document["error"] == "1 faulty line"
+    assert document["faults"][0]["field"] == "address"
+    assert document["faults"][0]["message"].endswith("no control or invisible characters, found U+200B as character 5")
+
+
 def test_a_refused_file_does_not_keep_the_next_from_being_loaded(
     hospital: Lakewarden, file: Path, workspace: Path
 ) -> None:

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from console.cli.parser import build_parser
 from security.audit.event import Kind, Outcome
-from security.errors import AuditUnavailable
+from security.errors import AuditUnavailable, QuestionRefused
 from security.policy.columns import IDENTIFYING
+from security.records.research.query import COLUMNS, CONSTANT, MEASURES, Question
 from security.records.research.suppression import SMALLEST
 from tests.conftest import Lakewarden
 from tests.console.desk import Desk, desk_at, identifiers_of
@@ -42,6 +44,19 @@ def test_a_data_scientist_asks_the_own_domain_and_nobody_else_any(desk: Desk, us
         assert (ended.out != "") == (ended.code == 0)
     listed = desk("research", "domains")
     assert (listed.code, listed.out) == ((0, f"{DOMAIN_OF[user]}\n") if user in DOMAIN_OF else (77, ""))
+
+
+def test_the_help_names_the_columns_that_are_taken_and_no_others(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        build_parser().parse_args(["research", "query", "--help"])
+    told = " ".join(capsys.readouterr().out.split())
+    assert f"{', '.join((*COLUMNS, CONSTANT))}; ssn is nothing but the mask" in told
+    assert "of any of those but ssn" in told
+    with pytest.raises(QuestionRefused, match=f"^by: expected one of {', '.join((*COLUMNS, CONSTANT))}, found foo$"):
+        Question.parse("oncology", "foo", "patients")
+    with pytest.raises(QuestionRefused, match=f"^where: expected one of {', '.join(COLUMNS)}, found ssn$"):
+        Question.parse("oncology", "sex", "patients", ["ssn=1"])
+    assert ", ".join(MEASURES) in told
 
 
 @pytest.mark.parametrize("guests", ["true", "false"])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
 
-from console.tui.audit.event_words import GLASS, fields_of, outcome_cell, time_words
+from console.tui.audit.event_words import fields_of, may_have_reason, outcome_cell, time_words
 from console.tui.audit.lines_dialog import LinesDialog, named_lines, sentence
 from console.tui.off_loop import off_loop
 from console.tui.records.identifiers import SHOWN_S, Identifiers
@@ -53,8 +53,11 @@ class EventDetail(LinesDialog):
         step: Callable[[int], Recorded | None],
         now: Callable[[], datetime],
         reason_s: float = SHOWN_S,
+        opens_reason: bool = False,
     ) -> None:
+        """`opens_reason` opens the reason at once, as its key does."""
         super().__init__(_title(recorded))
+        self._opens_reason = opens_reason
         self._recorded = recorded
         self._audit = audit
         self._step = step
@@ -63,6 +66,11 @@ class EventDetail(LinesDialog):
         self._told = ("", "muted")
         self._reason = Identifiers(self, self._show_reason, shown_s=reason_s)
         self._reason_lines: tuple[str, int] | None = None  # what is shown of it, and for how many seconds more
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        if self._opens_reason:
+            self.call_after_refresh(self.action_reason)
 
     def on_screen_suspend(self) -> None:
         """Something lies over this."""
@@ -93,7 +101,7 @@ class EventDetail(LinesDialog):
     def hints(self) -> Sequence[Binding]:
         """The keys that do something with this event."""
         event = self._recorded.event
-        can = {"reason": event.sealed or (event.action in GLASS and event.correlation), "use": event.correlation}
+        can = {"reason": may_have_reason(event), "use": event.correlation}
         idle = {action for action, there in can.items() if not there}
         own = [key for key in (*EventDetail.BINDINGS, *Dialog.BINDINGS) if isinstance(key, Binding) and key.show]
         return [key for key in own if key.action not in idle]

@@ -35,6 +35,11 @@ def is_denied(event: Event) -> bool:
     return event.decision is Decision.DENY or event.outcome is Outcome.REFUSED
 
 
+def may_have_reason(event: Event) -> bool:
+    """Whether the event has a sealed reason, or may be of a use that has one."""
+    return event.sealed is not None or (event.action in GLASS and event.correlation is not None)
+
+
 def sign_of(event: Event, *, cross: str) -> Part:
     """What stands before a line that must not be overlooked: `cross` for a denial or a failure, `!` for the glass."""
     if is_denied(event) or event.outcome is Outcome.FAILED:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import TypeVar
 
+from console import typed_instants
+from console.typed_instants import read_instant
 from security.audit.event import Decision, Kind
 from security.audit.search import Filter
 from security.identity.account import user_name
@@ -20,7 +22,7 @@ EXPECTED = {
     "action": "such as view_record, rotate_keys, sign_in",
     "user": "the name of an account, service or unknown",
     "decision": "allow or deny",
-    "since": "UTC: 2026-11-28, 2026-11-28 14:30, 14:30 or 2h, 3d ago",
+    "since": typed_instants.EXPECTED,
     "until": "the same; this instant is left out",
     "patient": "such as P0007: found by its pseudonym",
 }
@@ -81,20 +83,9 @@ def _one_of(kind: type[Word], field: str, text: str) -> Word | None:
 
 
 def _instant(field: str, text: str, now: datetime) -> datetime | None:
-    """An instant in UTC of a date, a date and time, a time of today, or how long ago."""
     if not text:
         return None
-    now = now.astimezone(UTC)
     try:
-        if text[:-1].isdigit() and text[-1] in "mhd":
-            unit = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}[text[-1]]
-            return now - int(text[:-1]) * unit
-        if len(text) <= 8 and ":" in text:
-            return datetime.combine(now.date(), time.fromisoformat(text), UTC)
-        if len(text) <= 10:
-            return datetime.combine(date.fromisoformat(text), time(), UTC)
-        found = datetime.fromisoformat(text)
-        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
-    except (ValueError, OverflowError) as error:
-        expected = EXPECTED["since"]
-        raise FilterRefused(field, f"expected an instant ({expected}), found {text[:40]!r}") from error
+        return read_instant(text, now)
+    except ValueError as error:
+        raise FilterRefused(field, str(error)) from error

@@ -14,7 +14,7 @@ from textual.widgets import Static
 
 from console.actions.permissions import PermissionDenied
 from console.tui.audit.alarm import Alarm, Fails
-from console.tui.audit.event_words import events_words, fields_of
+from console.tui.audit.event_words import events_words, fields_of, may_have_reason
 from console.tui.audit.lines_dialog import named_lines
 from console.tui.audit.log_lines import PAGE, LogLines
 from console.tui.audit.log_reading import Since, Start, since, start
@@ -33,6 +33,7 @@ from console.tui.widgets.section_title import SectionTitle
 from etl.models import RunState
 from security.audit.search import Filter, Page, Recorded
 from security.errors import AuditUnavailable
+from security.records.patient_ids import meant
 
 if TYPE_CHECKING:  # the domain is loaded after the first paint
     from console.actions.audit import AuditActions, Proof
@@ -45,7 +46,7 @@ READ_AUDIT, AUDIT = "read_audit", "audit"
 EVERY_S = 1.0  # between two looks at the end of the log
 WRITING_EVERY_S = 3.0  # between two tries whether it can be written
 HIGH = 34
-KEYS = ("open", "filter", "clear_filter", "prove", "verify")  # what needs the log
+KEYS = ("open", "filter", "clear_filter", "prove", "reason", "verify")  # what needs the log
 
 
 def _bind(key: str, action: str, what: str, tooltip: str, *, show: bool = True) -> Binding:
@@ -60,6 +61,7 @@ class AuditScreen(Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         _bind("slash,f", "filter", "Search", "Search all events: kind, action, user, decision, time, patient"),
         _bind("p", "prove", "Proof", "Prove that the log holds exactly the selected event"),
+        _bind("r", "reason", "Reason", "Open the selected event with its sealed reason; it is audited"),
         _bind("v", "verify", "Verify", "Verify the whole log, and against the copies outside"),
         _bind("escape", "clear_filter", "Show all", "Leave the search"),
     ]
@@ -317,8 +319,11 @@ class AuditScreen(Screen[None]):
             return
         own = self._own()
         idle = set() if self._filter_text else {"clear_filter"}
-        if self._table.line is None:
+        line = self._table.line
+        if line is None:
             idle |= {"prove"}
+        if line is None or not may_have_reason(line.event):
+            idle |= {"reason"}
         of_table = [b for b in LogTable.BINDINGS if isinstance(b, Binding) and b.show and self._table.line]
         hints.show([*of_table, *(b for b in own if b.action not in idle)])
 
@@ -369,12 +374,13 @@ class AuditScreen(Screen[None]):
         if not wanted.patient:
             self._read(wanted.filter)
             return
-        audit = self.audit
+        assert self._office is not None
+        audit, known = self.audit, self._office.gate.access.facts.patients
 
         def looked_up(pseudonym: str) -> None:
             self._read(wanted.with_pseudonym(pseudonym))
 
-        off_loop(self, lambda: audit.pseudonym(wanted.patient), looked_up, self._refuse)
+        off_loop(self, lambda: audit.pseudonym(meant(wanted.patient, known)), looked_up, self._refuse)
 
     def action_clear_filter(self) -> None:
         if self._filter_text:
@@ -383,11 +389,18 @@ class AuditScreen(Screen[None]):
 
     def action_open(self) -> None:
         """The selected event in full."""
+        self._show_event(opens_reason=False)
+
+    def action_reason(self) -> None:
+        """The same, and the reason that its use was given."""
+        self._show_event(opens_reason=True)
+
+    def _show_event(self, *, opens_reason: bool) -> None:
         if (line := self._table.line) is None:
             return
         from console.tui.audit.event_detail import EventDetail  # only when wanted: the first paint does without
 
-        detail = EventDetail(line, audit=self.audit, step=self._step, now=self._shell.now)
+        detail = EventDetail(line, audit=self.audit, step=self._step, now=self._shell.now, opens_reason=opens_reason)
         self.app.clear_notifications()
         self.app.push_screen(detail, self._prove_chosen)
 

@@ -185,7 +185,7 @@ class RecordDesk(Vertical):
         return self._asked
 
     def open(self, patient_id: str) -> None:
-        """Read the record of a patient and show it."""
+        """Read the record of a patient, by the id as it was typed, and show it."""
         self.close_record()
         self.wanted = self._to_select = patient_id
         self.list.table.select(patient_id)
@@ -230,6 +230,10 @@ class RecordDesk(Vertical):
 
     def _take(self, opened: Opened) -> None:
         self._actions.hide_identifiers()
+        if opened.patient_id != self.wanted:
+            self.wanted = self._to_select = opened.patient_id
+            self.list.table.select(opened.patient_id)
+            self.list.table.mark(opened.patient_id)
         self.view.show(opened)
         if opened.emergency_s is not None:
             self._glass[opened.patient_id] = monotonic() + opened.emergency_s
@@ -245,6 +249,7 @@ class RecordDesk(Vertical):
         lines = self._closed_lines(f"The record of {patient_id}", cause)
         if self.may_break:
             lines += [NOTHING, ("In an emergency, b opens it for 15 minutes. That is audited loudly.", "wait")]
+            lines.append(("An id that nobody has is refused alike: see that it is right.", "muted"))
         self.view.say(lines, patient_id)
         self._focus_beside()
         if isinstance(cause, NotSignedIn):

@@ -12,7 +12,7 @@ from textual.containers import Vertical
 from console.actions.permissions import NotSignedIn, PermissionDenied
 from console.tui.records.asking import Asked, Asking, Field
 from console.tui.records.keys import OFFICER
-from console.tui.records.reading import patient_id_of
+from console.tui.records.reading import meant_id, patient_id_of
 from console.tui.sign_in.words import role_name
 from console.tui.text import plain
 from console.tui.widgets.closed import Closed
@@ -101,8 +101,9 @@ class NoRecords(Vertical):
 
     def _assign(self) -> None:
         def act(values: Mapping[str, str]) -> object:
-            self._office.records.assign(patient_id_of(values["patient"]), values["user"])
-            return f"{values['user']} treats {values['patient']} from now on."
+            patient_id = self._meant(values)
+            self._office.records.assign(patient_id, values["user"])
+            return f"{values['user']} treats {patient_id} from now on."
 
         self._ask(
             "Assign a patient", "The doctor reads and edits the record from now on, while on shift.", "Assign", act
@@ -110,11 +111,15 @@ class NoRecords(Vertical):
 
     def _unassign(self) -> None:
         def act(values: Mapping[str, str]) -> object:
-            if self._office.records.unassign(patient_id_of(values["patient"]), values["user"]):
-                return f"{values['user']} no longer treats {values['patient']}."
-            return f"{values['user']} was not assigned to {values['patient']}; nothing was changed."
+            patient_id = self._meant(values)
+            if self._office.records.unassign(patient_id, values["user"]):
+                return f"{values['user']} no longer treats {patient_id}."
+            return f"{values['user']} was not assigned to {patient_id}; nothing was changed."
 
         self._ask("Take an assignment back", "The doctor no longer sees the record.", "Unassign", act)
+
+    def _meant(self, values: Mapping[str, str]) -> str:
+        return meant_id(self._office, patient_id_of(values["patient"]))
 
     def _ask(self, title: str, text: str, yes: str, act: Callable[[Mapping[str, str]], object]) -> None:
         fields = (

@@ -18,6 +18,7 @@ from security.policy.model import Action, Decision
 from security.policy.words import fresh_code_would_do
 from security.records.admission import PATIENT_ID
 from security.records.models import HistoryEntry, Record
+from security.records.patient_ids import meant
 
 if TYPE_CHECKING:  # the actions are made when the office is opened
     from console.actions.records import Shown
@@ -49,9 +50,10 @@ class NotShown(Exception):
         self.may_break = may_break
 
 
-def open_record(office: SecurityOffice, user: str, patient_id: str) -> Opened:
-    """The record, its identifiers masked. Raises NotShown."""
+def open_record(office: SecurityOffice, user: str, typed: str) -> Opened:
+    """The record of the patient that `typed` means, its identifiers masked. Raises NotShown."""
     try:
+        patient_id = meant_id(office, typed)
         shown = office.records.show(patient_id, identifiers=False)
         reveal = office.gate.would_allow(Action.UNMASK_SSN, f"patient:{patient_id}").allowed
         return Opened(
@@ -63,7 +65,7 @@ def open_record(office: SecurityOffice, user: str, patient_id: str) -> Opened:
     except NotSignedIn as error:
         raise NotShown(error) from error
     except PermissionDenied as error:
-        raise NotShown(error, may_break=may_break_glass(office, patient_id)) from error
+        raise NotShown(error, may_break=may_break_glass(office, meant_id(office, typed))) from error
     except Exception as error:
         raise NotShown(error) from error
 
@@ -90,6 +92,14 @@ def patient_id_of(text: str) -> str:
     if not PATIENT_ID.fullmatch(text) or SSN.search(text):
         raise RecordRefused("expected a patient id of letters, digits, `.`, `_` or `-`, found another text")
     return text
+
+
+def meant_id(office: SecurityOffice, typed: str) -> str:
+    """The id of the patient that `typed` means, whatever its case.
+
+    It is told only of a record that is shown, or an emergency that was permitted: elsewhere it would tell who is here.
+    """
+    return meant(typed, office.gate.access.facts.patients)
 
 
 def history_of(record: Record) -> Sequence[HistoryEntry]:

@@ -11,7 +11,7 @@ from console.tui.off_loop import off_loop
 from console.tui.records.asking import Asked, Asking, Field
 from console.tui.records.entry_dialog import Draft, EntryDialog, VersionsDialog
 from console.tui.records.identifiers import Identifiers
-from console.tui.records.reading import Opened, history_of, patient_id_of
+from console.tui.records.reading import Opened, history_of, meant_id, patient_id_of
 from console.tui.records.record_lines import copied, title_of
 from security.audit.sealed import LONGEST_REASON
 from security.records.models import HistoryEntry
@@ -217,7 +217,7 @@ class RecordActions:
         )
 
         def act(values: Mapping[str, str]) -> object:
-            patient_id = patient_id_of(values["patient"])
+            patient_id = meant_id(self._desk.office, patient_id_of(values["patient"]))
             self._records.break_glass(patient_id, values["reason"])
             return patient_id
 

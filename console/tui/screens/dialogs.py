@@ -14,7 +14,7 @@ from textual.widgets import Button, Checkbox, Input, Static
 from console.tui.messages import Delivered
 from console.tui.off_loop import off_loop
 from console.tui.text import plain
-from etl.cities import city_of
+from etl.cities import city_of, new_city
 from etl.models import Units
 
 if TYPE_CHECKING:  # the domain is loaded after the first paint
@@ -150,9 +150,14 @@ class AddCity(Dialog):
     def _wanted_name(self) -> str | None:
         text = self.query_one("#name", Input).value
         try:
-            return city_of(text).name
+            name = city_of(text).name
         except ValueError:
             self._say("A city needs a name that can be read.", "bad")
+            return None
+        try:
+            return new_city(name).name
+        except ValueError as error:
+            self._say(plain(str(error)), "bad")
             return None
 
     def _say(self, text: str, tone: str) -> None:

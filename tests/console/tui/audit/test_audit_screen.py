@@ -276,7 +276,8 @@ async def test_a_search_finds_an_old_event_among_many_and_esc_shows_all_again(op
         await until(lambda: table(app).line_count() >= PAGE, "all events")
 
 
-async def test_the_events_about_a_patient_are_found_by_the_id_alone(opening: Opening) -> None:
+@pytest.mark.parametrize("typed", ["P0007", "p0007"])
+async def test_the_events_about_a_patient_are_found_by_the_id_alone(opening: Opening, typed: str) -> None:
     security = opening("auditor")
     subject = security.audit.keys.pseudonym("patient:P0007")
     fill(security, 20)
@@ -284,8 +285,8 @@ async def test_the_events_about_a_patient_are_found_by_the_id_alone(opening: Ope
     app = Desk(security, AuditScreen)
     async with app.run_test(size=(80, 24)) as pilot:
         await listed(app)
-        await fill_form(app, pilot, patient="P0007")
-        await shows(app, "patient P0007", "doctor-of-s")
+        await fill_form(app, pilot, patient=typed)
+        await shows(app, f"patient {typed}", "doctor-of-s")
         assert [one.event.subject for one in table(app)._lines.rows] == [subject]
 
 
@@ -408,6 +409,19 @@ async def test_a_reason_is_shown_by_a_key_hidden_by_it_and_recorded_each_time(
             assert REASON not in text_of(app)
         assert not app.screen.ALLOW_SELECT
         assert app.clipboard == ""
+
+
+async def test_a_reason_is_opened_from_the_list_with_its_event(glass: Security) -> None:
+    app = Desk(glass, AuditScreen)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await listed(app)
+        assert "Reason" not in text_of(app).splitlines()[-1], "the newest event has none"
+        table(app).move_to(next(at for at, one in enumerate(table(app)._lines.rows) if one.event.sealed))
+        await until(lambda: "r Reason" in text_of(app).splitlines()[-1], "the key is told")
+        await press(pilot, "r")
+        await shows(app, "break_glass", REASON, "hidden again in")
+        await press(pilot, "r")
+        assert REASON not in text_of(app)
 
 
 @pytest.mark.parametrize("key", ["right", "left"])

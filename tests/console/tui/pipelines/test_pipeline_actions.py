@@ -208,6 +208,9 @@ async def test_a_city_is_tested_then_added(show: Show) -> None:
         field.value = "   "
         await one.pilot.press("enter")
         await one.says("A city needs a name that can be read.")
+        field.value = "91.5,10"
+        await one.pilot.press("enter")
+        await one.says("latitude from -90 to 90")
         field.value = " São Paulo "
         await one.pilot.press("ctrl+t")
         await one.says("The API answers: São Paulo")
