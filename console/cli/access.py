@@ -7,8 +7,6 @@ import sys
 from argparse import Namespace
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
-from datetime import UTC, datetime
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -20,13 +18,10 @@ from console.cli.session import security_of
 from console.settings import Settings
 from console.wiring.security import Security
 from console.wiring.security_actions import decisions
-from security.errors import RequestRefused
-from security.policy.batch import LONGEST_LINE, request_of
+from security.policy.batch import LONGEST_LINE
 from security.policy.columns import shows_columns
-from security.policy.facts import read_address
 from security.policy.matrix import Permission
-from security.policy.model import Action, Decision, Visibility, WhyNot
-from security.policy.situation import shown
+from security.policy.model import Decision, Visibility, WhyNot
 
 NEEDED = ("user", "action", "resource")
 OPTIONS = {  # as parsed: the key of a batch line
@@ -44,10 +39,7 @@ WORDS = {Permission.ALWAYS: "yes", Permission.SOMETIMES: "with conditions", Perm
 
 
 def check(arguments: Namespace, settings: Settings, environ: Mapping[str, str]) -> Exit:
-    """Tell what would be decided; done whatever that is, also where there is no such user or resource.
-
-    Raises UsageError for what is wrong whoever there is, SecurityError, PermissionDenied.
-    """
+    """Tell what would be decided; done whatever that is. Raises UsageError, SecurityError, PermissionDenied."""
     given = {key: getattr(arguments, name) for name, key in OPTIONS.items() if getattr(arguments, name) is not None}
     if arguments.batch is not None:
         if given:
@@ -118,30 +110,15 @@ def _resource_meant(security: Security, typed: str) -> str:
 
 
 def _fields(given: Mapping[str, str]) -> dict[str, Any]:
-    """The object that a line of a batch would be. Raises UsageError for what can be no request, whoever there is."""
+    """The object that a line of a batch would be."""
     fields: dict[str, Any] = dict(given)
     if "mfa_age_s" in given:
         fields["mfa_age_s"] = _number(given["mfa_age_s"])
-    try:
-        request = request_of(fields, now=datetime.now(UTC))
-    except RequestRefused as error:
-        raise UsageError(f"--{str(error).replace('mfa_age_s', 'mfa-age')}") from error
-    actions = [action.value for action in Action]
-    if request.action not in actions:
-        asked = request.action.casefold().replace("-", "_")
-        near = ", ".join(get_close_matches(asked, actions, cutoff=0.7) or actions)
-        raise UsageError(f"--action: expected an action such as {near}, found {shown(request.action)}")
-    try:
-        read_address(request.ip)
-    except ValueError as error:
-        raise UsageError(
-            f"--ip: expected an IPv4 or IPv6 address without a zone, such as 10.1.2.3, found {shown(request.ip)}"
-        ) from error
     return fields
 
 
 def _number(text: str) -> float | str:
-    """The number of `text`; text that is none stays as it is, for the request to refuse."""
+    """The number of `text`; text that is none is told in the decision's errors, as a batch tells it."""
     try:
         number = float(text)
     except ValueError:
