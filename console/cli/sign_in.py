@@ -77,7 +77,10 @@ def say_signed_in(who: Who) -> None:
     say(f"signed in as {who.user} ({who.role}) until {rfc3339(who.expires)}, longer if used before")
     if who.factor == "recovery":
         left = who.recovery_codes
-        say(f"{left or 'no'} recovery code{' is' if left == 1 else 's are'} left")
+        say(
+            f"{left or 'no'} recovery code{' is' if left == 1 else 's are'} left; if the authenticator is lost, "
+            "`lakewarden account authenticator` sets up another"
+        )
 
 
 def _sign_in(arguments: Namespace, environ: Mapping[str, str], actions: SignInActions, password: str) -> Who:
