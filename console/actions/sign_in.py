@@ -22,6 +22,8 @@ from security.identity.renewal import Offer, Renewal
 from security.identity.sessions import Session, Sessions, SignedIn
 from security.identity.sign_in import SignIn
 
+FEW_CODES = 2  # recovery codes that are left: time for others
+
 
 @dataclass(frozen=True, slots=True)
 class Who:
@@ -34,6 +36,7 @@ class Who:
     signed_in_at: datetime
     expires: datetime  # if not used before then; the absolute limit included
     recovery_codes: int = 0  # how many are left
+    needs_codes: bool = False  # too few are, where they are needed
 
 
 class IdentityParts(Protocol):
@@ -59,13 +62,20 @@ class SignInActions:
     """What a person does about their own session. Safe between threads."""
 
     def __init__(
-        self, *, parts: IdentityParts, seat: Seat, now: Callable[[], datetime], prepare: Callable[[], None]
+        self,
+        *,
+        parts: IdentityParts,
+        seat: Seat,
+        now: Callable[[], datetime],
+        prepare: Callable[[], None],
+        practice: bool,
     ) -> None:
-        """`prepare` makes the accounts of a practice workspace, if they are missing."""
+        """`prepare` makes the accounts of a practice workspace, if they are missing; these have no recovery codes."""
         self._parts = parts
         self._seat = seat
         self._now = now
         self._prepare = prepare
+        self._practice = practice
 
     def begin(self, user: str, password: str) -> Challenge:
         """Check a password, or the enrolment code of an account without one; what is asked next.
@@ -194,6 +204,7 @@ class SignInActions:
             signed_in_at=session.signed_in_at,
             expires=session.expires,
             recovery_codes=session.account.recovery_codes,
+            needs_codes=not self._practice and session.account.recovery_codes <= FEW_CODES,
         )
 
 

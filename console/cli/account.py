@@ -50,14 +50,17 @@ def new_authenticator(arguments: Namespace, settings: Settings, environ: Mapping
     offer = with_fresh_code(arguments, security, lambda: unbroken(lambda: actions.propose_authenticator(password)))
     show_proposal(arguments, environ, offer.proposal)
 
+    def in_force(code: str) -> None:
+        print_recovery_codes(actions.renew_authenticator(offer, code)[1])
+        say("the earlier authenticator, the earlier recovery codes and every other session are no longer good")
+        if actions.tell_of_authenticator(who.user):
+            say("the account's e-mail address was told")
+
     def finish() -> None:
         code = ask_its_code(arguments)
-        unbroken(lambda: print_recovery_codes(actions.renew_authenticator(offer, code)[1]))
+        unbroken(lambda: in_force(code))
 
     with_tries(arguments, finish)
-    say("the earlier authenticator, the earlier recovery codes and every other session are no longer good")
-    if actions.tell_of_authenticator(who.user):
-        say("the account's e-mail address was told")
     return Exit.DONE
 
 

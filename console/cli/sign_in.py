@@ -75,12 +75,11 @@ def whoami(arguments: Namespace, settings: Settings, environ: Mapping[str, str])
 
 def say_signed_in(who: Who) -> None:
     say(f"signed in as {who.user} ({who.role}) until {rfc3339(who.expires)}, longer if used before")
+    left = f"{who.recovery_codes or 'no'} recovery code{' is' if who.recovery_codes == 1 else 's are'} left"
     if who.factor == "recovery":
-        left = who.recovery_codes
-        say(
-            f"{left or 'no'} recovery code{' is' if left == 1 else 's are'} left; if the authenticator is lost, "
-            "`lakewarden account authenticator` sets up another"
-        )
+        say(f"{left}; if the authenticator is lost, `lakewarden account authenticator` sets up another")
+    elif who.needs_codes:
+        say(f"{left}: `lakewarden account recovery-codes` makes ten")
 
 
 def _sign_in(arguments: Namespace, environ: Mapping[str, str], actions: SignInActions, password: str) -> Who:

@@ -52,12 +52,17 @@ def accounts(settings: Settings) -> Iterator[Check]:
     remedy = "run `lakewarden init --production` in a terminal"
     enrolled: list[str] = []
     ahead: tuple[str, ...] = ()
+    without: list[str] = []
     if settings.identity_db.exists() or key_ring(settings, IDENTITY_KEYS).ids():
         with closing(Security(settings, {}, InMemory())) as security:
             enrolled = FirstOfficer(security.identity).enrolled()
             ahead = security.accounts.ahead(security.now())
+            without = [one.user for one in security.accounts.list() if one.user in enrolled and not one.recovery_codes]
     if not settings.practice:
         yield Check("officer", bool(enrolled), ", ".join(enrolled) or "no officer is enrolled", remedy)
+    if not settings.practice and len(enrolled) == 1 and without:
+        detail = f"{enrolled[0]}, the only officer, has no recovery codes: without the authenticator nobody gets in"
+        yield Check("recovery", False, detail, f"sign in as {enrolled[0]}; `lakewarden account recovery-codes`")
     if ahead:
         yield Check("clock", False, f"it was ahead when {', '.join(ahead)} signed in: their codes are refused", AHEAD)
     host = settings.smtp.host

@@ -31,7 +31,9 @@ def sign_in_actions(security: Security) -> SignInActions:
         if security.settings.practice:
             prepare_practice(security)
 
-    return SignInActions(parts=security, seat=security.seat, now=security.now, prepare=prepare)
+    return SignInActions(
+        parts=security, seat=security.seat, now=security.now, prepare=prepare, practice=security.settings.practice
+    )
 
 
 def users(security: Security) -> Users:

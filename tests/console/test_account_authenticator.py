@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
+from contextlib import closing
 
 import pytest
 
@@ -83,3 +85,16 @@ def test_who_is_not_signed_in_is_told_how(lakewarden: Lakewarden, sole: Enrolled
     out, err = process.communicate(lines_of(PASSWORD), timeout=PATIENCE_S)
     assert (process.returncode, out) == (77, b"")
     assert b"`lakewarden sign-in USER --recovery`" in err
+
+
+def test_an_officer_without_recovery_codes_is_told_to_make_some(lakewarden: Lakewarden, sole: Enrolled) -> None:
+    """As after an upgrade from before the codes were sealed."""
+    assert not any("recovery" in line for line in lakewarden("doctor").out.splitlines())
+    with closing(sqlite3.connect(lakewarden.home / "identity.db")) as connection, connection:
+        connection.execute("DELETE FROM recovery")
+    row = next(line for line in lakewarden("doctor").out.splitlines() if "recovery" in line)
+    assert "officer, the only officer, has no recovery codes" in row
+    given = lines_of(PASSWORD, code_of(sole.secret, steps_ahead=1))
+    ended = lakewarden("sign-in", "officer", "--stdin", stdin=given)
+    assert (ended.code, ended.out) == (0, "")
+    assert "no recovery codes are left: `lakewarden account recovery-codes` makes ten" in ended.err

@@ -232,3 +232,26 @@ def test_the_owner_is_told_by_mail_where_that_can_be(there: Office, sole: Member
     there.enrolled("plain", Role.OPERATOR)
     there.mailer = Post()
     assert there.renewal.tell_owner("plain", HERE, now=there.now) is False
+
+
+def test_an_offer_is_good_once_and_for_ten_minutes(there: Office, sole: Member) -> None:
+    token = recovered(sole).token
+    first, second = offered(sole, token), offered(sole, token)
+    there.renewal.finish(token, second, otp.totp(second.secret, there.now), HERE, now=there.now)
+    for spent in (first, second):
+        there.clock.forward(otp.STEP_S)
+        with pytest.raises(SignInRefused, match="the authenticator or the session was changed meanwhile"):
+            there.renewal.finish(token, spent, otp.totp(spent.secret, there.now), HERE, now=there.now)
+    late = offered(sole, token)
+    there.clock.forward(601)
+    with pytest.raises(SignInRefused, match="more than ten minutes ago"):
+        there.renewal.finish(token, late, otp.totp(late.secret, there.now), HERE, now=there.now)
+
+
+def test_a_code_that_grows_old_while_another_is_set_up_is_no_dead_end(there: Office, sole: Member) -> None:
+    token = sole.sign_in().token
+    there.clock.forward(595)
+    offer = offered(sole, token)
+    there.clock.forward(60)
+    session, codes = there.renewal.finish(token, offer, otp.totp(offer.secret, there.now), HERE, now=there.now)
+    assert (session.factor, len(codes)) == (Factor.TOTP, 10)

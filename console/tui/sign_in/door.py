@@ -125,7 +125,9 @@ class Door:
         self._app.who_changed()
         if self.who is not None:
             recovered = self.who.factor == "recovery"
-            left = f" Recovery codes left: {self.who.recovery_codes}." if recovered else ""
+            wants = self.who.needs_codes and not recovered
+            left = f" Recovery codes left: {self.who.recovery_codes}." if recovered or wants else ""
+            left += " u, then r, makes ten." if wants else ""
             self._app.notify(f"Signed in as {plain(self.who.user)}.{left}", markup=False)
             if then is not None:
                 then()

@@ -158,6 +158,7 @@ class EnrolmentScreen(Screen["Who | None"]):
 
     def _finished(self, done: tuple[Who, list[str]]) -> None:
         who, codes = done
+        self.query_one(Refusal).say("")
 
         def written_down(_none: None) -> None:
             self.dismiss(who)
