@@ -140,10 +140,18 @@ class _Guard:
                     if number in ENDINGS:
                         self._end(128 + number)
                         return
+                self._wake_loop()
             if terminal in found or self._output.gone:
                 self._output.discard()
                 self._end(VANISHED)
                 return
+
+    def _wake_loop(self) -> None:
+        """Python runs the handler of any other signal in the loop's thread, which the kernel need not have woken."""
+        loop = self._app._loop
+        if loop is not None:
+            with contextlib.suppress(RuntimeError):  # the loop may just have been closed
+                loop.call_soon_threadsafe(lambda: None)
 
     def _end(self, code: int) -> None:
         """See the app out by the rules above."""

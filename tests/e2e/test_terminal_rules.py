@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import re
 import resource
@@ -232,6 +233,14 @@ def test_stopped_from_outside_it_still_knows_the_settings_it_found(terminal: Ter
     terminal.press("q")
     assert terminal.wait_exit() == 0
     assert_given_back(terminal)
+
+
+def test_it_goes_on_whichever_thread_the_kernel_tells_of_it(terminal: Terminal) -> None:
+    process = terminal.process.pid
+    threads = [int(task.name) for task in Path(f"/proc/{process}/task").iterdir()]
+    other = next(thread for thread in threads if thread != process)
+    assert ctypes.CDLL(None).tgkill(process, other, int(signal.SIGCONT)) == 0  # of glibc, as `tgkill(2)`
+    terminal.wait_until(lambda: terminal.received().count(b"\x1b[?1049h") == 2, "the alternate screen again")
 
 
 def test_it_sends_nothing_while_nothing_changes(terminal: Terminal) -> None:
