@@ -10,7 +10,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from etl.files import write_whole
+from security.audit import index
 from security.audit.event import Decision, Event, Kind, Outcome
 from security.audit.keys import PURPOSE, AuditKeys
 from security.audit.log import AuditLog
@@ -65,6 +68,13 @@ class LogFolder:
                 log.append([event(number) for number in range(first, min(first + at_once, count))])
                 notes.append(str(log.checkpoint()))
         return notes
+
+
+def index_by_twenty(log: AuditLog) -> None:
+    """Bring the log's search index up to date, in blocks so small that a test has several."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(index, "EVENTS_PER_BLOCK", 20)
+        log.index()
 
 
 def event(number: int = 0, **fields: Any) -> Event:

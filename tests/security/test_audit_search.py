@@ -19,7 +19,7 @@ from security.audit.log import AuditLog
 from security.audit.merkle import leaf_hash
 from security.audit.search import Filter, every
 from security.errors import AuditEventRefused, AuditUnavailable
-from tests.security.audit_logs import START, LogFolder, event
+from tests.security.audit_logs import START, LogFolder, event, index_by_twenty
 
 EVENTS = 120
 FILTERS: list[dict[str, Any]] = [
@@ -56,9 +56,7 @@ def log(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     folder = LogFolder(tmp_path_factory.mktemp("search"))
     with folder.open() as opened:
         opened.append([at_position(position) for position in range(request.param)])
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(index, "EVENTS_PER_BLOCK", 20)
-            opened.index()
+        index_by_twenty(opened)
         opened.append([at_position(position) for position in range(request.param, EVENTS)])
         yield opened
     assert folder.verify().ok
@@ -115,17 +113,19 @@ def removed(connection: sqlite3.Connection) -> None:
     connection.execute("DELETE FROM block WHERE first_seq = 20")
 
 
+LOOSENED = "CREATE TABLE other AS SELECT * FROM block; DROP TABLE block; ALTER TABLE other RENAME TO block;"
+
+
 def of_another_type(connection: sqlite3.Connection) -> None:
     connection.executescript(
-        "CREATE TABLE other AS SELECT * FROM block; DROP TABLE block; ALTER TABLE other RENAME TO block;"
-        "UPDATE block SET earliest_at = 'never', shapes = 7, subjects = NULL, last_seq = last_seq || ''"
+        LOOSENED + "UPDATE block SET earliest_at = 'never', shapes = 7, subjects = NULL, last_seq = last_seq || ''"
     )
 
 
 def infinite(connection: sqlite3.Connection) -> None:
     connection.executescript(
-        "CREATE TABLE other AS SELECT * FROM block; DROP TABLE block; ALTER TABLE other RENAME TO block;"
-        "UPDATE block SET earliest_at = 9e999, last_seq = CASE first_seq WHEN 20 THEN 9e999 ELSE last_seq END"
+        LOOSENED
+        + "UPDATE block SET earliest_at = 9e999, last_seq = CASE first_seq WHEN 20 THEN 9e999 ELSE last_seq END"
     )
 
 
@@ -165,9 +165,7 @@ def indexed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = LogFolder(tmp_path_factory.mktemp("indexed"))
     with folder.open() as opened:
         opened.append([at_position(position) for position in range(110)])
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(index, "EVENTS_PER_BLOCK", 20)
-            opened.index()
+        index_by_twenty(opened)
     return folder.folder
 
 
@@ -191,9 +189,7 @@ def test_what_was_taken_out_of_the_index_is_made_again(indexed: Path, tmp_path: 
     with folder.open() as opened, closing(sqlite3.connect(folder.path, isolation_level=None)) as connection:
         kept = connection.execute("SELECT * FROM block ORDER BY first_seq").fetchall()
         removed(connection)
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(index, "EVENTS_PER_BLOCK", 20)
-            opened.index()
+        index_by_twenty(opened)
         assert connection.execute("SELECT * FROM block ORDER BY first_seq").fetchall() == kept
 
 
@@ -210,9 +206,7 @@ def test_events_that_were_changed_while_they_were_indexed_are_found_when_they_ar
         connection.execute("UPDATE event SET body = replace(body, 'doctor-2', 'doctor-1') WHERE seq >= 20")
         if restored == "all":
             rehash(connection, 20)
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(index, "EVENTS_PER_BLOCK", 20)
-            opened.index()
+        index_by_twenty(opened)
         connection.execute(
             "UPDATE event SET (body, nodes) = (SELECT body, nodes FROM kept WHERE kept.seq = event.seq) WHERE seq >= 20"
         )

@@ -22,7 +22,7 @@ from security.audit.report import MOST_PROBLEMS, Fault, Report
 from security.audit.verify import VerifyingKeys, verify
 from security.errors import StoreError
 from security.vault.keys import Key
-from tests.security.audit_logs import LogFolder, event
+from tests.security.audit_logs import LogFolder, event, index_by_twenty
 
 EVENTS = 100
 OTHER = AuditKeys.of(Key("0001-ffffffff", b"\xff" * 32))
@@ -41,9 +41,8 @@ class Original:
 def original(tmp_path_factory: pytest.TempPathFactory) -> Original:
     log = LogFolder(tmp_path_factory.mktemp("audit"))
     notes = log.filled(EVENTS)
-    with log.open() as opened, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(index, "EVENTS_PER_BLOCK", 20)
-        opened.index()
+    with log.open() as opened:
+        index_by_twenty(opened)
     return Original(log, notes)
 
 
@@ -475,8 +474,7 @@ def test_verifying_while_others_append(tmp_path: Path) -> None:
 def test_a_log_that_grew_since_it_was_indexed_is_sound(tmp_path: Path) -> None:
     log = LogFolder(tmp_path)
     log.filled(30)
-    with log.open() as opened, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(index, "EVENTS_PER_BLOCK", 20)
-        opened.index()
+    with log.open() as opened:
+        index_by_twenty(opened)
         opened.append([event(30)])
     assert log.verify().ok

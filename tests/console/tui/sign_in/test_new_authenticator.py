@@ -54,6 +54,13 @@ class Sole:
             await typed(self.made, pilot, text)
             await pilot.press("enter")
 
+    async def sign_in(self, pilot: Pilot[Any]) -> None:
+        await form_of(self.made, PasswordForm)
+        await self.enter(pilot, "officer", PASSWORD)
+        await form_of(self.made, CodeForm)
+        await self.enter(pilot, code_of(self.secret, self.clock.at))
+        await signed_in(self.made, "officer")
+
     async def replace(self, pilot: Pilot[Any]) -> str:
         """From the question for the password, to the end; the new secret."""
         made = self.made
@@ -113,11 +120,7 @@ async def test_the_only_officer_whose_authenticator_is_lost_sets_up_another_and_
 async def test_an_authenticator_that_is_given_up_is_replaced_with_a_fresh_code_of_it(sole: Sole) -> None:
     made = sole.made
     async with made.app.run_test(size=(80, 24)) as pilot:
-        await form_of(made, PasswordForm)
-        await sole.enter(pilot, "officer", PASSWORD)
-        await form_of(made, CodeForm)
-        await sole.enter(pilot, code_of(sole.secret, sole.clock.at))
-        await signed_in(made, "officer")
+        await sole.sign_in(pilot)
         sole.pass_a_step()
         await pilot.press("f8", "n")
         secret = await sole.replace(pilot)
@@ -127,11 +130,7 @@ async def test_an_authenticator_that_is_given_up_is_replaced_with_a_fresh_code_o
 async def test_an_old_code_is_asked_for_first(sole: Sole) -> None:
     made = sole.made
     async with made.app.run_test(size=(80, 24)) as pilot:
-        await form_of(made, PasswordForm)
-        await sole.enter(pilot, "officer", PASSWORD)
-        await form_of(made, CodeForm)
-        await sole.enter(pilot, code_of(sole.secret, sole.clock.at))
-        await signed_in(made, "officer")
+        await sole.sign_in(pilot)
         for _ in range(24):
             sole.pass_a_step()
         await pilot.press("f8", "n")
